@@ -1,0 +1,62 @@
+PYTHON ?= python3
+PORT ?= 8080
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := build/demo
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(READY) ## Train, export, publish and serve a digits classifier; ask it over HTTP
+	@$(BIN)/python -m examples.digits.demo --folder $(DEMO)
+
+.PHONY: test
+test: check ## Run all tests, linters and types
+	$(BIN)/python -m pytest --cov
+
+.PHONY: check
+check: $(READY) ## Run ruff, mypy --strict, import-linter and the lock check
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/lock.py --check
+
+.PHONY: serve
+serve: $(READY) ## Serve what demo published, in the foreground, on PORT (default 8080)
+	@test -d $(DEMO)/registry || { echo "nothing is published yet: run 'make demo' first" >&2; exit 2; }
+	MODEL_REGISTRY=$(DEMO)/registry MODELS=digits \
+	  $(BIN)/functions-framework --source functions/main.py --target predict --host 127.0.0.1 --port $(PORT)
+
+.PHONY: bench
+bench: $(READY) ## Measure cold start, latency and memory against a bare echo function
+	@test -d $(DEMO)/registry || $(MAKE) demo
+	$(BIN)/python -m benchmarks.serving --registry $(DEMO)/registry
+
+.PHONY: bundle
+bundle: $(READY) ## Zip functions/ for deployment, byte for byte the same each time
+	@$(BIN)/python -m model_export bundle --output build
+
+.PHONY: lock
+lock: $(READY) ## Compile requirements.txt and functions/requirements.txt from pyproject.toml
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/lock.py
+
+.PHONY: clean
+clean: ## Remove everything that the other targets made
+	rm -rf $(VENV) build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip installs uv alone, by the hashes of the lock; uv installs the rest in a fraction of pip's time.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"expected Python 3.11 to 3.13 (TensorFlow has no newer wheels), got {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	awk '/^[a-z]/ {keep = /^uv==/} keep' requirements.txt > $(VENV)/uv.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
