@@ -1,0 +1,1 @@
+"""The prediction function: loads TensorFlow Lite models lazily and answers over HTTP."""

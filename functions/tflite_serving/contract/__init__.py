@@ -1,0 +1,1 @@
+"""What the export pipeline and the function agree on. Standard library and numpy only."""

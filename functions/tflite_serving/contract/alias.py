@@ -1,0 +1,91 @@
+"""The alias document: a mutable pointer to the version that answers now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tflite_serving.contract import versions
+from tflite_serving.contract.codec import ContractError, decode, parse_json, to_text
+from tflite_serving.contract.manifest import check_schema_version
+
+ALIAS_SCHEMA_VERSION = 1
+_HISTORY_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A second version beside the one that answers, and the percentage of requests it gets."""
+
+    version: str
+    percent: float
+
+    def __post_init__(self) -> None:
+        versions.check_version(self.version, "version")
+        if not 0 <= self.percent <= 100:
+            raise ContractError("percent", f"expected 0 to 100, got {self.percent}")
+
+
+@dataclass(frozen=True, slots=True)
+class AliasChange:
+    """One past or present state: which version the alias came to name, when, by whom, how."""
+
+    version: str
+    at: str
+    by: str
+    action: str
+
+    def __post_init__(self) -> None:
+        versions.check_version(self.version, "version")
+        versions.check_timestamp(self.at, "at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasDocument:
+    """What `models/<name>/aliases/<alias>.json` holds.
+
+    Attributes:
+        model, alias: whose pointer this is.
+        version: the version that answers now.
+        canary: a version that answers some of the requests instead.
+        shadow: a version that is asked beside the answer and never answers.
+        history: changes, oldest first; the last one is the present state.
+        schema_version: of this document; a newer one is refused.
+    """
+
+    model: str
+    alias: str
+    version: str
+    canary: Share | None = None
+    shadow: Share | None = None
+    history: tuple[AliasChange, ...] = ()
+    schema_version: int = ALIAS_SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        versions.check_name(self.model, "model")
+        versions.check_name(self.alias, "alias")
+        versions.check_version(self.version, "version")
+
+    def moved(self, change: AliasChange) -> AliasDocument:
+        """The document after `change`: no canary, no shadow, one line of history more."""
+        return AliasDocument(
+            model=self.model,
+            alias=self.alias,
+            version=change.version,
+            history=(*self.history, change)[-_HISTORY_LIMIT:],
+        )
+
+
+def read_alias(text: str | bytes) -> AliasDocument:
+    """Reads and checks an alias document. Unknown fields are ignored.
+
+    Raises:
+        ContractError: naming the field; also for a schema_version newer than this program.
+    """
+    document = parse_json(text, "alias")
+    check_schema_version(document, "alias", ALIAS_SCHEMA_VERSION)
+    return decode(AliasDocument, document, "alias")
+
+
+def write_alias(alias: AliasDocument) -> str:
+    """The alias document as JSON text; `read_alias` gives the same document back."""
+    return to_text(alias)

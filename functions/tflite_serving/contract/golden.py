@@ -1,0 +1,103 @@
+"""Golden examples: a few real requests and the Keras model's own answers.
+
+They travel in the artifact as ``golden.npz``. A function that cannot reproduce them does not
+serve the version: another processor, another runtime or a damaged conversion shows here, before
+a client sees it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_serving.contract.codec import ContractError
+
+GOLDEN_FILE = "golden.npz"
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class GoldenExamples:
+    """A batch of requests with the reference's answers.
+
+    Attributes:
+        ids: where each comes from, such as ``test[17]``; as many as the batch has rows.
+        inputs: by input name, [examples, …], in natural units and the client's dtype.
+        outputs: by output name, [examples, …], the reference's answers in natural units.
+        tolerance: by output name, the largest absolute difference that still counts as the
+            same answer. It covers what quantization was measured to change.
+    """
+
+    ids: tuple[str, ...]
+    inputs: Tensors
+    outputs: Tensors
+    tolerance: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        for kind, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
+            for name, tensor in tensors.items():
+                if tensor.ndim == 0 or len(tensor) != len(self.ids):
+                    raise ContractError(
+                        f"{kind}[{name!r}]",
+                        f"expected {len(self.ids)} rows, got the shape {list(tensor.shape)}",
+                    )
+        if set(self.tolerance) != set(self.outputs):
+            raise ContractError(
+                "tolerance", f"expected {sorted(self.outputs)}, got {sorted(self.tolerance)}"
+            )
+
+    def differences(self, answers: Tensors) -> list[tuple[str, str, float]]:
+        """Examples whose answers are beyond tolerance: id, output name, largest difference."""
+        found: list[tuple[str, str, float]] = []
+        for name, expected in self.outputs.items():
+            gaps = np.abs(answers[name].astype(np.float64) - expected.astype(np.float64))
+            worst = gaps.reshape(len(self.ids), -1).max(axis=1)
+            beyond = np.flatnonzero(~(worst <= self.tolerance[name]))  # a NaN is beyond, too
+            found += [(self.ids[index], name, float(worst[index])) for index in beyond]
+        return found
+
+
+def write_golden(golden: GoldenExamples) -> bytes:
+    """The examples as an npz file. The same examples give the same bytes."""
+    arrays: dict[str, npt.NDArray[Any]] = {"ids": np.array(golden.ids, dtype=np.str_)}
+    for name in golden.inputs:
+        arrays[f"inputs/{name}"] = golden.inputs[name]
+    for name in golden.outputs:
+        arrays[f"outputs/{name}"] = golden.outputs[name]
+        arrays[f"tolerance/{name}"] = np.array(golden.tolerance[name])
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def read_golden(data: bytes) -> GoldenExamples:
+    """Reads `write_golden`'s bytes; pickled objects are refused.
+
+    Raises:
+        ContractError: the file is damaged, or holds something else.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+        return GoldenExamples(
+            ids=tuple(str(example) for example in arrays["ids"]),
+            inputs=_section(arrays, "inputs"),
+            outputs=_section(arrays, "outputs"),
+            tolerance={name: float(value) for name, value in _section(arrays, "tolerance").items()},
+        )
+    except ContractError as error:
+        raise error.within("golden") from None
+    except Exception as error:
+        # A damaged archive fails in zipfile, zlib, numpy or ast, each with its own exception.
+        raise ContractError("golden", f"expected an npz of golden examples, got {error}") from None
+
+
+def _section(arrays: Tensors, section: str) -> dict[str, npt.NDArray[Any]]:
+    prefix = section + "/"
+    return {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}

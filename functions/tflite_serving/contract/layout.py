@@ -1,0 +1,27 @@
+"""Where things are in a registry, relative to its root."""
+
+from __future__ import annotations
+
+from tflite_serving.contract.manifest import MANIFEST_FILE
+
+MODELS = "models"
+
+
+def version_folder(name: str, version: str) -> str:
+    """The folder that holds one artifact."""
+    return f"{MODELS}/{name}/versions/{version}"
+
+
+def file_path(name: str, version: str, path: str) -> str:
+    """One file of an artifact."""
+    return f"{version_folder(name, version)}/{path}"
+
+
+def manifest_path(name: str, version: str) -> str:
+    """The manifest, which is written last: a version without one does not exist."""
+    return file_path(name, version, MANIFEST_FILE)
+
+
+def alias_path(name: str, alias: str) -> str:
+    """The document of one alias."""
+    return f"{MODELS}/{name}/aliases/{alias}.json"

@@ -1,0 +1,138 @@
+"""The manifest: what one artifact is, and the only thing that export and function share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tflite_serving.contract import versions
+from tflite_serving.contract.codec import ContractError, decode, parse_json, to_text
+from tflite_serving.contract.evidence import Compression, Provenance, Quality, Resources, Runtime
+from tflite_serving.contract.tensors import InputSpec, OutputSpec, Tensors
+
+SCHEMA_VERSION = 1
+
+Task = Literal["classification", "regression", "embedding", "question_answering"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of the artifact: its sha256 in hex, and its size in bytes."""
+
+    sha256: str
+    bytes: int
+
+    def __post_init__(self) -> None:
+        versions.check_sha256(self.sha256, "sha256")
+        if self.bytes < 0:
+            raise ContractError("bytes", f"expected a size, got {self.bytes}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The description of an artifact.
+
+    Attributes:
+        schema_version: of this document; a newer one is refused.
+        name: of the model.
+        version: see `versions.version_id`.
+        created_at: RFC 3339.
+        content_digest: see `versions.content_digest`; the end of `version` repeats its start.
+        task: what the model is for.
+        files: every file of the artifact but the manifest itself, by path.
+        inputs, outputs: what clients send and get.
+        tensors: how these map onto the flatbuffer.
+        compression, quality, runtime, resources, provenance: the evidence.
+        golden: path of the golden examples among `files`.
+    """
+
+    name: str
+    version: str
+    created_at: str
+    content_digest: str
+    task: Task
+    files: Mapping[str, FileEntry]
+    inputs: tuple[InputSpec, ...]
+    outputs: tuple[OutputSpec, ...]
+    tensors: Tensors
+    compression: Compression
+    quality: Quality
+    runtime: Runtime
+    resources: Resources
+    golden: str
+    provenance: Provenance
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        versions.check_name(self.name, "name")
+        versions.check_version(self.version, "version")
+        versions.check_timestamp(self.created_at, "created_at")
+        self._check_files()
+        _check_names("inputs", self.inputs, "tensors.inputs", self.tensors.inputs)
+        _check_names("outputs", self.outputs, "tensors.outputs", self.tensors.outputs)
+
+    def _check_files(self) -> None:
+        for path in self.files:
+            versions.check_file_path(path, f"files[{path!r}]")
+        for path, why in ((MODEL_FILE, "the model"), (self.golden, "the golden examples")):
+            if path not in self.files:
+                raise ContractError("files", f"expected {path!r}, {why}, got none")
+        digest = versions.content_digest({path: entry.sha256 for path, entry in self.files.items()})
+        if self.content_digest != digest:
+            raise ContractError("content_digest", f"expected {digest}, got {self.content_digest!r}")
+        if not self.version.endswith("-" + digest[:8]):
+            raise ContractError(
+                "version", f"expected it to end in {digest[:8]}, got {self.version!r}"
+            )
+
+
+MODEL_FILE = "model.tflite"
+MANIFEST_FILE = "manifest.json"
+
+
+def read_manifest(text: str | bytes) -> Manifest:
+    """Reads and checks a manifest. Unknown fields are ignored.
+
+    Raises:
+        ContractError: naming the field; also for a schema_version newer than this program.
+    """
+    document = parse_json(text, "manifest")
+    check_schema_version(document, "manifest", SCHEMA_VERSION)
+    return decode(Manifest, document, "manifest")
+
+
+def write_manifest(manifest: Manifest) -> str:
+    """The manifest as JSON text; `read_manifest` gives the same manifest back."""
+    return to_text(manifest)
+
+
+def check_schema_version(document: object, path: str, newest: int) -> None:
+    """Raises `ContractError` when a document is of a newer schema, before its fields are read."""
+    version = document.get("schema_version") if isinstance(document, Mapping) else None
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise ContractError(
+            f"{path}.schema_version", f"expected a whole number from 1 on, got {version!r}"
+        )
+    if version > newest:
+        raise ContractError(
+            f"{path}.schema_version",
+            f"expected at most {newest}, got {version}: this program is older than the {path}; "
+            "use a newer release of it",
+        )
+
+
+def _check_names(
+    path: str,
+    specs: tuple[InputSpec, ...] | tuple[OutputSpec, ...],
+    bindings_path: str,
+    bindings: tuple[object, ...],
+) -> None:
+    names = [spec.name for spec in specs]
+    if not names:
+        raise ContractError(path, "expected at least one, got none")
+    bound = [getattr(binding, "name", None) for binding in bindings]
+    if names != bound:
+        raise ContractError(bindings_path, f"expected bindings for {names}, got {bound}")
+    if len(set(names)) < len(names):
+        raise ContractError(path, f"expected each name once, got {names}")

@@ -1,0 +1,186 @@
+"""What goes in and out of a model: in the client's terms, and in the flatbuffer's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_serving.contract.codec import ContractError
+
+Shape = tuple[int | None, ...]
+"""The sizes of a tensor's axes; None where any size will do. The first axis is the batch."""
+
+ClientDType = Literal["float32", "uint8", "int32", "int64", "bool", "string"]
+TensorDType = Literal["float32", "float16", "uint8", "int8", "int16", "int32", "int64", "bool"]
+Activation = Literal["softmax", "sigmoid", "none"]
+PreprocessKind = Literal["tensor", "image", "text", "record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """How what a client sends becomes the model's tensor.
+
+    Attributes:
+        kind: "tensor" sends numbers in the input's own shape.
+    """
+
+    kind: PreprocessKind = "tensor"
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """One input as clients see it.
+
+    Attributes:
+        name: the key that a client sends it under.
+        dtype: of one value that a client sends.
+        shape: of a batch; the first axis is the batch.
+        preprocess: what the function does before the model sees it.
+        description: what it is, for people.
+        units: of one value, for people, such as "gray level, 0 to 1".
+    """
+
+    name: str
+    dtype: ClientDType
+    shape: Shape
+    preprocess: Preprocess = Preprocess()
+    description: str = ""
+    units: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        _check_shape(self.shape)
+
+    @property
+    def instance_shape(self) -> Shape:
+        """The shape of one instance: `shape` without the batch."""
+        return self.shape[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """One output as clients see it.
+
+    Attributes:
+        name: the key that it is answered under.
+        dtype: of one value in the answer.
+        shape: of a batch; the first axis is the batch.
+        labels: the class of each score; None where the output is no set of scores. A single
+            sigmoid score has two: the negative class and the positive one.
+        activation: what the function applies to the model's values to make scores of them;
+            "none" when the model ends in scores by itself.
+        description: what it is, for people.
+    """
+
+    name: str
+    dtype: ClientDType
+    shape: Shape
+    labels: tuple[str, ...] | None = None
+    activation: Activation = "none"
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        _check_shape(self.shape)
+        if self.labels is None:
+            return
+        if len(set(self.labels)) < len(self.labels):
+            twice = next(label for label in self.labels if self.labels.count(label) > 1)
+            raise ContractError("labels", f"expected each label once, got {twice!r} twice")
+        scores = self.shape[-1]
+        expected = 2 if scores == 1 else scores
+        if len(self.shape) != 2 or len(self.labels) != expected:
+            raise ContractError(
+                "labels",
+                f"expected {expected} labels for the shape {_show(self.shape)}, "
+                f"got {len(self.labels)}",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TensorBinding:
+    """One tensor of the flatbuffer's signature, and the input or output that it carries.
+
+    Attributes:
+        name: of the input or output.
+        tensor: its key in the TFLite signature.
+        dtype: of the tensor itself.
+        shape: of the tensor itself; the first axis is the batch.
+        scale, zero_point: ``real = (quantized - zero_point) * scale``, per tensor, as in the
+            TensorFlow Lite 8-bit quantization specification; None where it is not quantized.
+    """
+
+    name: str
+    tensor: str
+    dtype: TensorDType
+    shape: Shape
+    scale: float | None = None
+    zero_point: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.scale is None) != (self.zero_point is None):
+            raise ContractError("scale", "expected scale and zero_point together or neither")
+        if self.scale is not None and self.scale <= 0:
+            raise ContractError("scale", f"expected a positive number, got {self.scale}")
+
+    def to_tensor(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Natural units to the tensor's own: quantized, if it is, and of its dtype.
+
+        Args:
+            values: any shape; float32 where the tensor is quantized.
+
+        Returns:
+            the same shape, in `dtype`; values beyond the quantized range saturate.
+        """
+        dtype = np.dtype(self.dtype)
+        if self.scale is None or self.zero_point is None:
+            return values.astype(dtype, copy=False)
+        limits = np.iinfo(dtype)
+        quantized = np.rint(values / np.float32(self.scale)) + self.zero_point
+        return np.asarray(np.clip(quantized, limits.min, limits.max), dtype=dtype)
+
+    def to_natural(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The tensor's own units to natural ones: float32 where it is quantized.
+
+        Args:
+            tensor: any shape, in `dtype`.
+
+        Returns:
+            the same shape.
+        """
+        if self.scale is None or self.zero_point is None:
+            return tensor
+        return (tensor.astype(np.float32) - self.zero_point) * np.float32(self.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """How inputs and outputs map onto the flatbuffer.
+
+    Attributes:
+        inputs, outputs: one binding for each input and output of the manifest.
+        signature: the key of the TFLite signature.
+    """
+
+    inputs: tuple[TensorBinding, ...]
+    outputs: tuple[TensorBinding, ...]
+    signature: str = "serving_default"
+
+
+def _check_name(name: str) -> None:
+    if not name:
+        raise ContractError("name", "expected a name, got ''")
+
+
+def _check_shape(shape: Shape) -> None:
+    if not shape or shape[0] is not None:
+        raise ContractError("shape", f"expected null first, for the batch, got {_show(shape)}")
+    if any(size is not None and size < 1 for size in shape):
+        raise ContractError("shape", f"expected positive sizes or null, got {_show(shape)}")
+
+
+def _show(shape: Shape) -> str:
+    return "[" + ", ".join("null" if size is None else str(size) for size in shape) + "]"
