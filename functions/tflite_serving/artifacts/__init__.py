@@ -1,0 +1,1 @@
+"""Where artifacts come from: a folder or a bucket, verified, cached on local disk."""

@@ -1,0 +1,159 @@
+"""From a registry to verified files on local disk."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tflite_serving.artifacts.store import Store
+from tflite_serving.contract import layout
+from tflite_serving.contract.alias import AliasDocument, read_alias
+from tflite_serving.contract.codec import ContractError
+from tflite_serving.contract.manifest import MODEL_FILE, FileEntry, Manifest, read_manifest
+from tflite_serving.errors import ArtifactRefused, IntegrityError, ObjectNotFound
+from tflite_serving.telemetry import Timings
+
+
+@dataclass(frozen=True, slots=True)
+class LocalArtifact:
+    """An artifact whose files are on local disk and are what the manifest says.
+
+    Attributes:
+        manifest: of the artifact.
+        files: local path of each file that serving needs, by its path in the manifest.
+    """
+
+    manifest: Manifest
+    files: dict[str, Path]
+
+
+def resolve_alias(store: Store, name: str, alias: str) -> AliasDocument:
+    """The alias as it is now.
+
+    Raises:
+        StoreError: it cannot be read; ObjectNotFound when there is none.
+        ArtifactRefused: it is damaged.
+    """
+    data = store.read(layout.alias_path(name, alias)).data
+    try:
+        return read_alias(data)
+    except ContractError as error:
+        raise ArtifactRefused(f"{store.uri}, alias {alias!r} of {name!r}: {error}") from None
+
+
+def load_artifact(
+    store: Store, name: str, version: str, cache: Path, timings: Timings
+) -> LocalArtifact:
+    """Brings one version to local disk and verifies it.
+
+    Files in the cache are verified again before they are used; a damaged one is fetched anew.
+
+    Args:
+        store: the registry.
+        name, version: of the model.
+        cache: folder for downloads; a folder registry does not use it.
+        timings: gets the stages "download" and "verify".
+
+    Raises:
+        StoreError: a file cannot be read.
+        IntegrityError: a file is missing, or not what the manifest says.
+        ArtifactRefused: the manifest itself is damaged, or of a newer schema.
+    """
+    with timings.stage("download"):
+        manifest = _read_manifest(store, name, version)
+    needed = {path: manifest.files[path] for path in (MODEL_FILE, manifest.golden)}
+    where = f"{store.uri}, {name} {version}"
+    prefix = layout.version_folder(name, version)
+    local = {path: store.local(f"{prefix}/{path}") for path in needed}
+    on_disk = {path: place for path, place in local.items() if place is not None}
+    if len(on_disk) == len(needed):
+        with timings.stage("verify"):
+            _verify(on_disk, needed, where)
+        return LocalArtifact(manifest, on_disk)
+
+    folder = cache / name / version
+    cached = {path: folder / path for path in needed}
+    with timings.stage("verify"):
+        hit = _is_intact(cached, needed)
+    if not hit:
+        _download(store, prefix, folder, needed, timings)
+    return LocalArtifact(manifest, cached)
+
+
+def _read_manifest(store: Store, name: str, version: str) -> Manifest:
+    where = f"{store.uri}, {name} {version}"
+    data = store.read(layout.manifest_path(name, version)).data
+    try:
+        manifest = read_manifest(data)
+    except ContractError as error:
+        raise ArtifactRefused(f"{where}: {error}") from None
+    if (manifest.name, manifest.version) != (name, version):
+        raise IntegrityError(
+            f"{where}: the manifest there is of {manifest.name} {manifest.version}"
+        )
+    return manifest
+
+
+def _download(
+    store: Store, prefix: str, folder: Path, needed: Mapping[str, FileEntry], timings: Timings
+) -> None:
+    """Fills `folder` in one step, so that no other process sees a part of it."""
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = Path(tempfile.mkdtemp(prefix=".download-", dir=folder.parent))
+    try:
+        with timings.stage("download"):
+            for path in needed:
+                (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+                _fetch(store, f"{prefix}/{path}", scratch / path)
+        with timings.stage("verify"):
+            _verify({path: scratch / path for path in needed}, needed, f"{store.uri}/{prefix}")
+        _move_into_place(scratch, folder, needed)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _fetch(store: Store, path: str, destination: Path) -> None:
+    try:
+        store.fetch(path, destination)
+    except ObjectNotFound as error:
+        raise IntegrityError(f"{error}, but the manifest lists it") from None
+
+
+def _move_into_place(scratch: Path, folder: Path, needed: Mapping[str, FileEntry]) -> None:
+    try:
+        scratch.rename(folder)
+    except OSError:
+        if _is_intact({path: folder / path for path in needed}, needed):
+            return  # another worker was faster
+        damaged = scratch.with_name(scratch.name + ".damaged")
+        folder.rename(damaged)
+        scratch.rename(folder)
+        shutil.rmtree(damaged, ignore_errors=True)
+
+
+def _is_intact(local: Mapping[str, Path], needed: Mapping[str, FileEntry]) -> bool:
+    try:
+        _verify(local, needed, "")
+    except IntegrityError:
+        return False
+    return True
+
+
+def _verify(local: Mapping[str, Path], needed: Mapping[str, FileEntry], where: str) -> None:
+    for path, entry in needed.items():
+        try:
+            size = local[path].stat().st_size
+            if size != entry.bytes:
+                raise IntegrityError(f"{where}: {path}: expected {entry.bytes} bytes, got {size}")
+            with local[path].open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise IntegrityError(
+                f"{where}: {path}: cannot be read ({error.strerror}), but the manifest lists it"
+            ) from None
+        if digest != entry.sha256:
+            raise IntegrityError(f"{where}: {path}: expected sha256 {entry.sha256}, got {digest}")

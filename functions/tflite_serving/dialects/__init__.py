@@ -1,0 +1,1 @@
+"""Wire protocols: bytes to prediction request and back, one module each, pure functions."""

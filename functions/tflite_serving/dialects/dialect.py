@@ -1,0 +1,79 @@
+"""What every dialect has in common: its shape, and what goes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.errors import RequestError
+from tflite_serving.inputs.raw import RawInput
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRequest:
+    """What a client asks, in no dialect.
+
+    Attributes:
+        inputs: by input name; all of the same length.
+        batch: how many instances.
+        column: whether the answer is wanted as columns (one list per output).
+    """
+
+    inputs: Mapping[str, RawInput]
+    batch: int
+    column: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the model answers, in no dialect.
+
+    Attributes:
+        outputs: by output name, [batch, …], in natural units.
+        manifest: of the version that answered.
+    """
+
+    outputs: Mapping[str, npt.NDArray[Any]]
+    manifest: Manifest
+
+
+class Dialect(Protocol):
+    """One wire protocol."""
+
+    def accepts(self, content_type: str) -> bool:
+        """Whether a body of this type (without parameters, lower-case) can be read."""
+
+    def parse(self, body: bytes, manifest: Manifest) -> PredictionRequest:
+        """Reads a request body; `RequestError` says where it is wrong."""
+
+    def render(
+        self, prediction: Prediction, request: PredictionRequest, query: Mapping[str, str]
+    ) -> bytes:
+        """Writes the answer's body; `RequestError` says what is wrong in the query."""
+
+
+def check_batch(inputs: Mapping[str, RawInput], name: str) -> int:
+    """The batch size that all inputs share.
+
+    Args:
+        inputs: by input name.
+        name: of the member that holds them, for the complaint.
+
+    Raises:
+        RequestError: it is zero, or differs.
+    """
+    sizes = {key: len(raw.values) for key, raw in inputs.items()}
+    (first, batch), *others = sizes.items()
+    if batch == 0:
+        raise RequestError("empty_batch", f"{name}: expected at least one instance, got none")
+    for key, size in others:
+        if size != batch:
+            raise RequestError(
+                "wrong_shape",
+                f"{name}.{key}: expected {batch} rows as in {first!r}, got {size}",
+            )
+    return batch

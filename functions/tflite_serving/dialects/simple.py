@@ -1,0 +1,76 @@
+"""The simple dialect: instances in, labels and scores out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.dialects.dialect import Prediction, PredictionRequest, check_batch
+from tflite_serving.dialects.json_body import nearest, parse_object, rows
+from tflite_serving.errors import RequestError
+from tflite_serving.scores import class_scores
+
+
+class SimpleDialect:
+    """``{"instances": […]}`` to ``{"predictions": [{"label", "score", "scores"}], "model"}``."""
+
+    def accepts(self, content_type: str) -> bool:
+        """JSON; a missing content type counts as JSON."""
+        return content_type in ("", "application/json") or content_type.endswith("+json")
+
+    def parse(self, body: bytes, manifest: Manifest) -> PredictionRequest:
+        """Reads ``instances``; any other member is refused, because it would have no effect."""
+        document = parse_object(body)
+        for member in document:
+            if member != "instances":
+                raise RequestError(
+                    "unknown_field", f"{member}: no such field; {nearest(member, ['instances'])}"
+                )
+        if "instances" not in document:
+            raise RequestError(
+                "missing_field", "instances: expected a list of instances, got nothing"
+            )
+        inputs = rows(document["instances"], body, manifest)
+        return PredictionRequest(inputs, check_batch(inputs, "instances"))
+
+    def render(
+        self, prediction: Prediction, request: PredictionRequest, query: Mapping[str, str]
+    ) -> bytes:
+        """Writes one prediction per instance; ``?top_k=`` keeps the best scores, best first."""
+        manifest = prediction.manifest
+        output = manifest.outputs[0]
+        scores = class_scores(prediction.outputs[output.name])
+        labels = output.labels or tuple(str(index) for index in range(scores.shape[-1]))
+        top_k = _top_k(query, len(labels))
+        answer = {
+            "predictions": [_row(row, labels, top_k) for row in scores],
+            "model": {"name": manifest.name, "version": manifest.version},
+        }
+        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _row(scores: npt.NDArray[Any], labels: tuple[str, ...], top_k: int | None) -> dict[str, object]:
+    best = int(scores.argmax())
+    if top_k is None:
+        listed = dict(zip(labels, scores, strict=True))
+    else:
+        # Stable, so that equal scores come in the order of the labels.
+        order = np.argsort(-scores, kind="stable")[:top_k]
+        listed = {labels[index]: scores[index] for index in order}
+    return {"label": labels[best], "score": scores[best], "scores": listed}
+
+
+def _top_k(query: Mapping[str, str], classes: int) -> int | None:
+    text = query.get("top_k")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
+        raise RequestError(
+            "invalid_query", f"top_k: expected a whole number from 1 to {classes}, got {text!r}"
+        )
+    return min(int(text), classes)

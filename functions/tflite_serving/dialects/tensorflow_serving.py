@@ -1,0 +1,118 @@
+"""TensorFlow Serving's REST API, version 1.
+
+Source: https://www.tensorflow.org/tfx/serving/api_rest
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import InputSpec, OutputSpec
+from tflite_serving.dialects.dialect import Prediction, PredictionRequest, check_batch
+from tflite_serving.dialects.json_body import columns, parse_object, rows
+from tflite_serving.errors import RequestError
+
+_SIGNATURE = "serving_default"
+_DTYPES = {
+    "float32": "DT_FLOAT",
+    "uint8": "DT_UINT8",
+    "int32": "DT_INT32",
+    "int64": "DT_INT64",
+    "bool": "DT_BOOL",
+    "string": "DT_STRING",
+}
+
+
+class TensorFlowServingDialect:
+    """Row format (``instances`` to ``predictions``) and column format (``inputs`` to ``outputs``).
+
+    An output is answered as its values in natural units; several outputs, as an object by name.
+    """
+
+    def accepts(self, content_type: str) -> bool:
+        """Whatever the type: TensorFlow Serving ignores it, and its clients rely on that."""
+        return True
+
+    def parse(self, body: bytes, manifest: Manifest) -> PredictionRequest:
+        """Reads either format; members that it does not know are ignored, as the original does."""
+        document = parse_object(body)
+        signature = document.get("signature_name", _SIGNATURE)
+        if signature not in (_SIGNATURE, ""):
+            raise RequestError(
+                "unknown_signature", f"signature_name: expected {_SIGNATURE!r}, got {signature!r}"
+            )
+        if "instances" in document and "inputs" in document:
+            raise RequestError(
+                "unknown_field", "body: expected either instances or inputs, got both"
+            )
+        if "instances" in document:
+            inputs = rows(document["instances"], body, manifest)
+            return PredictionRequest(inputs, check_batch(inputs, "instances"))
+        if "inputs" in document:
+            inputs = columns(document["inputs"], body, manifest)
+            return PredictionRequest(inputs, check_batch(inputs, "inputs"), column=True)
+        raise RequestError(
+            "missing_field", "body: expected instances (rows) or inputs (columns), got neither"
+        )
+
+    def render(
+        self, prediction: Prediction, request: PredictionRequest, query: Mapping[str, str]
+    ) -> bytes:
+        """Writes the answer in the format of the question."""
+        outputs = prediction.outputs
+        answer: dict[str, object]
+        if len(outputs) == 1:
+            (values,) = outputs.values()
+            answer = {"outputs" if request.column else "predictions": values}
+        elif request.column:
+            answer = {"outputs": dict(outputs)}
+        else:
+            answer = {
+                "predictions": [
+                    {name: values[index] for name, values in outputs.items()}
+                    for index in range(request.batch)
+                ]
+            }
+        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def status_document(version: str) -> dict[str, object]:
+    """The answer of ``GET /v1/models/{name}`` for a version that is loaded."""
+    return {
+        "model_version_status": [
+            {
+                "version": version,
+                "state": "AVAILABLE",
+                "status": {"error_code": "OK", "error_message": ""},
+            }
+        ]
+    }
+
+
+def metadata_document(manifest: Manifest) -> dict[str, object]:
+    """The answer of ``GET /v1/models/{name}/metadata``: the signature, as clients see it."""
+    signature = {
+        "inputs": {spec.name: _tensor_info(spec) for spec in manifest.inputs},
+        "outputs": {spec.name: _tensor_info(spec) for spec in manifest.outputs},
+        "method_name": "tensorflow/serving/predict",
+    }
+    return {
+        "model_spec": {
+            "name": manifest.name,
+            "signature_name": "",
+            "version": manifest.version,
+        },
+        "metadata": {"signature_def": {"signature_def": {_SIGNATURE: signature}}},
+    }
+
+
+def _tensor_info(spec: InputSpec | OutputSpec) -> dict[str, object]:
+    sizes = [{"size": str(-1 if size is None else size), "name": ""} for size in spec.shape]
+    return {
+        "dtype": _DTYPES[spec.dtype],
+        "tensor_shape": {"dim": sizes, "unknown_rank": False},
+        "name": spec.name,
+    }

@@ -1,0 +1,187 @@
+"""Everything that can go wrong in the function, as one tree.
+
+ServingError                       has an HTTP status and a code for programs
+├── RequestError               400 the client sent something wrong
+│   ├── NotFound               404 unknown route, model or version
+│   ├── MethodNotAllowed       405
+│   ├── RequestTimeout         408 the body came too slowly
+│   ├── PayloadTooLarge        413
+│   └── UnsupportedMediaType   415
+├── Overloaded                 503 too many requests in work
+├── ModelUnavailable           503 the model cannot answer now
+├── DeadlineExceeded           504
+└── InternalError              500 ours, and what it says to clients leaks nothing
+
+ArtifactError                      why an artifact cannot be had or served (never sent as is)
+├── StoreError                     the registry did not give what was asked
+│   ├── ObjectNotFound
+│   ├── AccessDenied
+│   └── StoreUnreachable
+└── ArtifactRefused                it is there, but must not be served
+    ├── IntegrityError             a file is not what the manifest says
+    └── GoldenMismatch             it does not reproduce the reference's answers
+
+SettingsError                      the environment is wrong; the function does not start
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ServingError(Exception):
+    """An error with an HTTP answer.
+
+    Attributes:
+        status: the HTTP status.
+        code: a snake_case word for programs; part of the API.
+        message: for people: where, what was expected, what came, what to do.
+    """
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that go with the status."""
+        return {}
+
+
+class RequestError(ServingError):
+    """The client sent something that cannot be answered; sending it again will not help."""
+
+    status = 400
+
+
+class NotFound(RequestError):
+    """There is no such route, model or version."""
+
+    status = 404
+
+
+class MethodNotAllowed(RequestError):
+    """The route exists, but not with this method."""
+
+    status = 405
+
+    def __init__(self, method: str, path: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(
+            "method_not_allowed", f"{path}: expected {' or '.join(allowed)}, got {method}"
+        )
+        self.allowed = allowed
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Says which methods the route has."""
+        return {"Allow": ", ".join(self.allowed)}
+
+
+class RequestTimeout(RequestError):
+    """The body did not arrive in time."""
+
+    status = 408
+
+
+class PayloadTooLarge(RequestError):
+    """The body is over MAX_REQUEST_BYTES."""
+
+    status = 413
+
+
+class UnsupportedMediaType(RequestError):
+    """The body is of a type, or in an encoding, that the route does not read."""
+
+    status = 415
+
+
+class _TryLater(ServingError):
+    """A condition that passes."""
+
+    status = 503
+
+    def __init__(self, code: str, message: str, retry_after_seconds: int) -> None:
+        super().__init__(code, message)
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Says when to try again."""
+        return {"Retry-After": str(self.retry_after_seconds)}
+
+
+class Overloaded(_TryLater):
+    """MAX_IN_FLIGHT requests are in work already."""
+
+
+class ModelUnavailable(_TryLater):
+    """The model could not be loaded, or was refused; the log says why."""
+
+
+class DeadlineExceeded(ServingError):
+    """The answer was not ready within REQUEST_TIMEOUT_SECONDS."""
+
+    status = 504
+
+
+class InternalError(ServingError):
+    """A fault of the function or of the model. The log line has the details."""
+
+
+class ArtifactError(Exception):
+    """An artifact cannot be had or served.
+
+    Attributes:
+        code: a snake_case word for programs, repeated in the answer and in the log.
+    """
+
+    code: ClassVar[str] = "artifact_error"
+
+
+class StoreError(ArtifactError):
+    """The registry did not give what was asked for."""
+
+    code = "registry_error"
+
+
+class ObjectNotFound(StoreError):
+    """There is no such file in the registry."""
+
+    code = "not_in_registry"
+
+
+class AccessDenied(StoreError):
+    """The registry refuses this identity."""
+
+    code = "registry_denied"
+
+
+class StoreUnreachable(StoreError):
+    """The registry did not answer, or answered that it cannot, also after retries."""
+
+    code = "registry_unreachable"
+
+
+class ArtifactRefused(ArtifactError):
+    """The artifact is there, but must not be served."""
+
+    code = "artifact_refused"
+
+
+class IntegrityError(ArtifactRefused):
+    """A file of the artifact is missing, or is not what the manifest says."""
+
+    code = "integrity_error"
+
+
+class GoldenMismatch(ArtifactRefused):
+    """The model does not reproduce the reference's answers on the golden examples."""
+
+    code = "golden_mismatch"
+
+
+class SettingsError(Exception):
+    """The environment does not describe a function that could work."""

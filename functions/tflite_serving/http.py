@@ -1,0 +1,48 @@
+"""HTTP requests and responses that belong to no web framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """A request before its body is read.
+
+    Attributes:
+        method: in upper case.
+        path: percent-decoded, without the query.
+        query: first value of each parameter.
+        headers: by lower-case name.
+        url: as the client asked for it, for the log.
+        remote_ip, protocol: of the connection, for the log.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+    remote_ip: str = ""
+    protocol: str = "HTTP/1.1"
+
+    @property
+    def content_length(self) -> int | None:
+        """The announced size of the body in bytes; None where it is not announced."""
+        text = self.headers.get("content-length", "")
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the body, lower-case, without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes

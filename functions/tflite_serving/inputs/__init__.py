@@ -1,0 +1,1 @@
+"""What people send becomes tensors: one module per kind of preprocessing."""

@@ -1,0 +1,44 @@
+"""From what a model puts out to the scores of classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_serving.contract.tensors import Activation
+
+
+def apply_activation(values: npt.NDArray[Any], activation: Activation) -> npt.NDArray[Any]:
+    """What the manifest's activation makes of the model's values.
+
+    Args:
+        values: [..., classes], logits unless the activation is "none".
+        activation: "softmax" over the last axis, "sigmoid" of each value, or "none".
+
+    Returns:
+        the same shape and dtype.
+    """
+    if activation == "softmax":
+        powers = np.exp(values - values.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    if activation == "sigmoid":
+        # exp only of what is not positive: it cannot overflow.
+        power = np.exp(-np.abs(values))
+        return np.asarray(np.where(values >= 0, 1 / (1 + power), power / (1 + power)))
+    return values
+
+
+def class_scores(output: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The score of every class.
+
+    Args:
+        output: [batch, classes], or [batch, 1] with the score of the positive class alone.
+
+    Returns:
+        [batch, classes]; a single sigmoid score becomes those of its two classes.
+    """
+    if output.shape[-1] == 1:
+        return np.concatenate([1 - output, output], axis=-1)
+    return output

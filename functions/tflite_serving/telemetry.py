@@ -1,0 +1,130 @@
+"""What the function tells about itself: JSON log lines, trace ids, timings."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+_SEVERITIES = {"DEBUG": 0, "INFO": 1, "WARNING": 2, "ERROR": 3, "CRITICAL": 4}
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_CLOUD_TRACE = re.compile(r"([0-9a-f]{32})(?:/(\d{1,20}))?(?:;o=([01]))?", re.IGNORECASE)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/=+-]{1,128}")
+
+
+class Log:
+    """Structured logging as Cloud Logging reads it: one JSON object a line.
+
+    Source: https://cloud.google.com/logging/docs/structured-logging
+
+    Args:
+        stream: where lines go; the function's stdout.
+        level: the least severe lines that are written.
+    """
+
+    def __init__(self, stream: TextIO, level: str) -> None:
+        self._stream = stream
+        self._least = _SEVERITIES[level]
+
+    def write(self, severity: str, message: str, **fields: Any) -> None:
+        """Writes one line, in one call, so that lines of two threads do not mix."""
+        if _SEVERITIES[severity] < self._least:
+            return
+        entry = {"severity": severity, "message": message, **fields}
+        # default=str: a log line must never fail because of what it tells.
+        self._stream.write(json.dumps(entry, default=str, ensure_ascii=False) + "\n")
+        self._stream.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The trace that a request belongs to.
+
+    Attributes:
+        trace_id: 32 hex digits.
+        span_id: 16 hex digits, or "".
+        sampled: whether the caller records it.
+    """
+
+    trace_id: str
+    span_id: str
+    sampled: bool
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str]) -> Trace | None:
+        """Reads W3C ``traceparent``, or Google's ``X-Cloud-Trace-Context``; None without them.
+
+        Source: https://www.w3.org/TR/trace-context/#traceparent-header
+        """
+        w3c = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+        if w3c:
+            return cls(w3c[1], w3c[2], bool(int(w3c[3], 16) & 1))
+        google = _CLOUD_TRACE.fullmatch(headers.get("x-cloud-trace-context", ""))
+        if google:
+            span = f"{int(google[2]) % 2**64:016x}" if google[2] else ""
+            return cls(google[1].lower(), span, google[3] == "1")
+        return None
+
+    def log_fields(self, project: str) -> dict[str, Any]:
+        """The fields that tie a log line to the trace."""
+        name = f"projects/{project}/traces/{self.trace_id}" if project else self.trace_id
+        fields: dict[str, Any] = {
+            "logging.googleapis.com/trace": name,
+            "logging.googleapis.com/trace_sampled": self.sampled,
+        }
+        if self.span_id:
+            fields["logging.googleapis.com/spanId"] = self.span_id
+        return fields
+
+
+def request_id(headers: Mapping[str, str], trace: Trace | None) -> str:
+    """The caller's ``X-Request-Id`` if it is harmless, else the trace id, else a new one."""
+    given = headers.get("x-request-id", "")
+    if _REQUEST_ID.fullmatch(given):
+        return given
+    return trace.trace_id if trace else uuid.uuid4().hex
+
+
+class Timings:
+    """Where one request's time went, in milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._stages: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the time of the block to `name`, also when it fails."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add({name: (time.perf_counter() - began) * 1000})
+
+    def add(self, milliseconds: Mapping[str, float]) -> None:
+        """Adds times that were measured elsewhere."""
+        for name, duration in milliseconds.items():
+            self._stages[name] = self._stages.get(name, 0.0) + duration
+
+    @property
+    def total_ms(self) -> float:
+        """Milliseconds since the request arrived."""
+        return (time.perf_counter() - self._started) * 1000
+
+    @property
+    def stages(self) -> dict[str, float]:
+        """Milliseconds by stage, rounded to the microsecond."""
+        return {name: round(duration, 3) for name, duration in self._stages.items()}
+
+    def server_timing(self) -> str:
+        """The value of the ``Server-Timing`` header.
+
+        Source: https://www.w3.org/TR/server-timing/
+        """
+        stages = [f"{name};dur={duration:.3f}" for name, duration in self._stages.items()]
+        return ", ".join([*stages, f"total;dur={self.total_ms:.3f}"])
