@@ -1,0 +1,1 @@
+"""The export pipeline: prunes, converts, quantizes, measures, gates and publishes a model."""

@@ -1,0 +1,136 @@
+"""The command line. What commands do lives elsewhere; here is how people call them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+from rich.console import Console
+
+from model_export import show as present
+from model_export.bundle import bundle as write_bundle
+from model_export.errors import ExportError
+from model_export.native_logs import native_logs_held_back
+from model_export.progress import Progress
+from model_export.recipe import Recipe, read_recipe
+from model_export.registry.store import open_writable
+from model_export.registry.verbs import list_versions, registry_errors
+from tflite_serving.contract.codec import encode
+
+P = ParamSpec("P")
+_FUNCTIONS = Path(__file__).resolve().parent.parent / "functions"
+
+
+def _reports_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """An `ExportError` becomes a message and its exit code; anything else is a bug, and shows."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except ExportError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(error.exit_code)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Turns a trained Keras classifier into an artifact that the function serves.
+
+    Exit codes: 0 done, 2 usage or recipe, 3 load or conversion, 4 the gate failed and nothing was
+    published, 5 registry, 1 a bug.
+    """
+
+
+@main.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--registry", help="URI of the registry; the recipe's by default.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="gate.max_drop=0.02")
+@click.option("--dry-run", is_flag=True, help="Measure and judge, but publish nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON on stdout.")
+@_reports_errors
+def export(
+    recipe: Path, registry: str | None, overrides: tuple[str, ...], dry_run: bool, as_json: bool
+) -> None:
+    """Prune, convert, quantize, measure, judge and publish one model."""
+    parsed = read_recipe(recipe, overrides)
+    folder = recipe.resolve().parent
+    target = None if dry_run else registry or _registry_of(parsed, folder)
+    # Progress goes to stderr: stdout is for what the command is asked for.
+    with native_logs_held_back() as stderr:
+        from model_export.pipeline import export as run
+
+        done = run(parsed, folder, target, Progress(Console(file=stderr)))
+    if as_json:
+        click.echo(json.dumps(encode(done.manifest)))
+        return
+    console = present.console()
+    console.print(present.candidates_table(done.manifest))
+    console.print(present.outcome(done), highlight=False, soft_wrap=True)
+
+
+@main.command()
+@click.argument("uri")
+@click.option("--json", "as_json", is_flag=True, help="Print the document as JSON.")
+@_reports_errors
+def show(uri: str, as_json: bool) -> None:
+    """Show one artifact or alias.
+
+    URI is <registry>/models/<name>/versions/<version>, …/aliases/<alias>, or …/models/<name> for
+    its production alias.
+    """
+    document = present.read(uri)
+    if as_json:
+        click.echo(json.dumps(encode(document)))
+        return
+    present.print_document(document, present.console())
+
+
+@main.command(name="list")
+@click.argument("registry")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@_reports_errors
+def list_command(registry: str, name: str | None, as_json: bool) -> None:
+    """List the versions in REGISTRY, of one model or of all."""
+    with registry_errors():
+        store = open_writable(registry)
+    versions = list(list_versions(store, name))
+    if as_json:
+        for listed in versions:
+            click.echo(json.dumps(present.listing_row(listed)))
+        return
+    if not versions:
+        click.echo(f"{store.uri}: nothing is published here", err=True)
+        return
+    present.console().print(present.versions_table(versions))
+
+
+@main.command()
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("build"),
+    help="Folder for the zip.",
+)
+@_reports_errors
+def bundle(output: Path) -> None:
+    """Zip the function for deployment, byte for byte the same each time."""
+    path = write_bundle(_FUNCTIONS, output)
+    click.echo(f"{path}  {path.stat().st_size:,} bytes")
+
+
+def _registry_of(recipe: Recipe, folder: Path) -> str:
+    registry = recipe.publish.registry
+    if registry is None:
+        raise click.UsageError(
+            "no registry: give --registry URI, set publish.registry in the recipe, or --dry-run"
+        )
+    return registry if "://" in registry else str((folder / registry).resolve())

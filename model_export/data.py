@@ -1,0 +1,192 @@
+"""The examples of an export: three splits, each with its own use.
+
+A source is ``package.module:function``, which takes no arguments, or a ``.npz`` file. The function
+returns ``{"train": (x, y), "validation": (x, y), "test": (x, y)}``; the file has the arrays
+``x_train``, ``y_train``, ``x_validation`` and so on. ``x`` is one array, or a dict of arrays by
+input name; ``y`` holds class indices, or one-hot rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model_export.errors import UsageError
+
+Array = npt.NDArray[Any]
+_SPLITS = ("train", "validation", "test")
+_ONLY = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Examples with their right answers.
+
+    Attributes:
+        inputs: by input name, [examples, …] each. A source that gives one unnamed array has it
+            under the name "" until `Splits.named`.
+        classes: [examples], int64.
+    """
+
+    inputs: Mapping[str, Array]
+    classes: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def rows(self, index: Array) -> Split:
+        """The examples at `index`, in its order."""
+        return Split({name: x[index] for name, x in self.inputs.items()}, self.classes[index])
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """All examples.
+
+    Attributes:
+        train: fine-tuning and calibration draw from it.
+        validation: fine-tuning is watched on it.
+        test: the gate and the golden examples draw from it, and nothing else does.
+        source: where they come from.
+    """
+
+    train: Split
+    validation: Split
+    test: Split
+    source: str
+
+    @property
+    def sha256(self) -> str:
+        """Of every array of every split."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.validation, self.test):
+            for name in sorted(split.inputs):
+                _update(digest, name, split.inputs[name])
+            _update(digest, "classes", split.classes)
+        return digest.hexdigest()
+
+    def each(self, change: Callable[[Split, str], Split]) -> Splits:
+        """The same splits after `change`, which is given each split and its name."""
+        return Splits(
+            train=change(self.train, "train"),
+            validation=change(self.validation, "validation"),
+            test=change(self.test, "test"),
+            source=self.source,
+        )
+
+    def named(self, names: tuple[str, ...]) -> Splits:
+        """The same examples under the model's input names.
+
+        Raises:
+            UsageError: the names do not fit.
+        """
+        return self.each(lambda split, which: self._named(split, which, names))
+
+    def _named(self, split: Split, which: str, names: tuple[str, ...]) -> Split:
+        if set(split.inputs) == {_ONLY} and len(names) == 1:
+            return Split({names[0]: split.inputs[_ONLY]}, split.classes)
+        if set(split.inputs) != set(names):
+            raise UsageError(
+                f"{self.source}: {which}: expected the inputs {', '.join(names)}, got "
+                f"{', '.join(split.inputs) if _ONLY not in split.inputs else 'one unnamed array'}"
+            )
+        return split
+
+
+def load_splits(source: str, folder: Path) -> Splits:
+    """Loads the examples.
+
+    Args:
+        source: see above.
+        folder: of the recipe.
+
+    Raises:
+        UsageError: the source is not there, or gives something else.
+    """
+    found = _from_file(folder / source) if source.endswith(".npz") else _call(source, folder)
+    for name in _SPLITS:
+        if name not in found:
+            raise UsageError(f"{source}: expected the split {name!r}, got only {sorted(found)}")
+    splits = {name: _split(found[name], f"{source}: {name}") for name in _SPLITS}
+    return Splits(**splits, source=source)
+
+
+def import_object(reference: str, folder: Path) -> Any:
+    """What ``package.module:name`` means, looked up in the recipe's folder first.
+
+    Raises:
+        UsageError: there is no such module or name.
+    """
+    module_name, colon, name = reference.partition(":")
+    if not colon:
+        raise UsageError(f"{reference}: expected package.module:name")
+    sys.path.insert(0, str(folder))
+    try:
+        return getattr(importlib.import_module(module_name), name)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{reference}: {error}; looked in {folder} and among the installed packages"
+        ) from None
+    except AttributeError:
+        raise UsageError(f"{reference}: the module has no {name!r}") from None
+    finally:
+        sys.path.remove(str(folder))
+
+
+def _call(source: str, folder: Path) -> Mapping[str, Any]:
+    function: Callable[[], Any] = import_object(source, folder)
+    found = function()
+    if not isinstance(found, Mapping):
+        raise UsageError(f"{source}: expected a dict of splits, got {type(found).__name__}")
+    return found
+
+
+def _from_file(path: Path) -> Mapping[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {
+                split: (archive[f"x_{split}"], archive[f"y_{split}"])
+                for split in _SPLITS
+                if f"x_{split}" in archive.files and f"y_{split}" in archive.files
+            }
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: expected an npz of x_train, y_train, …: {error}") from None
+
+
+def _split(pair: Any, where: str) -> Split:
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise UsageError(f"{where}: expected (x, y), got {type(pair).__name__}")
+    x, y = pair
+    inputs = (
+        {name: np.asarray(array) for name, array in x.items()}
+        if isinstance(x, Mapping)
+        else {_ONLY: np.asarray(x)}
+    )
+    classes = np.asarray(y)
+    if classes.ndim == 2 and classes.shape[1] > 1:
+        classes = classes.argmax(axis=1)
+    classes = classes.reshape(-1)
+    if classes.dtype.kind not in "iub" and not np.array_equal(classes, np.rint(classes)):
+        raise UsageError(f"{where}: expected class indices, got {classes.dtype} values")
+    for name, array in inputs.items():
+        if len(array) != len(classes) or len(array) == 0:
+            raise UsageError(
+                f"{where}: expected as many examples as answers, at least one, "
+                f"got {len(array)} {name} and {len(classes)}"
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise UsageError(f"{where}: {name}: expected finite numbers, got NaN or infinity")
+    return Split(inputs, classes.astype(np.int64))
+
+
+def _update(digest: Any, name: str, array: Array) -> None:
+    digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+    digest.update(np.ascontiguousarray(array).data)

@@ -1,0 +1,54 @@
+"""Everything that can stop an export, as one tree; the class says the exit code.
+
+ExportError
+├── UsageError           2  the command line, the recipe, or the data it names
+├── LoadError            3  the model cannot be loaded
+├── ConversionError      3  the model cannot be converted or quantized
+├── GateError            4  no candidate keeps the budget; nothing was published
+└── RegistryError        5  the registry refused, did not answer, or changed meanwhile
+    └── ConflictError    5  somebody else was faster
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ExportError(Exception):
+    """A failure that the user can do something about; the message says what."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(ExportError):
+    """The command line, the recipe, or the data that it names is wrong."""
+
+    exit_code = 2
+
+
+class LoadError(ExportError):
+    """The model cannot be loaded."""
+
+    exit_code = 3
+
+
+class ConversionError(ExportError):
+    """The model cannot be converted or quantized."""
+
+    exit_code = 3
+
+
+class GateError(ExportError):
+    """No candidate keeps the quality budget; nothing was published."""
+
+    exit_code = 4
+
+
+class RegistryError(ExportError):
+    """The registry refused, did not answer, or holds something else than expected."""
+
+    exit_code = 5
+
+
+class ConflictError(RegistryError):
+    """The registry changed while we worked; nothing of ours is half-written."""

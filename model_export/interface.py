@@ -1,0 +1,158 @@
+"""How clients see the model: the manifest's inputs and outputs, from the source and the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from model_export.data import Split, Splits
+from model_export.errors import ConversionError, UsageError
+from model_export.recipe import Recipe
+from tflite_serving.contract.codec import ContractError
+from tflite_serving.contract.tensors import ClientDType, InputSpec, OutputSpec
+from tflite_serving.scores import apply_activation, class_scores
+
+if TYPE_CHECKING:
+    from model_export.tf.load import SourceModel, TensorInfo
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """The model's inputs and outputs, as the manifest will have them."""
+
+    inputs: tuple[InputSpec, ...]
+    outputs: tuple[OutputSpec, ...]
+
+    def natural(self, raw: Arrays) -> dict[str, npt.NDArray[Any]]:
+        """The source model's raw outputs with the activations that the function will apply."""
+        return {
+            output.name: apply_activation(raw[output.name], output.activation)
+            for output in self.outputs
+        }
+
+    def scores(self, outputs: Arrays) -> npt.NDArray[Any]:
+        """[examples, classes]: the scores that the gate judges, from outputs in natural units."""
+        return class_scores(outputs[self.outputs[0].name])
+
+
+def describe_interface(source: SourceModel, recipe: Recipe, folder: Path) -> Interface:
+    """Reads the interface off the model, and adds what the recipe says of it.
+
+    Args:
+        source: the loaded model.
+        recipe: with labels, and notes on inputs.
+        folder: of the recipe.
+
+    Raises:
+        ConversionError: the model is no classifier that can be served.
+        UsageError: the recipe does not fit the model.
+    """
+    for name in recipe.inputs:
+        names = [info.name for info in source.inputs]
+        if name not in names:
+            raise UsageError(f"recipe.inputs.{name}: no such input; the model has {names}")
+    inputs = tuple(
+        InputSpec(
+            name=info.name,
+            dtype=_client_dtype(info),
+            shape=info.shape,
+            description=recipe.inputs[info.name].description if info.name in recipe.inputs else "",
+            units=recipe.inputs[info.name].units if info.name in recipe.inputs else "",
+        )
+        for info in source.inputs
+    )
+    if len(source.outputs) != 1:
+        raise ConversionError(
+            f"expected one output, got {len(source.outputs)}: "
+            "a classifier with several outputs cannot be exported yet"
+        )
+    return Interface(inputs, (_output(source, recipe, folder),))
+
+
+def check_data(splits: Splits, interface: Interface) -> None:
+    """Raises `UsageError` unless every example fits the model's inputs and classes."""
+    classes = interface.outputs[0].labels or ()
+    for name in ("train", "validation", "test"):
+        split: Split = getattr(splits, name)
+        where = f"{splits.source}: {name}"
+        for spec in interface.inputs:
+            shape = split.inputs[spec.name].shape[1:]
+            fits = len(shape) == len(spec.instance_shape) and all(
+                want in (None, got) for want, got in zip(spec.instance_shape, shape, strict=True)
+            )
+            if not fits:
+                raise UsageError(
+                    f"{where}: {spec.name}: expected examples of shape "
+                    f"{list(spec.instance_shape)}, got {list(shape)}"
+                )
+        low, high = int(split.classes.min()), int(split.classes.max())
+        if low < 0 or high >= len(classes):
+            raise UsageError(
+                f"{where}: expected classes from 0 to {len(classes) - 1}, got {low} to {high}"
+            )
+
+
+def cast_inputs(splits: Splits, interface: Interface) -> Splits:
+    """The same examples in the dtypes that clients send."""
+    dtypes = {spec.name: np.dtype(spec.dtype) for spec in interface.inputs}
+
+    def cast_split(split: Split, _: str) -> Split:
+        arrays = {name: x.astype(dtypes[name], copy=False) for name, x in split.inputs.items()}
+        return Split(arrays, split.classes)
+
+    return splits.each(cast_split)
+
+
+def _client_dtype(info: TensorInfo) -> ClientDType:
+    if info.dtype == "string":
+        raise ConversionError(
+            f"input {info.name!r}: it takes strings, which cannot be converted; "
+            "build the model from where its preprocessing ends"
+        )
+    if info.dtype not in get_args(ClientDType):
+        raise ConversionError(
+            f"input {info.name!r}: expected one of {', '.join(get_args(ClientDType))}, "
+            f"got {info.dtype}"
+        )
+    return cast("ClientDType", info.dtype)
+
+
+def _output(source: SourceModel, recipe: Recipe, folder: Path) -> OutputSpec:
+    info = source.outputs[0]
+    if len(info.shape) != 2 or info.shape[1] is None:
+        raise ConversionError(
+            f"output {info.name!r}: expected scores of shape [batch, classes], "
+            f"got {list(info.shape)}"
+        )
+    classes = 2 if info.shape[1] == 1 else info.shape[1]
+    try:
+        return OutputSpec(
+            name=info.name,
+            dtype="float32",
+            shape=info.shape,
+            labels=_labels(recipe, folder, classes),
+            activation=source.activation,
+            description="score of each class",
+        )
+    except ContractError as error:
+        raise UsageError(f"recipe.model.{error}") from None
+
+
+def _labels(recipe: Recipe, folder: Path, classes: int) -> tuple[str, ...]:
+    labels = recipe.model.labels
+    if labels is None:
+        return tuple(str(index) for index in range(classes))
+    if isinstance(labels, str):
+        try:
+            text = (folder / labels).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"recipe.model.labels: {folder / labels}: {error}") from None
+        return tuple(text.splitlines())
+    return labels

@@ -1,0 +1,44 @@
+"""Tells a person how far the work is: live on a terminal, plain lines when piped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+
+class Step:
+    """One step under way. Its `result` is told when it is done."""
+
+    def __init__(self) -> None:
+        self.result = ""
+
+
+class Progress:
+    """Tells of steps.
+
+    Args:
+        console: where to; its `is_terminal` says whether it is live.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Step]:
+        """Shows a spinner while the block runs, and one line with its time when it is done."""
+        step = Step()
+        began = time.perf_counter()
+        if self.console.is_terminal:
+            with self.console.status(f"{title} …"):
+                yield step
+        else:
+            yield step
+        seconds = time.perf_counter() - began
+        self.console.print(f"  {title:<12} {seconds:6.1f} s  {step.result}", highlight=False)
+
+    def tell(self, text: str) -> None:
+        """One line about the step under way."""
+        self.console.print(f"    {text}", highlight=False)

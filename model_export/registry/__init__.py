@@ -1,0 +1,1 @@
+"""What the operator does to a registry. The function only reads: nothing of this is deployed."""

@@ -1,0 +1,50 @@
+"""Writing to a registry, wherever it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from tflite_serving.artifacts.store import RegistryUri, Store
+
+
+class WritableStore(Store, Protocol):
+    """A store that can also be written, with two promises: see `create` and `replace`.
+
+    Methods raise `StoreError` and its kinds, and `ConflictError`.
+    """
+
+    def folders(self, path: str) -> list[str]:
+        """Names of the folders directly below `path`, sorted; none if it is not there."""
+
+    def files(self, path: str) -> list[str]:
+        """Names of the files directly below `path`, sorted; none if it is not there."""
+
+    def create(self, path: str, source: Path) -> None:
+        """Copies a local file to `path`, whole or not at all, only if nothing is there.
+
+        The same content there already counts as done: a retry after a lost answer must not fail.
+
+        Raises:
+            ConflictError: something else is there; it is left as it is.
+        """
+
+    def replace(self, path: str, data: bytes, generation: str | None) -> None:
+        """Writes a file, only if it is still of `generation` (None: only if there is none).
+
+        Raises:
+            ConflictError: it was changed meanwhile, and is left as it is.
+        """
+
+
+def open_writable(uri: str, patience_seconds: float = 60.0) -> WritableStore:
+    """Opens a registry for writing; see `tflite_serving.artifacts.store.open_store`."""
+    address = RegistryUri.parse(uri)
+    if address.bucket is None:
+        from model_export.registry.folder import WritableFolder
+
+        assert address.folder is not None
+        return WritableFolder(address.folder)
+    from model_export.registry.bucket import WritableBucket
+
+    return WritableBucket(address.bucket, address.prefix, patience_seconds)

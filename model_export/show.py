@@ -1,0 +1,192 @@
+"""How artifacts and aliases look to people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from model_export.errors import UsageError
+from model_export.registry.store import open_writable
+from model_export.registry.verbs import (
+    ListedVersion,
+    read_named_alias,
+    read_version,
+    registry_errors,
+)
+from tflite_serving.contract import layout
+from tflite_serving.contract.alias import AliasDocument
+from tflite_serving.contract.evidence import Candidate
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.settings import DEFAULT_ALIAS
+
+if TYPE_CHECKING:
+    from model_export.pipeline import Export
+
+
+_PIPED_WIDTH = 200
+
+
+def console() -> Console:
+    """Stdout; wide enough when piped that no table wraps, so that lines stay lines."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)
+
+
+def read(uri: str) -> Manifest | AliasDocument:
+    """What an artifact's or alias's URI names; see the `show` command.
+
+    Raises:
+        UsageError: it is no such URI.
+        RegistryError: nothing is there.
+    """
+    registry, slash, path = uri.rstrip("/").rpartition(f"/{layout.MODELS}/")
+    parts = path.removesuffix(".json").removesuffix("/manifest").split("/")
+    if not slash or len(parts) not in (1, 3):
+        raise UsageError(
+            f"{uri}: expected <registry>/models/<name>/versions/<version> or …/aliases/…"
+        )
+    with registry_errors():
+        store = open_writable(registry)
+    name, kind, which = parts if len(parts) == 3 else (parts[0], "aliases", DEFAULT_ALIAS)
+    if kind == "versions":
+        return read_version(store, name, which)
+    if kind == "aliases":
+        return read_named_alias(store, name, which)
+    raise UsageError(f"{uri}: expected versions or aliases after the model, got {kind!r}")
+
+
+def print_document(document: Manifest | AliasDocument, console: Console) -> None:
+    """Prints an artifact or an alias."""
+    if isinstance(document, AliasDocument):
+        console.print(_alias_table(document))
+        return
+    console.print(_facts_table(document))
+    console.print(candidates_table(document))
+
+
+def candidates_table(manifest: Manifest) -> Table:
+    """Every candidate with its size, quality and latency."""
+    table = Table(box=box.SIMPLE)
+    table.add_column("candidate", no_wrap=True)
+    for column in (
+        manifest.quality.metric,
+        "bytes",
+        "gzip",
+        "zeros",
+        "p50 ms",
+        "p99 ms",
+        "RSS MiB",
+    ):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("why not", overflow="fold")
+    for candidate in manifest.compression.candidates:
+        table.add_row(*_candidate_cells(candidate), style="bold" if candidate.chosen else None)
+    return table
+
+
+def versions_table(versions: Sequence[ListedVersion]) -> Table:
+    """A listing of versions."""
+    table = Table(box=box.SIMPLE)
+    for column in ("model", "version", "aliases", "variant"):
+        table.add_column(column, no_wrap=True)
+    for column in ("quality", "bytes"):
+        table.add_column(column, justify="right")
+    for listed in versions:
+        row = listing_row(listed)
+        table.add_row(
+            row["name"],
+            row["version"],
+            ", ".join(row["aliases"]),
+            row["variant"],
+            f"{row['quality']:.4f}",
+            f"{row['bytes']:,}",
+        )
+    return table
+
+
+def listing_row(listed: ListedVersion) -> dict[str, Any]:
+    """One version of a listing, for programs."""
+    manifest = listed.manifest
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "created_at": manifest.created_at,
+        "aliases": list(listed.aliases),
+        "variant": manifest.compression.quantization,
+        "metric": manifest.quality.metric,
+        "quality": manifest.quality.published,
+        "bytes": manifest.files["model.tflite"].bytes,
+    }
+
+
+def outcome(done: Export) -> str:
+    """What an export came to, in a sentence or two."""
+    manifest = done.manifest
+    drop = f"{manifest.quality.metric} {manifest.quality.reference:.4f} → "
+    drop += f"{manifest.quality.published:.4f}"
+    if done.registry is None:
+        return f"dry run: {manifest.compression.quantization} would be published; {drop}"
+    place = f"{done.registry}/{layout.version_folder(manifest.name, manifest.version)}"
+    alias = f", alias {done.alias}" if done.alias else ""
+    return f"published {manifest.compression.quantization}{alias}; {drop}\n{place}"
+
+
+def _candidate_cells(candidate: Candidate) -> list[str]:
+    return [
+        candidate.name,
+        f"{candidate.quality:.4f}",
+        f"{candidate.bytes:,}",
+        f"{candidate.gzip_bytes:,}",
+        f"{candidate.sparsity:.0%}",
+        f"{candidate.latency_ms.p50:.4f}",
+        f"{candidate.latency_ms.p99:.4f}",
+        f"{candidate.peak_rss_mib:.0f}",
+        candidate.why_not or "chosen",
+    ]
+
+
+def _facts_table(manifest: Manifest) -> Table:
+    quality = manifest.quality
+    table = Table(show_header=False, box=None)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for spec in manifest.inputs:
+        table.add_row(
+            "input", f"{spec.name}: {spec.dtype} {list(spec.instance_shape)} {spec.units}"
+        )
+    for output in manifest.outputs:
+        labels = ", ".join(output.labels or ())
+        table.add_row("output", f"{output.name}: scores of {labels}")
+    facts = {
+        "model": manifest.name,
+        "version": manifest.version,
+        "created": manifest.created_at,
+        "task": manifest.task,
+        "published": f"{manifest.compression.quantization}, "
+        f"{manifest.files['model.tflite'].bytes:,} bytes",
+        "quality": f"{quality.metric} {quality.published:.4f}, reference {quality.reference:.4f}, "
+        f"on {quality.examples} examples of {quality.dataset}",
+        "drop": f"{quality.drop:+.4f}, 95 % interval {quality.drop_interval_95[0]:+.4f} to "
+        f"{quality.drop_interval_95[1]:+.4f}",
+        "runtime": f"{manifest.runtime.runtime} {manifest.runtime.min_version}",
+        "cold load": f"{manifest.resources.cold_load_ms:.0f} ms, "
+        f"{manifest.resources.peak_rss_mib:.0f} MiB",
+        "made from": f"model {manifest.provenance.source_sha256[:12]}, recipe "
+        f"{manifest.provenance.recipe_sha256[:12]}, data {manifest.provenance.data_sha256[:12]}",
+    }
+    for label, fact in facts.items():
+        table.add_row(label, fact)
+    return table
+
+
+def _alias_table(document: AliasDocument) -> Table:
+    table = Table(title=f"{document.model}@{document.alias} → {document.version}", box=box.SIMPLE)
+    for column in ("at", "version", "by", "action"):
+        table.add_column(column, no_wrap=True)
+    for change in reversed(document.history):
+        table.add_row(change.at, change.version, change.by, change.action)
+    return table

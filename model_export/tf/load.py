@@ -1,0 +1,245 @@
+"""Loads a Keras file or a SavedModel folder, safely, behind one small interface."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import h5py
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from model_export.errors import LoadError
+from tflite_serving.contract.tensors import Activation, Shape
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+_BATCH = 256
+# Parts of a saved model that are Python code, which runs when the model is loaded.
+_CODE = ("Lambda", "__lambda__")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """An input or output of the source model; the first axis of the shape is the batch."""
+
+    name: str
+    dtype: str
+    shape: Shape
+
+
+class SourceModel(Protocol):
+    """A loaded model, wherever it came from."""
+
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    activation: Activation
+    """What must be applied to the outputs to make scores of them."""
+
+    def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
+        """The model's raw outputs by name, [examples, …]."""
+
+    def concrete_function(self) -> tuple[Any, Any]:
+        """What TFLiteConverter wants: a concrete function and the object that owns its variables.
+
+        Its signature has ``input_0``, … and ``output_0``, … in the order of `inputs` and `outputs`.
+        """
+
+
+class KerasSource:
+    """A model from a ``.keras`` or ``.h5`` file.
+
+    Attributes:
+        model: the Keras model.
+    """
+
+    def __init__(self, model: keras.Model, where: str) -> None:
+        try:
+            self.inputs = tuple(_info(tensor.name, tensor) for tensor in model.inputs)
+            # A Sequential model has no output_names; its only output is its last layer's.
+            names = getattr(model, "output_names", None) or [model.layers[-1].name]
+            outputs = zip(names, model.outputs, strict=True)
+            self.outputs = tuple(_info(name, tensor) for name, tensor in outputs)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise LoadError(
+                f"{where}: the model has no fixed inputs and outputs ({error}); "
+                "save a Sequential or functional model"
+            ) from None
+        self.model = model
+        self.activation = missing_activation(model)
+
+    def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
+        """The model's raw outputs, computed in batches."""
+        pieces = [
+            [np.asarray(output) for output in self._call([x[start : start + _BATCH] for x in xs])]
+            for xs in [[inputs[info.name] for info in self.inputs]]
+            for start in range(0, len(xs[0]), _BATCH)
+        ]
+        joined = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+        return {info.name: array for info, array in zip(self.outputs, joined, strict=True)}
+
+    def concrete_function(self) -> tuple[Any, Any]:
+        """The model as a function of ``input_0``, …; see `SourceModel`."""
+
+        def call(*tensors: Any) -> dict[str, Any]:
+            return {f"output_{i}": output for i, output in enumerate(self._call(list(tensors)))}
+
+        signature = [
+            tf.TensorSpec(info.shape, info.dtype, name=f"input_{i}")
+            for i, info in enumerate(self.inputs)
+        ]
+        function = tf.function(call, input_signature=signature, autograph=False)
+        owner = tf.Module()
+        owner.weights = [variable.value for variable in self.model.variables]
+        return function.get_concrete_function(), owner
+
+    def _call(self, tensors: list[Any]) -> list[Any]:
+        result = self.model(tensors[0] if len(tensors) == 1 else tensors, training=False)
+        return list(keras.tree.flatten(result))
+
+
+class SavedModelSource:
+    """A SavedModel folder, by its default signature."""
+
+    activation: Activation = "none"
+
+    def __init__(self, folder: Path) -> None:
+        loaded = tf.saved_model.load(str(folder))
+        signatures = dict(loaded.signatures)
+        # Keras 3 calls the signature of `model.export` "serve" as well.
+        name = next((key for key in ("serving_default", "serve") if key in signatures), None)
+        if name is None:
+            raise LoadError(
+                f"{folder}: expected the signature serving_default, got {sorted(signatures)}"
+            )
+        self._owner = loaded
+        self._function = signatures[name]
+        inputs = self._function.structured_input_signature[1]
+        outputs = self._function.structured_outputs
+        self._keys = tuple(inputs)
+        self.inputs = tuple(_info(key, spec) for key, spec in inputs.items())
+        self.outputs = tuple(_info(key, spec) for key, spec in outputs.items())
+
+    def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
+        """The signature's outputs, computed in batches."""
+        count = len(next(iter(inputs.values())))
+        pieces = [
+            self._function(
+                **{key: tf.constant(inputs[key][start : start + _BATCH]) for key in self._keys}
+            )
+            for start in range(0, count, _BATCH)
+        ]
+        return {
+            info.name: np.concatenate([np.asarray(piece[info.name]) for piece in pieces])
+            for info in self.outputs
+        }
+
+    def concrete_function(self) -> tuple[Any, Any]:
+        """The signature as a function of ``input_0``, …; see `SourceModel`."""
+
+        def call(*tensors: Any) -> dict[str, Any]:
+            result = self._function(**dict(zip(self._keys, tensors, strict=True)))
+            return {f"output_{i}": result[info.name] for i, info in enumerate(self.outputs)}
+
+        signature = [
+            tf.TensorSpec(info.shape, info.dtype, name=f"input_{i}")
+            for i, info in enumerate(self.inputs)
+        ]
+        function = tf.function(call, input_signature=signature, autograph=False)
+        return function.get_concrete_function(), self._owner
+
+
+def load_source(
+    path: Path, *, custom_objects: Mapping[str, Any] | None = None, unsafe_load: bool = False
+) -> SourceModel:
+    """Loads a model.
+
+    Args:
+        path: a ``.keras`` or ``.h5`` file, or a SavedModel folder.
+        custom_objects: what Keras needs beyond its own classes.
+        unsafe_load: whether Python code in the file may run.
+
+    Raises:
+        LoadError: it is not there, damaged, carries code, or is of another kind.
+    """
+    if not path.exists():
+        raise LoadError(f"{path}: there is no such file or folder; train and save the model first")
+    if path.is_dir():
+        if not (path / "saved_model.pb").exists():
+            raise LoadError(f"{path}: expected a SavedModel folder, got no saved_model.pb in it")
+        return SavedModelSource(path)
+    config = _read_config(path)
+    code = sorted(set(_find_code(config)))
+    if code and not unsafe_load:
+        raise LoadError(
+            f"{path}: {', '.join(code)} hold Python code, which runs when the model is loaded and "
+            "cannot be converted for certain. Replace it by Keras layers; or, if you trust the "
+            "file, set model.unsafe_load = true"
+        )
+    try:
+        model = keras.saving.load_model(
+            path, custom_objects=custom_objects, compile=True, safe_mode=not unsafe_load
+        )
+    except Exception as error:
+        # Keras raises whatever the first broken layer raises.
+        advice = (
+            "; name your own classes with model.custom_objects"
+            if "custom" in str(error) or "Unknown layer" in str(error)
+            else ""
+        )
+        raise LoadError(f"{path}: Keras cannot load it: {_first_line(error)}{advice}") from error
+    return KerasSource(model, str(path))
+
+
+def _read_config(path: Path) -> Any:
+    try:
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                return json.loads(archive.read("config.json"))
+        if path.suffix in (".h5", ".hdf5"):
+            with h5py.File(path) as file:
+                if "model_config" not in file.attrs:
+                    raise LoadError(
+                        f"{path}: expected a whole model, got weights alone; use model.save"
+                    )
+                return json.loads(file.attrs["model_config"])
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise LoadError(f"{path}: expected a Keras model, got {_first_line(error)}") from None
+    raise LoadError(
+        f"{path}: expected .keras, .h5 or a SavedModel folder, got {path.suffix or 'no suffix'}"
+    )
+
+
+def _find_code(config: Any) -> Iterator[str]:
+    if isinstance(config, dict):
+        if config.get("class_name") in _CODE:
+            settings = config.get("config")
+            name = settings.get("name") if isinstance(settings, dict) else None
+            yield f"layer {name!r} ({config['class_name']})" if name else "a lambda function"
+        for item in config.values():
+            yield from _find_code(item)
+    elif isinstance(config, list):
+        for item in config:
+            yield from _find_code(item)
+
+
+def missing_activation(model: keras.Model) -> Activation:
+    """What a classifier that ends in logits leaves to the reader of its output."""
+    producer = getattr(model.outputs[0], "_keras_history", (None,))[0]
+    activation = getattr(producer, "activation", None)
+    if not isinstance(producer, keras.layers.Dense) or activation is not keras.activations.linear:
+        return "none"
+    return "sigmoid" if model.outputs[0].shape[-1] == 1 else "softmax"
+
+
+def _info(name: str, tensor: Any) -> TensorInfo:
+    return TensorInfo(name, tf.as_dtype(tensor.dtype).name, tuple(tensor.shape))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
