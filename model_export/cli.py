@@ -72,7 +72,7 @@ def export(
         click.echo(json.dumps(encode(done.manifest)))
         return
     console = present.console()
-    console.print(present.candidates_table(done.manifest))
+    console.print(present.candidates_table(done.manifest, console.width))
     console.print(present.outcome(done), highlight=False, soft_wrap=True)
 
 

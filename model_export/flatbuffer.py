@@ -42,7 +42,8 @@ def inspect(flatbuffer: bytes) -> FlatbufferFacts:
     """Reads operators and weights."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
     builtin, custom = set(), set()
-    for code in model.operatorCodes:
+    used = {operator.opcodeIndex for graph in model.subgraphs for operator in graph.operators}
+    for code in (model.operatorCodes[index] for index in used):
         # The old field holds codes up to 126 only; the new one is 0 in old files.
         number = max(code.builtinCode, code.deprecatedBuiltinCode)
         if number == schema.BuiltinOperator.CUSTOM:

@@ -9,6 +9,9 @@ from model_export.errors import GateError
 from model_export.recipe import GateSection, Variant
 from tflite_serving.contract.evidence import Candidate, Latency
 
+_SAME_LATENCY = 1.05
+"""Two measurements of one model differ by this much: within it, the smaller candidate wins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -52,9 +55,10 @@ def judge(measured: Sequence[Measured], gate: GateSection) -> Verdict:
     """
     misses = {candidate.variant: _misses(candidate, gate) for candidate in measured}
     passing = [candidate for candidate in measured if not misses[candidate.variant]]
+    fastest = min((candidate.latency_ms.p50 for candidate in passing), default=0.0)
     chosen = min(
         (candidate for candidate in passing if _rival(candidate, passing) is None),
-        key=lambda candidate: _order(candidate, gate.prefer),
+        key=lambda candidate: _order(candidate, gate.prefer, fastest),
         default=None,
     )
 
@@ -135,8 +139,10 @@ def _rival(candidate: Measured, passing: Sequence[Measured]) -> Measured | None:
     )
 
 
-def _order(candidate: Measured, prefer: str) -> tuple[float, ...]:
+def _order(candidate: Measured, prefer: str, fastest: float) -> tuple[float, ...]:
     latency, size, loss = candidate.latency_ms.p50, candidate.bytes, -candidate.quality
+    if latency <= fastest * _SAME_LATENCY:
+        latency = fastest
     orders = {
         "latency": (latency, size, loss),
         "size": (size, latency, loss),

@@ -13,6 +13,7 @@ from model_export.candidates import Candidate, Reference, make_candidate, weigh
 from model_export.data import Splits, import_object, load_splits
 from model_export.describe import describe
 from model_export.errors import UsageError
+from model_export.fold_shapes import fold_batch_shapes
 from model_export.interface import Interface, cast_inputs, check_data, describe_interface
 from model_export.progress import Progress
 from model_export.quality import accuracy
@@ -140,7 +141,7 @@ def _convert(source: SourceModel, progress: Progress) -> bytes:
     with progress.step("convert") as step:
         from model_export.tf.convert import convert_float32
 
-        float32 = convert_float32(source)
+        float32 = fold_batch_shapes(convert_float32(source))
         step.result = f"{len(float32):,} bytes"
     return float32
 

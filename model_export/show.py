@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 
 _PIPED_WIDTH = 200
+_WIDE = 120
+_LESS_IMPORTANT = ("gzip", "zeros", "p99 ms", "RSS MiB")
 
 
 def console() -> Console:
@@ -65,26 +67,30 @@ def print_document(document: Manifest | AliasDocument, console: Console) -> None
         console.print(_alias_table(document))
         return
     console.print(_facts_table(document))
-    console.print(candidates_table(document))
+    console.print(candidates_table(document, console.width))
 
 
-def candidates_table(manifest: Manifest) -> Table:
-    """Every candidate with its size, quality and latency."""
+def candidates_table(manifest: Manifest, width: int) -> Table:
+    """Every candidate with its size, quality and latency.
+
+    Args:
+        manifest: of the artifact.
+        width: of the console; a narrow one gets the columns that matter most.
+    """
+    wide = width >= _WIDE
+    cells = [
+        _candidate_cells(candidate, manifest.quality.metric)
+        for candidate in manifest.compression.candidates
+    ]
     table = Table(box=box.SIMPLE)
-    table.add_column("candidate", no_wrap=True)
-    for column in (
-        manifest.quality.metric,
-        "bytes",
-        "gzip",
-        "zeros",
-        "p50 ms",
-        "p99 ms",
-        "RSS MiB",
-    ):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("why not", overflow="fold")
-    for candidate in manifest.compression.candidates:
-        table.add_row(*_candidate_cells(candidate), style="bold" if candidate.chosen else None)
+    for name in cells[0]:
+        if name == "why not":
+            table.add_column(name, overflow="fold")
+        elif wide or name not in _LESS_IMPORTANT:
+            table.add_column(name, no_wrap=True, justify="left" if name == "candidate" else "right")
+    for candidate, row in zip(manifest.compression.candidates, cells, strict=True):
+        shown = [cell for name, cell in row.items() if wide or name not in _LESS_IMPORTANT]
+        table.add_row(*shown, style="bold" if candidate.chosen else None)
     return table
 
 
@@ -135,18 +141,18 @@ def outcome(done: Export) -> str:
     return f"published {manifest.compression.quantization}{alias}; {drop}\n{place}"
 
 
-def _candidate_cells(candidate: Candidate) -> list[str]:
-    return [
-        candidate.name,
-        f"{candidate.quality:.4f}",
-        f"{candidate.bytes:,}",
-        f"{candidate.gzip_bytes:,}",
-        f"{candidate.sparsity:.0%}",
-        f"{candidate.latency_ms.p50:.4f}",
-        f"{candidate.latency_ms.p99:.4f}",
-        f"{candidate.peak_rss_mib:.0f}",
-        candidate.why_not or "chosen",
-    ]
+def _candidate_cells(candidate: Candidate, metric: str) -> dict[str, str]:
+    return {
+        "candidate": candidate.name,
+        metric: f"{candidate.quality:.4f}",
+        "bytes": f"{candidate.bytes:,}",
+        "gzip": f"{candidate.gzip_bytes:,}",
+        "zeros": f"{candidate.sparsity:.0%}",
+        "p50 ms": f"{candidate.latency_ms.p50:.4f}",
+        "p99 ms": f"{candidate.latency_ms.p99:.4f}",
+        "RSS MiB": f"{candidate.peak_rss_mib:.0f}",
+        "why not": candidate.why_not or "chosen",
+    }
 
 
 def _facts_table(manifest: Manifest) -> Table:

@@ -14,18 +14,18 @@ from sklearn.model_selection import train_test_split
 
 Split = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
-EPOCHS = 15
+EPOCHS = 20
 
 
 def splits() -> dict[str, Split]:
-    """The 1,797 digits, 8×8 gray levels from 0 to 1: half to train, a tenth to validate."""
+    """The 1,797 digits, 8×8 gray levels from 0 to 1: six tenths to train, one to validate."""
     digits = load_digits()
     images = (digits.images / 16).astype(np.float32)[..., np.newaxis]
     labels = digits.target.astype(np.int64)
     train, rest = train_test_split(
-        np.arange(len(labels)), test_size=0.5, stratify=labels, random_state=0
+        np.arange(len(labels)), test_size=0.4, stratify=labels, random_state=0
     )
-    validation, test = train_test_split(rest, test_size=0.8, stratify=labels[rest], random_state=0)
+    validation, test = train_test_split(rest, test_size=0.75, stratify=labels[rest], random_state=0)
     return {
         name: (images[rows], labels[rows])
         for name, rows in (("train", train), ("validation", validation), ("test", test))
@@ -40,9 +40,11 @@ def build() -> Any:
     model = keras.Sequential(
         [
             keras.Input((8, 8, 1), name="pixels"),
-            keras.layers.Conv2D(16, 3, activation="relu", name="edges"),
-            keras.layers.Conv2D(32, 3, activation="relu", name="shapes"),
+            keras.layers.Conv2D(16, 3, padding="same", activation="relu", name="edges"),
+            keras.layers.MaxPooling2D(name="shrink"),
+            keras.layers.Conv2D(32, 3, padding="same", activation="relu", name="shapes"),
             keras.layers.Flatten(name="flat"),
+            keras.layers.Dropout(0.3, name="drop"),
             keras.layers.Dense(32, activation="relu", name="hidden"),
             keras.layers.Dense(10, activation="softmax", name="digit"),
         ],
@@ -65,7 +67,7 @@ def train(path: Path, epochs: int = EPOCHS, verbose: int = 1) -> None:
     model.fit(
         *data["train"],
         epochs=epochs,
-        batch_size=32,
+        batch_size=16,
         validation_data=data["validation"],
         verbose=verbose,
     )

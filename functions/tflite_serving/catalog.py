@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from tflite_serving.artifacts.store import Store
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.golden import read_golden
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import show_shape
 from tflite_serving.errors import (
     ArtifactError,
     ArtifactRefused,
@@ -92,7 +94,7 @@ class Loader:
                 self._settings.interpreter_threads,
             )
         with timings.stage("golden"):
-            _check_golden(model, artifact.files[manifest.golden].read_bytes(), f"{ref}, {version}")
+            _check_golden(model, manifest, artifact.files[manifest.golden].read_bytes())
         self._log.write(
             "INFO",
             f"loaded {ref.name} {version} in {timings.total_ms:.0f} ms",
@@ -165,10 +167,11 @@ class Slot:
                 "deadline_exceeded",
                 f"model {self.ref.name!r} is still being loaded; try again",
             ) from None
-        except ArtifactError as error:
+        except Exception as error:  # whatever kept it from loading may have passed next time
+            code = _code(error)
             raise ModelUnavailable(
-                error.code,
-                f"model {self.ref.name!r} cannot be served now ({error.code}); "
+                code,
+                f"model {self.ref.name!r} cannot be served now ({code}); "
                 "the function's log says why",
                 RETRY_AFTER_SECONDS,
             ) from None
@@ -184,6 +187,10 @@ class Slot:
             if self._pending is not None:
                 return self._pending
             future: Future[ServedModel] = Future()
+            if self._current is not None and not self._is_stale():
+                # It came between the caller's look and the lock.
+                future.set_result(self._current)
+                return future
             failed_recently = self._clock() - self._tried_at < RETRY_AFTER_SECONDS
             if self._current is None and self._failure is not None and failed_recently:
                 future.set_exception(self._failure)
@@ -228,14 +235,24 @@ class Slot:
         kept = self._current
         rest = f"; {kept.manifest.version} keeps answering" if kept else ""
         which = f"{self.ref.name} {version}" if version else str(self.ref)
+        stack = {} if isinstance(error, ArtifactError) else {"stack_trace": _stack(error)}
         self._log.write(
             "ERROR",
             f"cannot serve {which}: {error}{rest}",
             model=self.ref.name,
             version=version,
-            code=getattr(error, "code", "internal"),
+            code=_code(error),
             error=type(error).__name__,
+            **stack,
         )
+
+
+def _code(error: BaseException) -> str:
+    return error.code if isinstance(error, ArtifactError) else "internal"
+
+
+def _stack(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
 
 
 class Catalog:
@@ -278,14 +295,22 @@ class Catalog:
         if version is None:
             return slots[0].get(wait_seconds, timings)
         pinned = [slot for slot in slots if slot.ref.version == version]
-        served = [slot.get(wait_seconds, timings) for slot in pinned or slots]
-        for model in served:
+        versions = []
+        unavailable: ModelUnavailable | None = None
+        for slot in pinned or slots:
+            try:
+                model = slot.get(wait_seconds, timings)
+            except ModelUnavailable as error:
+                unavailable = error  # another slot may have the version
+                continue
             if model.manifest.version == version:
                 return model
-        versions = ", ".join(model.manifest.version for model in served)
+            versions.append(model.manifest.version)
+        if unavailable is not None:
+            raise unavailable
         raise NotFound(
             "unknown_version",
-            f"model {name!r}, version {version!r}: not served here; served: {versions}",
+            f"model {name!r}, version {version!r}: not served here; served: {', '.join(versions)}",
         )
 
 
@@ -300,14 +325,25 @@ def _check_supported(manifest: Manifest) -> None:
     if manifest.task != "classification" or manifest.runtime.needs_flex:
         need = "TensorFlow operators" if manifest.runtime.needs_flex else f"task {manifest.task!r}"
         raise ArtifactRefused(f"{where}: this release of the function cannot serve {need}")
+    if len(manifest.outputs[0].shape) != 2:
+        raise ArtifactRefused(
+            f"{where}: output {manifest.outputs[0].name!r}: expected the scores of classes, "
+            f"[null, classes], got the shape {show_shape(manifest.outputs[0].shape)}"
+        )
 
 
-def _check_golden(model: Model, data: bytes, where: str) -> None:
+def _check_golden(model: Model, manifest: Manifest, data: bytes) -> None:
+    where = f"{manifest.name} {manifest.version}"
     try:
         golden = read_golden(data)
+        golden.check_specs(manifest.inputs, manifest.outputs)
     except ContractError as error:
         raise ArtifactRefused(f"{where}: {error}") from None
-    differences = golden.differences(model.run(golden.inputs, Timings()))
+    try:
+        answers = model.run(golden.inputs, Timings())
+    except (ValueError, RuntimeError) as error:
+        raise ArtifactRefused(f"{where}: LiteRT cannot run the golden examples: {error}") from None
+    differences = golden.differences(answers)
     if differences:
         example, output, gap = differences[0]
         raise GoldenMismatch(

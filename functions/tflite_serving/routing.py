@@ -72,12 +72,12 @@ def match(method: str, path: str) -> Match:
         NotFound: no route has this path.
         MethodNotAllowed: a route has, but not with this method.
     """
-    method = "GET" if method == "HEAD" else method
+    wanted = "GET" if method == "HEAD" else method
     found = [
         (route, hit) for route, pattern in _PATTERNS if (hit := pattern.fullmatch(path)) is not None
     ]
     for route, hit in found:
-        if route.method == method:
+        if route.method == wanted:
             return Match(route.action, **hit.groupdict())
     if found:
         raise MethodNotAllowed(method, path, tuple(route.method for route, _ in found))

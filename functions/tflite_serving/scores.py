@@ -21,7 +21,9 @@ def apply_activation(values: npt.NDArray[Any], activation: Activation) -> npt.ND
         the same shape and dtype.
     """
     if activation == "softmax":
-        powers = np.exp(values - values.max(axis=-1, keepdims=True))
+        # Infinity makes NaN here: the caller's to notice, and no reason to warn on stderr.
+        with np.errstate(invalid="ignore"):
+            powers = np.exp(values - values.max(axis=-1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
     if activation == "sigmoid":
         # exp only of what is not positive: it cannot overflow.

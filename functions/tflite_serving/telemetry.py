@@ -12,8 +12,13 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 _SEVERITIES = {"DEBUG": 0, "INFO": 1, "WARNING": 2, "ERROR": 3, "CRITICAL": 4}
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
-_CLOUD_TRACE = re.compile(r"([0-9a-f]{32})(?:/(\d{1,20}))?(?:;o=([01]))?", re.IGNORECASE)
+# Version ff, and ids of nothing but zeros, are invalid.
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0+-)([0-9a-f]{32})-(?!0+-)([0-9a-f]{16})-([0-9a-f]{2})"
+)
+_CLOUD_TRACE = re.compile(
+    r"(?!0{32})([0-9a-f]{32})(?:/(\d{1,20}))?(?:;o=([01]))?", re.IGNORECASE | re.ASCII
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/=+-]{1,128}")
 
 
@@ -36,8 +41,9 @@ class Log:
         if _SEVERITIES[severity] < self._least:
             return
         entry = {"severity": severity, "message": message, **fields}
-        # default=str: a log line must never fail because of what it tells.
-        self._stream.write(json.dumps(entry, default=str, ensure_ascii=False) + "\n")
+        # A log line must never fail because of what it tells: an object that is no JSON, or a
+        # character that the stream cannot encode.
+        self._stream.write(json.dumps(entry, default=str, ensure_ascii=True) + "\n")
         self._stream.flush()
 
 
@@ -66,7 +72,8 @@ class Trace:
             return cls(w3c[1], w3c[2], bool(int(w3c[3], 16) & 1))
         google = _CLOUD_TRACE.fullmatch(headers.get("x-cloud-trace-context", ""))
         if google:
-            span = f"{int(google[2]) % 2**64:016x}" if google[2] else ""
+            number = int(google[2] or 0) % 2**64
+            span = f"{number:016x}" if number else ""
             return cls(google[1].lower(), span, google[3] == "1")
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import flask
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from tflite_serving.errors import PayloadTooLarge, RequestTimeout, ServingError
 from tflite_serving.http import RequestHead, Response
@@ -28,19 +27,29 @@ class WsgiShell:
                     raise exchange.refusal
                 body = _read_body(request, exchange) if exchange.wants_body else b""
             except ServingError as error:
-                return _to_flask(exchange.refuse(error), body_was_read=False)
-            return _to_flask(exchange.answer(body), body_was_read=exchange.wants_body)
+                answer = _to_flask(exchange.refuse(error))
+                # What is left of the body must not be taken for the next request.
+                answer.headers["Connection"] = "close"
+                return answer
+            return _to_flask(exchange.answer(body))
 
 
 def _read_body(request: flask.Request, exchange: Exchange) -> bytes:
-    limit = exchange.max_body_bytes
-    request.max_content_length = limit
+    # Not request.get_data(): of a body of unknown length it returns what is below the limit, as
+    # if that were all.
+    limit, length = exchange.max_body_bytes, request.content_length
+    if length is None and not request.environ.get("wsgi.input_terminated"):
+        return b""
+    wanted = limit + 1 if length is None else length
     try:
-        return request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise PayloadTooLarge("payload_too_large", body_limit_message(limit)) from None
-    except (ClientDisconnected, OSError):
+        body: bytes = request.environ["wsgi.input"].read(wanted)
+    except OSError:
         raise RequestTimeout("client_disconnected", "the client went away") from None
+    if len(body) > limit:
+        raise PayloadTooLarge("payload_too_large", body_limit_message(limit))
+    if length is not None and len(body) < length:
+        raise RequestTimeout("client_disconnected", "the client went away")
+    return body
 
 
 def _head(request: flask.Request) -> RequestHead:
@@ -55,12 +64,8 @@ def _head(request: flask.Request) -> RequestHead:
     )
 
 
-def _to_flask(response: Response, *, body_was_read: bool) -> flask.Response:
-    # functions-framework reads what is left of the body after a plain response, however large
-    # it is; it leaves a streamed one alone.
-    content = response.body if body_was_read else iter([response.body])
-    answer = flask.Response(content, response.status, dict(response.headers))
-    if not body_was_read:
-        answer.headers["Content-Length"] = str(len(response.body))
-        answer.headers["Connection"] = "close"
-    return answer
+def _to_flask(response: Response) -> flask.Response:
+    # Streamed in one piece: after a plain response, functions-framework reads what is left of the
+    # request's body, however large it is.
+    headers = {**response.headers, "Content-Length": str(len(response.body))}
+    return flask.Response(iter([response.body]), response.status, headers)

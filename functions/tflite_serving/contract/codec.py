@@ -64,14 +64,23 @@ def parse_json(text: str | bytes, path: str) -> Json:
         return members
 
     try:
-        document: Json = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=unique)
+        # json would guess the encoding of bytes, and let half a surrogate pair through.
+        decoded = text if isinstance(text, str) else text.decode()
+        document: Json = json.loads(
+            decoded, parse_constant=refuse_constant, object_pairs_hook=unique
+        )
+    except UnicodeDecodeError as error:
+        raise ContractError(path, f"expected UTF-8, got {error.reason}") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ContractError(path, f"expected JSON, got {error.msg} at {where}") from None
-    except UnicodeDecodeError as error:
-        raise ContractError(path, f"expected UTF-8, got {error.reason}") from None
     except RecursionError:
         raise ContractError(path, "expected JSON, got too deep a nesting") from None
+    except ContractError:
+        raise
+    except ValueError:
+        # Python refuses to convert thousands of digits.
+        raise ContractError(path, "expected JSON, got a number with too many digits") from None
     return document
 
 
@@ -93,7 +102,7 @@ def decode(
     """
     hints = _hints(cls)  # type: ignore[arg-type]  # a class is hashable
     if not isinstance(value, Mapping):
-        raise ContractError(path, f"expected an object, got {_describe(value)}")
+        raise ContractError(path, f"expected an object, got {describe(value)}")
     if unknown == "refuse":
         for key in value:
             if key not in hints:
@@ -131,6 +140,19 @@ def to_text(value: object) -> str:
     return json.dumps(encode(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def describe(value: object) -> str:
+    """A JSON value as complaints show it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, str):
+        return repr(value if len(value) <= 60 else value[:57] + "...")
+    return "a list" if isinstance(value, (list, tuple)) else "an object"
+
+
 def _decode(hint: Any, value: object, path: str, unknown: Literal["ignore", "refuse"]) -> Any:
     origin = typing.get_origin(hint)
     if origin in (Union, types.UnionType):
@@ -138,16 +160,19 @@ def _decode(hint: Any, value: object, path: str, unknown: Literal["ignore", "ref
     if origin is Literal:
         choices = typing.get_args(hint)
         if not any(value == choice and type(value) is type(choice) for choice in choices):
-            raise ContractError(path, f"expected one of {_list(choices)}, got {_describe(value)}")
+            raise ContractError(path, f"expected one of {_list(choices)}, got {describe(value)}")
         return value
     if origin is tuple:
         return _decode_tuple(typing.get_args(hint), value, path, unknown)
     if origin is Mapping:
         item = typing.get_args(hint)[1]
         if not isinstance(value, Mapping):
-            raise ContractError(path, f"expected an object, got {_describe(value)}")
+            raise ContractError(path, f"expected an object, got {describe(value)}")
         return {
-            key: _decode(item, member, f"{path}[{key!r}]", unknown) for key, member in value.items()
+            _decode_scalar(str, key, f"{path}[{key!r}]"): _decode(
+                item, member, f"{path}[{key!r}]", unknown
+            )
+            for key, member in value.items()
         }
     if dataclasses.is_dataclass(hint):
         return decode(typing.cast("type", hint), value, path, unknown=unknown)
@@ -167,14 +192,14 @@ def _decode_union(
             return _decode(hint, value, path, unknown)
         except ContractError:
             continue
-    raise ContractError(path, f"expected {' or '.join(map(_name, others))}, got {_describe(value)}")
+    raise ContractError(path, f"expected {' or '.join(map(_name, others))}, got {describe(value)}")
 
 
 def _decode_tuple(
     hints: tuple[Any, ...], value: object, path: str, unknown: Literal["ignore", "refuse"]
 ) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
-        raise ContractError(path, f"expected a list, got {_describe(value)}")
+        raise ContractError(path, f"expected a list, got {describe(value)}")
     if len(hints) == 2 and hints[1] is Ellipsis:
         hints = (hints[0],) * len(value)
     if len(value) != len(hints):
@@ -187,12 +212,30 @@ def _decode_tuple(
 
 def _decode_scalar(hint: Any, value: object, path: str) -> object:
     if hint is float and type(value) is int:
-        return float(value)
+        return _to_float(value, path)
     if type(value) is not hint:  # not isinstance: a bool is no number here
-        raise ContractError(path, f"expected {_name(hint)}, got {_describe(value)}")
+        raise ContractError(path, f"expected {_name(hint)}, got {describe(value)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ContractError(path, f"expected a finite number, got {value}")
+    if isinstance(value, str) and not _is_unicode(value):
+        raise ContractError(path, f"expected Unicode text, got {describe(value)}")
     return value
+
+
+def _to_float(value: int, path: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ContractError(path, "expected a finite number, got one beyond a float") from None
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written as UTF-8: JSON can spell half a surrogate pair, which cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @functools.cache
@@ -221,18 +264,6 @@ def _name(hint: Any) -> str:
     if hint in names:
         return names[hint]
     return {tuple: "a list", Mapping: "an object"}.get(typing.get_origin(hint), "an object")
-
-
-def _describe(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (int, float)):
-        return str(value)
-    if isinstance(value, str):
-        return repr(value if len(value) <= 60 else value[:57] + "...")
-    return "a list" if isinstance(value, (list, tuple)) else "an object"
 
 
 def _list(choices: tuple[object, ...]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_serving.contract.codec import ContractError
+from tflite_serving.contract.tensors import InputSpec, OutputSpec, show_shape
 
 GOLDEN_FILE = "golden.npz"
 
@@ -40,6 +41,8 @@ class GoldenExamples:
     tolerance: Mapping[str, float]
 
     def __post_init__(self) -> None:
+        if not self.ids:
+            raise ContractError("ids", "expected at least one example, got none")
         for kind, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
             for name, tensor in tensors.items():
                 if tensor.ndim == 0 or len(tensor) != len(self.ids):
@@ -47,13 +50,39 @@ class GoldenExamples:
                         f"{kind}[{name!r}]",
                         f"expected {len(self.ids)} rows, got the shape {list(tensor.shape)}",
                     )
+        for name, tensor in self.outputs.items():
+            if tensor.dtype.kind not in "biuf":
+                raise ContractError(f"outputs[{name!r}]", f"expected numbers, got {tensor.dtype}")
         if set(self.tolerance) != set(self.outputs):
             raise ContractError(
                 "tolerance", f"expected {sorted(self.outputs)}, got {sorted(self.tolerance)}"
             )
 
+    def check_specs(self, inputs: tuple[InputSpec, ...], outputs: tuple[OutputSpec, ...]) -> None:
+        """Raises `ContractError` unless these are examples of a model with such in- and outputs."""
+        for kind, specs, tensors in (
+            ("inputs", inputs, self.inputs),
+            ("outputs", outputs, self.outputs),
+        ):
+            names = sorted(spec.name for spec in specs)
+            if sorted(tensors) != names:
+                raise ContractError(f"golden.{kind}", f"expected {names}, got {sorted(tensors)}")
+            for spec in specs:
+                shape = tensors[spec.name].shape
+                if len(shape) != len(spec.shape) or any(
+                    want not in (None, got) for want, got in zip(spec.shape, shape, strict=True)
+                ):
+                    raise ContractError(
+                        f"golden.{kind}[{spec.name!r}]",
+                        f"expected the shape {show_shape(spec.shape)}, got {list(shape)}",
+                    )
+
     def differences(self, answers: Tensors) -> list[tuple[str, str, float]]:
-        """Examples whose answers are beyond tolerance: id, output name, largest difference."""
+        """Examples whose answers are beyond tolerance: id, output name, largest difference.
+
+        Args:
+            answers: by output name, of the shapes of `outputs`.
+        """
         found: list[tuple[str, str, float]] = []
         for name, expected in self.outputs.items():
             gaps = np.abs(answers[name].astype(np.float64) - expected.astype(np.float64))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal
 
 from tflite_serving.contract import versions
-from tflite_serving.contract.codec import ContractError, decode, parse_json, to_text
+from tflite_serving.contract.codec import ContractError, decode, describe, parse_json, to_text
 from tflite_serving.contract.evidence import Compression, Provenance, Quality, Resources, Runtime
 from tflite_serving.contract.tensors import InputSpec, OutputSpec, Tensors
 
@@ -75,6 +76,7 @@ class Manifest:
     def _check_files(self) -> None:
         for path in self.files:
             versions.check_file_path(path, f"files[{path!r}]")
+            self._check_place(path)
         for path, why in ((MODEL_FILE, "the model"), (self.golden, "the golden examples")):
             if path not in self.files:
                 raise ContractError("files", f"expected {path!r}, {why}, got none")
@@ -85,6 +87,15 @@ class Manifest:
             raise ContractError(
                 "version", f"expected it to end in {digest[:8]}, got {self.version!r}"
             )
+
+    def _check_place(self, path: str) -> None:
+        if path == MANIFEST_FILE:
+            raise ContractError(f"files[{path!r}]", "expected every file but the manifest itself")
+        for folder in map(str, PurePosixPath(path).parents):
+            if folder in self.files:
+                raise ContractError(
+                    f"files[{path!r}]", f"expected a file in a folder, but {folder!r} is a file"
+                )
 
 
 MODEL_FILE = "model.tflite"
@@ -109,10 +120,14 @@ def write_manifest(manifest: Manifest) -> str:
 
 def check_schema_version(document: object, path: str, newest: int) -> None:
     """Raises `ContractError` when a document is of a newer schema, before its fields are read."""
-    version = document.get("schema_version") if isinstance(document, Mapping) else None
+    if not isinstance(document, Mapping):
+        raise ContractError(path, f"expected an object, got {describe(document)}")
+    if "schema_version" not in document:
+        raise ContractError(f"{path}.schema_version", "expected a value, got nothing")
+    version = document["schema_version"]
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise ContractError(
-            f"{path}.schema_version", f"expected a whole number from 1 on, got {version!r}"
+            f"{path}.schema_version", f"expected a whole number from 1 on, got {describe(version)}"
         )
     if version > newest:
         raise ContractError(

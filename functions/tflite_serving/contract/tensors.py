@@ -15,6 +15,7 @@ Shape = tuple[int | None, ...]
 
 ClientDType = Literal["float32", "uint8", "int32", "int64", "bool", "string"]
 TensorDType = Literal["float32", "float16", "uint8", "int8", "int16", "int32", "int64", "bool"]
+_QUANTIZED = ("int8", "uint8", "int16")
 Activation = Literal["softmax", "sigmoid", "none"]
 PreprocessKind = Literal["tensor", "image", "text", "record"]
 
@@ -91,11 +92,17 @@ class OutputSpec:
             twice = next(label for label in self.labels if self.labels.count(label) > 1)
             raise ContractError("labels", f"expected each label once, got {twice!r} twice")
         scores = self.shape[-1]
-        expected = 2 if scores == 1 else scores
-        if len(self.shape) != 2 or len(self.labels) != expected:
+        if len(self.shape) != 2 or scores is None:
             raise ContractError(
                 "labels",
-                f"expected {expected} labels for the shape {_show(self.shape)}, "
+                "expected none, or the shape [null, classes], got labels for "
+                f"{show_shape(self.shape)}",
+            )
+        expected = 2 if scores == 1 else scores
+        if len(self.labels) != expected:
+            raise ContractError(
+                "labels",
+                f"expected {expected} labels for the shape {show_shape(self.shape)}, "
                 f"got {len(self.labels)}",
             )
 
@@ -123,8 +130,25 @@ class TensorBinding:
     def __post_init__(self) -> None:
         if (self.scale is None) != (self.zero_point is None):
             raise ContractError("scale", "expected scale and zero_point together or neither")
-        if self.scale is not None and self.scale <= 0:
-            raise ContractError("scale", f"expected a positive number, got {self.scale}")
+        if self.scale is None or self.zero_point is None:
+            return
+        if self.dtype not in _QUANTIZED:
+            raise ContractError(
+                "scale", f"expected one for {', '.join(_QUANTIZED)} alone, got one for {self.dtype}"
+            )
+        # Computing is in float32, where a scale can vanish or grow to infinity.
+        smallest, largest = np.finfo(np.float32).tiny, np.finfo(np.float32).max
+        if not smallest <= self.scale <= largest:
+            raise ContractError(
+                "scale",
+                f"expected a positive number, {smallest:.4g} to {largest:.4g}, got {self.scale}",
+            )
+        limits = np.iinfo(self.dtype)
+        if not limits.min <= self.zero_point <= limits.max:
+            raise ContractError(
+                "zero_point",
+                f"expected {limits.min} to {limits.max} ({self.dtype}), got {self.zero_point}",
+            )
 
     def to_tensor(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Natural units to the tensor's own: quantized, if it is, and of its dtype.
@@ -139,7 +163,8 @@ class TensorBinding:
         if self.scale is None or self.zero_point is None:
             return values.astype(dtype, copy=False)
         limits = np.iinfo(dtype)
-        quantized = np.rint(values / np.float32(self.scale)) + self.zero_point
+        with np.errstate(over="ignore"):  # infinity saturates like any other large value
+            quantized = np.rint(values / np.float32(self.scale)) + self.zero_point
         return np.asarray(np.clip(quantized, limits.min, limits.max), dtype=dtype)
 
     def to_natural(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -170,17 +195,18 @@ class Tensors:
     signature: str = "serving_default"
 
 
+def show_shape(shape: Shape) -> str:
+    """A shape as documents hold it: ``[null, 8, 8, 1]``."""
+    return "[" + ", ".join("null" if size is None else str(size) for size in shape) + "]"
+
+
 def _check_name(name: str) -> None:
-    if not name:
-        raise ContractError("name", "expected a name, got ''")
+    if not name or not name.isprintable():
+        raise ContractError("name", f"expected a printable name, got {name!r}")
 
 
 def _check_shape(shape: Shape) -> None:
     if not shape or shape[0] is not None:
-        raise ContractError("shape", f"expected null first, for the batch, got {_show(shape)}")
+        raise ContractError("shape", f"expected null first, for the batch, got {show_shape(shape)}")
     if any(size is not None and size < 1 for size in shape):
-        raise ContractError("shape", f"expected positive sizes or null, got {_show(shape)}")
-
-
-def _show(shape: Shape) -> str:
-    return "[" + ", ".join("null" if size is None else str(size) for size in shape) + "]"
+        raise ContractError("shape", f"expected positive sizes or null, got {show_shape(shape)}")

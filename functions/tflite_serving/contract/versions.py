@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 from tflite_serving.contract.codec import ContractError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+_VERSION = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def content_digest(sha256_by_path: Mapping[str, str]) -> str:
@@ -55,7 +55,9 @@ def check_version(version: str, path: str) -> None:
 
 def check_name(name: str, path: str) -> None:
     """Raises `ContractError` unless `name` may name a model or an alias."""
-    if not _NAME.fullmatch(name) or is_version(name):
+    if is_version(name):
+        raise ContractError(path, f"expected a name, got {name!r}, which has a version's form")
+    if not _NAME.fullmatch(name):
         raise ContractError(
             path,
             "expected 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or digit, "
@@ -92,7 +94,8 @@ def check_file_path(file_path: str, path: str) -> None:
         or file_path.startswith("/")
         or ".." in parts
         or str(PurePosixPath(file_path)) != file_path
-        or any(character in file_path for character in "\\:\0\n\r")
+        or not file_path.isprintable()
+        or any(character in file_path for character in "\\:")
     ):
         raise ContractError(
             path, f"expected a plain relative path inside the artifact, got {file_path!r}"

@@ -15,6 +15,7 @@ from tflite_serving.inputs.raw import RawInput
 
 # Looking for the NaN that made a body invalid parses it a second time: not for huge ones.
 _LARGEST_EXPLAINED = 2**20
+_LONGEST_REPEATED = 200
 
 
 def parse_object(body: bytes) -> dict[str, object]:
@@ -40,44 +41,57 @@ def parse_object(body: bytes) -> dict[str, object]:
     return document
 
 
-def rows(instances: object, body: bytes, manifest: Manifest) -> dict[str, RawInput]:
-    """The row format: a list with one item per instance.
+def rows(document: Mapping[str, object], body: bytes, manifest: Manifest) -> dict[str, RawInput]:
+    """The row format: ``instances``, a list with one item per instance.
 
     An instance is the input's value, or an object with the value of each input by name.
+
+    Args:
+        document: with ``instances``.
+        body: that the document was read from.
+        manifest: of the model.
 
     Raises:
         RequestError: it is no list, or an instance lacks an input or has one too many.
     """
+    instances = document["instances"]
     if not isinstance(instances, list):
         raise RequestError(
             "wrong_shape", f"instances: expected a list of instances, got {_kind(instances)}"
         )
-    bools = _may_hold_bools(body)
     names = [spec.name for spec in manifest.inputs]
     by_name = bool(instances) and isinstance(instances[0], dict)
     if not by_name and len(names) == 1:
-        return {names[0]: RawInput(instances, "instances[{}]", bools)}
+        others = _may_hold_others(document, body, 0)
+        return {names[0]: RawInput(instances, "instances[{}]", others)}
+    others = _may_hold_others(document, body, len(instances) * len(names))
     columns: dict[str, list[object]] = {name: [] for name in names}
     for index, instance in enumerate(instances):
         _check_names(instance, names, f"instances[{index}]")
         for name in names:
             columns[name].append(instance[name])
     return {
-        name: RawInput(values, f"instances[{{}}].{_escape(name)}", bools)
+        name: RawInput(values, f"instances[{{}}].{_escape(name)}", others)
         for name, values in columns.items()
     }
 
 
-def columns(inputs: object, body: bytes, manifest: Manifest) -> dict[str, RawInput]:
-    """The column format: the whole batch of the only input, or of each input by name.
+def columns(document: Mapping[str, object], body: bytes, manifest: Manifest) -> dict[str, RawInput]:
+    """The column format: ``inputs``, the whole batch of the only input, or of each by name.
+
+    Args:
+        document: with ``inputs``.
+        body: that the document was read from.
+        manifest: of the model.
 
     Raises:
         RequestError: an input is missing, unknown, or no list.
     """
-    bools = _may_hold_bools(body)
+    inputs = document["inputs"]
     names = [spec.name for spec in manifest.inputs]
     if len(names) == 1 and isinstance(inputs, list):
-        return {names[0]: RawInput(inputs, "inputs[{}]", bools)}
+        return {names[0]: RawInput(inputs, "inputs[{}]", _may_hold_others(document, body, 0))}
+    others = _may_hold_others(document, body, len(names))
     _check_names(inputs, names, "inputs")
     found = {}
     for name in names:
@@ -86,14 +100,19 @@ def columns(inputs: object, body: bytes, manifest: Manifest) -> dict[str, RawInp
             raise RequestError(
                 "wrong_shape", f"inputs.{name}: expected a list of rows, got {_kind(values)}"
             )
-        found[name] = RawInput(values, f"inputs.{_escape(name)}[{{}}]", bools)
+        found[name] = RawInput(values, f"inputs.{_escape(name)}[{{}}]", others)
     return found
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """Advice for a word that is not known: the nearest one, or all of them."""
-    near = get_close_matches(word, known, n=1)
+    near = get_close_matches(shortened(word), known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+
+
+def shortened(text: str) -> str:
+    """What a client sent, short enough to be repeated in a message."""
+    return text if len(text) <= _LONGEST_REPEATED else text[:_LONGEST_REPEATED] + "…"
 
 
 def _check_names(value: object, names: Sequence[str], place: str) -> None:
@@ -105,15 +124,21 @@ def _check_names(value: object, names: Sequence[str], place: str) -> None:
     for name in value:
         if name not in names:
             raise RequestError(
-                "unknown_input", f"{place}.{name}: no such input; {nearest(name, names)}"
+                "unknown_input",
+                f"{place}.{shortened(name)}: no such input; {nearest(name, names)}",
             )
     for name in names:
         if name not in value:
             raise RequestError("missing_input", f"{place}.{name}: expected a value, got nothing")
 
 
-def _may_hold_bools(body: bytes) -> bool:
-    return b"true" in body or b"false" in body
+def _may_hold_others(document: Mapping[str, object], body: bytes, names: int) -> bool:
+    """Whether strings or bools may be among the values, told from the body as fast as it scans.
+
+    Quotes tell of strings, once those of the document's own members and of `names` are counted.
+    """
+    members = sum(4 if isinstance(value, str) else 2 for value in document.values())
+    return body.count(b'"') > members + 2 * names or b"true" in body or b"false" in body
 
 
 def _escape(name: str) -> str:
@@ -130,12 +155,13 @@ def _explain_non_finite(body: bytes) -> None:
     if len(body) > _LARGEST_EXPLAINED:
         return
     try:
-        document = json.loads(body)
+        found = _find_non_finite(json.loads(body), "")
     except (ValueError, RecursionError):
         return
-    found = _find_non_finite(document, "")
     if found:
         place, value = found
+        # Python's json lets half a surrogate pair through, which no answer could repeat.
+        place = shortened(place.encode(errors="backslashreplace").decode())
         raise RequestError(
             "not_finite", f"{place}: expected a finite number, got {value}; JSON has no such value"
         )

@@ -11,7 +11,7 @@ import orjson
 
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.dialects.dialect import Prediction, PredictionRequest, check_batch
-from tflite_serving.dialects.json_body import nearest, parse_object, rows
+from tflite_serving.dialects.json_body import nearest, parse_object, rows, shortened
 from tflite_serving.errors import RequestError
 from tflite_serving.scores import class_scores
 
@@ -29,13 +29,14 @@ class SimpleDialect:
         for member in document:
             if member != "instances":
                 raise RequestError(
-                    "unknown_field", f"{member}: no such field; {nearest(member, ['instances'])}"
+                    "unknown_field",
+                    f"{shortened(member)}: no such field; {nearest(member, ['instances'])}",
                 )
         if "instances" not in document:
             raise RequestError(
                 "missing_field", "instances: expected a list of instances, got nothing"
             )
-        inputs = rows(document["instances"], body, manifest)
+        inputs = rows(document, body, manifest)
         return PredictionRequest(inputs, check_batch(inputs, "instances"))
 
     def render(
@@ -71,6 +72,7 @@ def _top_k(query: Mapping[str, str], classes: int) -> int | None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
         raise RequestError(
-            "invalid_query", f"top_k: expected a whole number from 1 to {classes}, got {text!r}"
+            "invalid_query",
+            f"top_k: expected a whole number from 1 to {classes}, got {shortened(text)!r}",
         )
     return min(int(text), classes)

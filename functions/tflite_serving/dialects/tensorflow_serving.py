@@ -12,7 +12,7 @@ import orjson
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
 from tflite_serving.dialects.dialect import Prediction, PredictionRequest, check_batch
-from tflite_serving.dialects.json_body import columns, parse_object, rows
+from tflite_serving.dialects.json_body import columns, parse_object, rows, shortened
 from tflite_serving.errors import RequestError
 
 _SIGNATURE = "serving_default"
@@ -42,17 +42,18 @@ class TensorFlowServingDialect:
         signature = document.get("signature_name", _SIGNATURE)
         if signature not in (_SIGNATURE, ""):
             raise RequestError(
-                "unknown_signature", f"signature_name: expected {_SIGNATURE!r}, got {signature!r}"
+                "unknown_signature",
+                f"signature_name: expected {_SIGNATURE!r}, got {shortened(str(signature))!r}",
             )
         if "instances" in document and "inputs" in document:
             raise RequestError(
                 "unknown_field", "body: expected either instances or inputs, got both"
             )
         if "instances" in document:
-            inputs = rows(document["instances"], body, manifest)
+            inputs = rows(document, body, manifest)
             return PredictionRequest(inputs, check_batch(inputs, "instances"))
         if "inputs" in document:
-            inputs = columns(document["inputs"], body, manifest)
+            inputs = columns(document, body, manifest)
             return PredictionRequest(inputs, check_batch(inputs, "inputs"), column=True)
         raise RequestError(
             "missing_field", "body: expected instances (rows) or inputs (columns), got neither"

@@ -12,12 +12,13 @@ class RawInput:
     Attributes:
         values: one item per instance, as JSON gave it.
         place: of an instance in the request, with ``{}`` for its index: ``instances[{}].pixels``.
-        may_hold_bools: whether true or false occurs anywhere in the request.
+        may_hold_others: whether anything but numbers and null may be among the values: a string,
+            true or false. When it is False, numpy can convert the values without a look at each.
     """
 
     values: list[object]
     place: str
-    may_hold_bools: bool
+    may_hold_others: bool
 
     def at(self, index: int) -> str:
         """The place of one instance, such as ``instances[3].pixels``."""

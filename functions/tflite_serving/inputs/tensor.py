@@ -30,19 +30,36 @@ def to_tensor(raw: RawInput, spec: InputSpec) -> npt.NDArray[Any]:
         RequestError: with the place of the first value or instance that is wrong.
     """
     try:
+        if raw.may_hold_others:
+            # numpy would read true as 1, and give every value as much room as the longest string.
+            _refuse_others(raw, spec)
         array = np.array(raw.values)
     except (ValueError, OverflowError):
         _explain(raw, spec)
-    expected = spec.instance_shape
+    if array.dtype.kind == "O":
+        array = _wide_integers(array, raw, spec)
     kinds = "b" if spec.dtype == "bool" else "iuf"
-    if array.dtype.kind not in kinds or not _fits(array.shape[1:], expected):
+    if array.dtype.kind not in kinds or not _fits(array.shape[1:], spec.instance_shape):
         _explain(raw, spec)
-    if raw.may_hold_bools and kinds != "b":
-        # numpy would silently read true as 1.
-        _check_scalars(raw, spec)
     if spec.dtype == "float32":
         return _to_float32(array, raw)
     return _to_whole(array, raw, spec)
+
+
+def _refuse_others(raw: RawInput, spec: InputSpec) -> None:
+    good = {bool} if spec.dtype == "bool" else {int, float}
+    leaves = np.array(raw.values, dtype=object)
+    if not set(map(type, leaves.ravel().tolist())) <= good:
+        _explain(raw, spec)
+
+
+def _wide_integers(
+    array: npt.NDArray[np.object_], raw: RawInput, spec: InputSpec
+) -> npt.NDArray[np.float64]:
+    """What numpy left as objects: once all are numbers, some are integers beyond 64 bits."""
+    _check_scalars(raw, spec)
+    beyond = 2**1000  # of every dtype that a client can send, and still a float64
+    return np.asarray(np.clip(array, -beyond, beyond).astype(np.float64))
 
 
 def _to_float32(array: npt.NDArray[Any], raw: RawInput) -> npt.NDArray[np.float32]:
@@ -64,12 +81,11 @@ def _to_whole(array: npt.NDArray[Any], raw: RawInput, spec: InputSpec) -> npt.ND
     if dtype.kind == "b":
         return array
     limits = np.iinfo(dtype)
-    fractional = array != np.rint(array)
-    if fractional.any():
-        place, index = _first(fractional, raw)
-        raise RequestError(
-            "wrong_dtype", f"{place}: expected a whole number ({spec.dtype}), got {array[index]}"
-        )
+    if array.dtype.kind == "f":
+        _refuse_fractions(array, raw, spec)
+    if array.dtype.kind == "f" and dtype.itemsize == 8:
+        # A float64 rounds whole numbers beyond 2**53: compare and convert what was sent.
+        array = np.array(raw.values, dtype=object)
     outside = (array < limits.min) | (array > limits.max)
     if outside.any():
         place, index = _first(outside, raw)
@@ -80,6 +96,15 @@ def _to_whole(array: npt.NDArray[Any], raw: RawInput, spec: InputSpec) -> npt.ND
     return array.astype(dtype)
 
 
+def _refuse_fractions(array: npt.NDArray[Any], raw: RawInput, spec: InputSpec) -> None:
+    fractional = array != np.rint(array)
+    if fractional.any():
+        place, index = _first(fractional, raw)
+        raise RequestError(
+            "wrong_dtype", f"{place}: expected a whole number ({spec.dtype}), got {array[index]}"
+        )
+
+
 def _first(wrong: npt.NDArray[np.bool_], raw: RawInput) -> tuple[str, tuple[int, ...]]:
     index = tuple(int(axis[0]) for axis in np.nonzero(wrong))
     return raw.at(index[0]) + "".join(f"[{i}]" for i in index[1:]), index
@@ -87,12 +112,27 @@ def _first(wrong: npt.NDArray[np.bool_], raw: RawInput) -> tuple[str, tuple[int,
 
 def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
     return len(shape) == len(expected) and all(
-        want is None or want == got for want, got in zip(expected, shape, strict=True)
+        got > 0 if want is None else want == got for want, got in zip(expected, shape, strict=True)
     )
 
 
 def _explain(raw: RawInput, spec: InputSpec) -> NoReturn:
     """Raises for the first thing that is wrong, looking at one value after the other."""
+    try:
+        _check_values(raw, spec)
+    except RecursionError:
+        raise RequestError(
+            "wrong_shape",
+            f"{raw.place.format(0).partition('[')[0]}: expected instances of shape "
+            f"{show_shape(spec.instance_shape)}, got lists nested too deeply",
+        ) from None
+    raise RequestError(
+        "wrong_dtype",
+        f"{raw.at(0)}: expected {spec.dtype} values of shape {show_shape(spec.instance_shape)}",
+    )
+
+
+def _check_values(raw: RawInput, spec: InputSpec) -> None:
     _check_scalars(raw, spec)
     first: tuple[int, ...] | None = None
     for index, value in enumerate(raw.values):
@@ -110,10 +150,6 @@ def _explain(raw: RawInput, spec: InputSpec) -> NoReturn:
                 f"it, got {show_shape(shape)}; send different shapes in different requests",
             )
         first = shape
-    raise RequestError(
-        "wrong_dtype",
-        f"{raw.at(0)}: expected {spec.dtype} values of shape {show_shape(spec.instance_shape)}",
-    )
 
 
 def _check_scalars(raw: RawInput, spec: InputSpec) -> None:
@@ -169,4 +205,6 @@ def _show(value: object) -> str:
         return f'"{value[:40]}…"' if len(value) > 40 else f'"{value}"'
     if isinstance(value, dict):
         return "an object"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value))  # type: ignore[call-overload,no-any-return]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
