@@ -128,7 +128,15 @@ class DeadlineExceeded(ServingError):
 
 
 class InternalError(ServingError):
-    """A fault of the function or of the model. The log line has the details."""
+    """A fault of the function or of the model.
+
+    Attributes:
+        stack: where it happened, for the log and for nobody else; "" if the message says it.
+    """
+
+    def __init__(self, code: str, message: str, stack: str = "") -> None:
+        super().__init__(code, message)
+        self.stack = stack
 
 
 class ArtifactError(Exception):

@@ -1,0 +1,145 @@
+"""What each route does, once a request has been taken on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+import numpy as np
+import orjson
+
+from tflite_serving.catalog import Catalog, ServedModel
+from tflite_serving.dialects.dialect import Dialect, Prediction
+from tflite_serving.dialects.simple import SimpleDialect
+from tflite_serving.dialects.tensorflow_serving import (
+    TensorFlowServingDialect,
+    metadata_document,
+    status_document,
+)
+from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError
+from tflite_serving.http import RequestHead
+from tflite_serving.inputs.tensor import to_tensor
+from tflite_serving.routing import ROUTES, Action, Match
+from tflite_serving.telemetry import Timings
+
+DIALECTS: dict[Action, Dialect] = {
+    Action.PREDICT_SIMPLE: SimpleDialect(),
+    Action.PREDICT_TENSORFLOW_SERVING: TensorFlowServingDialect(),
+}
+
+
+@dataclass(slots=True)
+class Task:
+    """One request, and what it came to so far.
+
+    Attributes:
+        head: the request.
+        match: its route.
+        timings: get the stages.
+        deadline: when its answer is due, by `time.monotonic`.
+        served: the model that answers, once it is known.
+        instances: how many it was asked about, once they are counted.
+    """
+
+    head: RequestHead
+    match: Match
+    timings: Timings
+    deadline: float
+    served: ServedModel | None = None
+    instances: int = 0
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the deadline; never negative."""
+        return max(0.0, self.deadline - time.monotonic())
+
+
+def act(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
+    """Does what the route is for.
+
+    Args:
+        task: the request; gets `served` and `instances`.
+        body: of the request.
+        catalog: the models.
+        max_batch: most instances in one request.
+
+    Returns:
+        the body of the answer, JSON.
+
+    Raises:
+        ServingError: whatever is wrong.
+    """
+    action = task.match.action
+    match action:
+        case Action.PREDICT_SIMPLE | Action.PREDICT_TENSORFLOW_SERVING:
+            return _predict(task, DIALECTS[action], body, catalog, max_batch)
+        case Action.INDEX:
+            return orjson.dumps(_index(catalog))
+        case Action.LIVE:
+            return orjson.dumps({"live": True})
+        case Action.READY:
+            for slot in catalog.slots:
+                slot.get(task.seconds_left, task.timings)
+            return orjson.dumps({"ready": True})
+        case Action.STATUS:
+            return orjson.dumps(status_document(_find(task, catalog).manifest.version))
+        case Action.METADATA:
+            return orjson.dumps(metadata_document(_find(task, catalog).manifest))
+        case _:
+            assert_never(action)
+
+
+def _find(task: Task, catalog: Catalog) -> ServedModel:
+    match = task.match
+    task.served = catalog.find(
+        match.name, match.version, match.alias, task.seconds_left, task.timings
+    )
+    return task.served
+
+
+def _predict(task: Task, dialect: Dialect, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
+    served, timings = _find(task, catalog), task.timings
+    manifest = served.manifest
+    with timings.stage("parse"):
+        request = dialect.parse(body, manifest)
+    task.instances = request.batch
+    if request.batch > max_batch:
+        raise RequestError(
+            "batch_too_large",
+            f"expected at most {max_batch} instances, got {request.batch}; "
+            "send them in several requests",
+        )
+    with timings.stage("preprocess"):
+        inputs = {spec.name: to_tensor(request.inputs[spec.name], spec) for spec in manifest.inputs}
+    if task.seconds_left == 0:
+        raise DeadlineExceeded("deadline_exceeded", "the request took too long; try again")
+    outputs = served.model.run(inputs, timings, task.seconds_left)
+    for name, values in outputs.items():
+        if not np.isfinite(values).all():
+            raise InternalError(
+                "model_output_not_finite", f"the model answered NaN or infinity in output {name!r}"
+            )
+    with timings.stage("encode"):
+        return dialect.render(Prediction(outputs, manifest), request, task.head.query)
+
+
+def _index(catalog: Catalog) -> dict[str, Any]:
+    models = []
+    for slot in catalog.slots:
+        name, current = slot.ref.name, slot.current
+        models.append(
+            {
+                "name": name,
+                "alias": slot.ref.alias,
+                "version": current.manifest.version if current else slot.ref.version,
+                "loaded": current is not None,
+                "links": {
+                    "predict": f"/models/{name}/predict",
+                    "tensorflow_serving": f"/v1/models/{name}:predict",
+                    "metadata": f"/v1/models/{name}/metadata",
+                },
+            }
+        )
+    routes = [f"{route.method} {route.template}" for route in ROUTES]
+    return {"models": models, "routes": routes}

@@ -1,0 +1,184 @@
+"""The service in process, where limits and clocks can be held still."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model_export.registry.store import open_writable
+from tests.support.tiny import examples, publish_tiny
+from tflite_serving.artifacts.store import open_store
+from tflite_serving.catalog import Catalog
+from tflite_serving.http import RequestHead, Response
+from tflite_serving.model import Model
+from tflite_serving.service import Exchange, Service
+from tflite_serving.settings import Settings
+from tflite_serving.telemetry import Log
+
+BODY = json.dumps({"instances": examples(2).inputs["features"].tolist()}).encode()
+
+
+class Harness:
+    """A service over a real registry, and what it logged."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        registry = str(folder / "registry")
+        publish_tiny(open_writable(registry), folder / "artifact")
+        settings = Settings.from_env({"MODEL_REGISTRY": registry, "MODELS": "iris", **environment})
+        self._output = io.StringIO()
+        log = Log(self._output, settings.log_level)
+        self.service = Service(settings, Catalog(settings, open_store(registry), log), log)
+
+    def open(self, path: str = "/predict", method: str = "POST", **headers: str) -> Exchange:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.service.open(RequestHead(method, path, headers=given))
+
+    def ask(self, path: str = "/predict", method: str = "POST", body: bytes = BODY) -> Response:
+        with self.open(path, method) as exchange:
+            if exchange.refusal is not None:
+                return exchange.refuse(exchange.refusal)
+            return exchange.answer(body)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._output.getvalue().splitlines()]
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Harness:
+    return Harness(tmp_path)
+
+
+def code(response: Response) -> str:
+    return str(json.loads(response.body)["code"])
+
+
+def test_beyond_the_limit_in_flight_a_prediction_is_refused_at_once(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, MAX_IN_FLIGHT="2")
+    with harness.open() as first, harness.open() as second:
+        assert first.wants_body
+        assert second.wants_body
+        response = harness.ask()
+        assert response.status == 503
+        assert code(response) == "overloaded"
+        assert response.headers["Retry-After"] == "1"
+        assert harness.ask("/v2/health/live", "GET").status == 200
+    assert harness.ask().status == 200
+
+
+def test_a_refused_request_keeps_no_place_in_flight(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, MAX_IN_FLIGHT="1")
+    for _ in range(3):
+        with harness.open(content_type="text/csv") as exchange:
+            assert exchange.refusal is not None
+        assert harness.ask(body=b"{").status == 400
+    assert harness.ask().status == 200
+
+
+def test_a_body_too_large_by_its_length_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, MAX_REQUEST_BYTES="10")
+    with harness.open(content_length="11") as exchange:
+        assert exchange.refusal is not None
+        assert exchange.refusal.status == 413
+        assert not exchange.wants_body
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/models/iris", "/v1/models/iris:classify"])
+def test_a_request_for_nothing_wants_no_body(harness: Harness, path: str) -> None:
+    with harness.open(path) as exchange:
+        assert exchange.refusal is not None
+        assert exchange.refusal.status == 404
+        assert not exchange.wants_body
+
+
+def test_a_deadline_that_is_over_is_a_504(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert harness.ask().status == 200
+    with harness.open() as exchange:
+        monkeypatch.setattr(exchange._task, "deadline", 0.0)
+        response = exchange.answer(BODY)
+    assert response.status == 504
+    assert code(response) == "deadline_exceeded"
+
+
+def test_an_answer_that_is_no_number_is_never_sent(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert harness.ask().status == 200
+    monkeypatch.setattr(Model, "run", lambda *_: {"species": np.full((2, 3), np.nan, np.float32)})
+    response = harness.ask()
+    assert response.status == 500
+    assert code(response) == "model_output_not_finite"
+    assert harness.lines()[-1]["severity"] == "ERROR"
+
+
+def test_a_bug_is_a_500_with_the_stack_in_the_log_alone(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert harness.ask().status == 200
+
+    def fail(*_: object) -> None:
+        raise KeyError("a secret")
+
+    monkeypatch.setattr(Model, "run", fail)
+    response = harness.ask()
+    assert response.status == 500
+    assert b"secret" not in response.body
+    line = harness.lines()[-1]
+    assert line["severity"] == "ERROR"
+    assert line["code"] == "internal"
+    assert "KeyError: 'a secret'" in line["stack_trace"]
+    assert line["request_id"] == json.loads(response.body)["request_id"]
+
+
+def test_a_bug_before_the_body_is_a_500_too(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a secret")
+
+    monkeypatch.setattr("tflite_serving.service.match", fail)
+    response = harness.ask()
+    assert response.status == 500
+    assert b"secret" not in response.body
+    assert "a secret" in harness.lines()[-1]["stack_trace"]
+
+
+def test_errors_are_logged_whatever_the_sample(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, LOG_SAMPLE="0")
+    assert harness.ask().status == 200
+    assert harness.ask(body=b"{").status == 400
+    assert [line["message"].partition(" ")[0] for line in harness.lines()] == ["loaded", "body:"]
+
+
+def test_a_sampled_log_has_about_its_share(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, LOG_SAMPLE="0.5")
+    for _ in range(200):
+        harness.ask("/v2/health/live", "GET")
+    assert 50 < len(harness.lines()) < 150
+
+
+def test_only_the_request_that_waited_tells_of_the_load(harness: Harness) -> None:
+    first, second = (harness.ask().headers["Server-Timing"] for _ in range(2))
+    assert first.startswith("import;dur=")
+    assert second.startswith("parse;dur=")
+
+
+def test_ready_loads_and_index_does_not(harness: Harness) -> None:
+    (model,) = json.loads(harness.ask("/", "GET").body)["models"]
+    assert model["loaded"] is False
+    assert harness.ask("/v2/health/ready", "GET").status == 200
+    (model,) = json.loads(harness.ask("/", "GET").body)["models"]
+    assert model["loaded"] is True
+
+
+def test_every_response_carries_its_id_and_times(harness: Harness) -> None:
+    for response in (harness.ask(), harness.ask(body=b""), harness.ask("/nowhere")):
+        assert response.headers["X-Request-Id"]
+        assert "total;dur=" in response.headers["Server-Timing"]
+        assert response.headers["Content-Type"] == "application/json"

@@ -1,0 +1,107 @@
+"""The function as it is deployed: functions-framework in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MAIN = ROOT / "functions" / "main.py"
+_START_SECONDS = 60.0
+
+
+class Function:
+    """A running function.
+
+    Attributes:
+        url: where it answers.
+        process: the server; its workers are its children.
+    """
+
+    def __init__(self, url: str, process: subprocess.Popen[bytes], output: Path) -> None:
+        self.url = url
+        self.process = process
+        self._output = output
+
+    def post(self, path: str, body: Any, **options: Any) -> requests.Response:
+        """Sends JSON, or bytes as they are with the type application/json."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", **options.pop("headers", {})}
+        return requests.post(f"{self.url}{path}", data=data, headers=headers, timeout=60, **options)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """Asks for a path."""
+        return requests.get(f"{self.url}{path}", timeout=60, **options)
+
+    def log(self) -> list[dict[str, Any]]:
+        """The JSON lines that it has written so far."""
+        lines = self._output.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def output(self) -> str:
+        """Everything that it has written so far."""
+        return self._output.read_text()
+
+    def stop(self) -> int:
+        """Ends it as the platform does, and gives its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=60)
+
+
+@contextmanager
+def running(
+    target: str, environment: Mapping[str, str], folder: Path, source: Path = MAIN
+) -> Iterator[Function]:
+    """Starts the function, and stops it at the end of the block.
+
+    Args:
+        target: "predict" or "predict_wsgi".
+        environment: its settings.
+        folder: for what it writes.
+        source: its main.py.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    output = folder / f"function-{port}.log"
+    command = [sys.executable, "-m", "functions_framework", "--source", str(source)]
+    command += ["--target", target, "--host", "127.0.0.1", "--port", str(port)]
+    with output.open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+        )
+    try:
+        function = Function(f"http://127.0.0.1:{port}", process, output)
+        _wait_until_it_listens(function, port)
+        yield function
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def _wait_until_it_listens(function: Function, port: int) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and function.process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError(f"the function does not listen:\n{function.output()}")

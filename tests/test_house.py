@@ -1,0 +1,218 @@
+"""The house: directions of imports, locks, and documentation that says what the code does."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model_export import errors as export_errors
+from model_export import recipe
+from tflite_serving.routing import ROUTES
+from tflite_serving.settings import Settings, has_default
+from tools.lock import LOCKS, stale_locks
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("functions", "model_export")
+SETTINGS = {"MODEL_REGISTRY": "/nowhere", "MODELS": "iris"}
+
+
+def modules_after(statement: str) -> set[str]:
+    program = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **SETTINGS, "PYTHONPATH": str(ROOT / "functions")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(process.stdout.splitlines()[-1]))
+
+
+def table(document: str, heading: str = "") -> dict[str, list[str]]:
+    """Rows of the first table after `heading`, by their first cell without backquotes."""
+    text = (ROOT / "docs" / document).read_text()
+    text = text[text.index(heading) :]
+    rows: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line.startswith("|"):
+            cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+            rows[cells[0].strip("`| ")] = cells[1:]
+        elif rows:
+            break
+    return dict(list(rows.items())[2:])
+
+
+def public_names() -> list[tuple[str, ast.AST]]:
+    found: list[tuple[str, ast.AST]] = []
+    for source in SOURCES:
+        for path in (ROOT / source).rglob("*.py"):
+            tree = ast.parse(path.read_text())
+            where = str(path.relative_to(ROOT))
+            found.append((where, tree))
+            for node in ast.walk(tree):
+                if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+                    parents = [n for n in ast.walk(tree) if node in ast.iter_child_nodes(n)]
+                    nested = any(isinstance(parent, ast.FunctionDef) for parent in parents)
+                    private = any(getattr(p, "name", "").startswith("_") for p in parents)
+                    if not node.name.startswith("_") and not nested and not private:
+                        found.append((f"{where}: {node.name}", node))
+    return found
+
+
+def test_importing_the_entry_points_brings_in_nothing_heavy() -> None:
+    # functions-framework brings google.cloud.functions, which is its own and tiny.
+    modules = modules_after("import main")
+    assert not {"tensorflow", "keras", "ai_edge_litert", "google.auth", "numpy"} & modules
+    clients = {name for name in modules if name.startswith("google.cloud.")}
+    assert all(name.startswith("google.cloud.functions") for name in clients)
+
+
+def test_the_command_line_answers_without_tensorflow_and_googles_clients() -> None:
+    modules = modules_after("import model_export.cli")
+    assert not {"tensorflow", "keras", "google.cloud.storage", "google.auth"} & modules
+
+
+def test_only_main_reads_the_environment() -> None:
+    readers = [
+        path.name
+        for path in (ROOT / "functions").rglob("*.py")
+        if re.search(r"os\.(environ|getenv)", path.read_text())
+    ]
+    assert readers == ["main.py"]
+
+
+@pytest.mark.parametrize(("where", "node"), public_names(), ids=lambda value: str(value)[:80])
+def test_every_public_name_has_a_docstring(where: str, node: ast.AST) -> None:
+    if isinstance(node, ast.FunctionDef) and any(
+        isinstance(d, ast.Name) and d.id == "overload" for d in node.decorator_list
+    ):
+        return
+    assert isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+    assert ast.get_docstring(node), where
+
+
+def test_the_locks_fit_pyproject_and_each_other() -> None:
+    assert stale_locks() == []
+
+
+def test_a_stale_lock_is_told(tmp_path: Path) -> None:
+    for lock in LOCKS:
+        (tmp_path / lock).parent.mkdir(exist_ok=True)
+        (tmp_path / lock).write_text((ROOT / lock).read_text())
+    project = (ROOT / "pyproject.toml").read_text()
+    (tmp_path / "pyproject.toml").write_text(project.replace('"flask>=3.1"', '"flask>=3.0"'))
+    assert [reason.partition(":")[0] for reason in stale_locks(tmp_path)] == list(LOCKS)
+
+
+def test_a_runtime_pin_that_the_root_lock_does_not_have_is_told(tmp_path: Path) -> None:
+    (tmp_path / "functions").mkdir()
+    for lock in ("pyproject.toml", *LOCKS):
+        (tmp_path / lock).write_text((ROOT / lock).read_text())
+    runtime = tmp_path / "functions" / "requirements.txt"
+    runtime.write_text(re.sub(r"\nflask==[\d.]+", "\nflask==0.1", runtime.read_text()))
+    (reason,) = stale_locks(tmp_path)
+    assert "flask==0.1" in reason
+
+
+def test_every_requirement_is_pinned_with_hashes() -> None:
+    for lock in LOCKS:
+        text = (ROOT / lock).read_text()
+        pins = re.findall(r"\n[a-z0-9].*==", text)
+        hashed = re.findall(r"\n[a-z0-9].*==.*\\\n    --hash=sha256:", text)
+        assert len(pins) == len(hashed) > 40
+
+
+def test_the_settings_table_is_the_settings() -> None:
+    rows = table("4-settings.md")
+    fields = dataclasses.fields(Settings)
+    assert list(rows) == [field.metadata["variable"] for field in fields]
+    for field in fields:
+        default = rows[field.metadata["variable"]][0]
+        if not has_default(field):
+            assert default == "required"
+        elif field.default not in ("", dataclasses.MISSING):
+            shown = f"{field.default:g}" if field.default == 30.0 else str(field.default)
+            assert default.removesuffix(".0") == shown.removesuffix(".0"), field.name
+
+
+def test_the_recipe_table_is_the_recipe() -> None:
+    expected = []
+    for section in dataclasses.fields(recipe.Recipe):
+        cls = getattr(recipe, f"{section.name.removesuffix('s').capitalize()}Section")
+        prefix = "inputs.NAME" if section.name == "inputs" else section.name
+        expected += [f"{prefix}.{field.name}" for field in dataclasses.fields(cls)]
+    assert sorted(table("2-recipe.md")) == sorted(expected)
+
+
+def test_the_recipe_table_has_the_defaults() -> None:
+    rows = table("2-recipe.md")
+    for section in dataclasses.fields(recipe.Recipe):
+        cls = getattr(recipe, f"{section.name.removesuffix('s').capitalize()}Section")
+        for field in dataclasses.fields(cls):
+            prefix = "inputs.NAME" if section.name == "inputs" else section.name
+            shown = rows[f"{prefix}.{field.name}"][0].strip("`")
+            if field.default is dataclasses.MISSING:
+                assert shown == "required"
+            elif field.default is not None:
+                value = list(field.default) if isinstance(field.default, tuple) else field.default
+                assert json.loads(shown) == value, field.name
+
+
+def test_the_variants_table_has_every_variant() -> None:
+    assert set(table("2-recipe.md", "## Variants")) == set(recipe.Variant.__args__)  # type: ignore[attr-defined]
+
+
+def test_the_exit_codes_table_has_every_exit_code() -> None:
+    codes = {
+        str(value.exit_code)
+        for value in vars(export_errors).values()
+        if isinstance(value, type) and issubclass(value, export_errors.ExportError)
+    }
+    assert set(table("2-recipe.md", "## Exit codes")) == codes | {"0"}
+
+
+def test_the_routes_table_has_every_route() -> None:
+    assert set(table("3-serving.md")) == {f"{r.method} {r.template}" for r in ROUTES}
+
+
+def test_the_error_table_has_every_code_in_the_source() -> None:
+    errors = ast.parse((ROOT / "functions/tflite_serving/errors.py").read_text())
+    classes = {node.name for node in ast.walk(errors) if isinstance(node, ast.ClassDef)}
+    used = set()
+    for path in (ROOT / "functions" / "tflite_serving").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in classes
+                and len(node.args) >= 2
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                used.add(node.args[0].value)
+    documented = set(re.findall(r"`(\w+)`", (ROOT / "docs/3-serving.md").read_text()))
+    assert used - documented == set()
+
+
+def test_readme_names_the_targets_that_make_has() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", (ROOT / "README.md").read_text()))
+    assert named <= targets
+    assert {"demo", "test"} <= named
+    helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for target in targets:
+        assert f"make {target} " in helped.stdout
+
+
+def test_links_in_the_documentation_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
