@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, assert_never
@@ -9,7 +10,7 @@ from typing import Any, assert_never
 import numpy as np
 import orjson
 
-from tflite_serving.catalog import Catalog, ServedModel
+from tflite_serving.catalog import Catalog
 from tflite_serving.dialects.dialect import Dialect, Prediction
 from tflite_serving.dialects.simple import SimpleDialect
 from tflite_serving.dialects.tensorflow_serving import (
@@ -20,6 +21,7 @@ from tflite_serving.dialects.tensorflow_serving import (
 from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError
 from tflite_serving.http import RequestHead
 from tflite_serving.inputs.tensor import to_tensor
+from tflite_serving.loader import ServedModel
 from tflite_serving.routing import ROUTES, Action, Match
 from tflite_serving.telemetry import Timings
 
@@ -27,6 +29,10 @@ DIALECTS: dict[Action, Dialect] = {
     Action.PREDICT_SIMPLE: SimpleDialect(),
     Action.PREDICT_TENSORFLOW_SERVING: TensorFlowServingDialect(),
 }
+
+_QUICK_MS = 2.0
+_FEWEST_BYTES_PER_NUMBER = 2  # a digit and a comma
+_PARSE_MS_PER_BYTE = 1e-5  # 100 MB/s
 
 
 @dataclass(slots=True)
@@ -88,6 +94,41 @@ def act(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
             return orjson.dumps(metadata_document(_find(task, catalog).manifest))
         case _:
             assert_never(action)
+
+
+def is_quick(task: Task, size: int, catalog: Catalog) -> bool:
+    """Whether `act` is done so soon that an event loop may wait for it.
+
+    A small model is: handing it to a thread and back would take longer than running it.
+
+    Args:
+        task: the request.
+        size: of its body, in bytes.
+        catalog: the models.
+    """
+    match task.match.action:
+        case Action.INDEX | Action.LIVE:
+            return True
+        case Action.READY:
+            return all(slot.current is not None for slot in catalog.slots)
+        case Action.STATUS | Action.METADATA:
+            return _peek(task, catalog) is not None
+        case _:
+            served = _peek(task, catalog)
+            return (
+                served is not None and served.model.is_idle and _most_ms(served, size) < _QUICK_MS
+            )
+
+
+def _most_ms(served: ServedModel, size: int) -> float:
+    """What a request of `size` bytes takes at most, by what was measured at export."""
+    numbers = sum(math.prod(n or 1 for n in spec.shape) for spec in served.manifest.inputs)
+    instances = size / (numbers * _FEWEST_BYTES_PER_NUMBER)
+    return max(1, instances) * served.manifest.resources.latency_ms.p50 + size * _PARSE_MS_PER_BYTE
+
+
+def _peek(task: Task, catalog: Catalog) -> ServedModel | None:
+    return catalog.peek(task.match.name, task.match.version, task.match.alias)
 
 
 def _find(task: Task, catalog: Catalog) -> ServedModel:

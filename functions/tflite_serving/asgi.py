@@ -14,7 +14,7 @@ from tflite_serving.service import Exchange, Service, body_limit_message
 
 
 class AsgiShell:
-    """Reads requests from the event loop, and computes answers in threads beside it.
+    """Reads requests from the event loop, and computes long answers in threads beside it.
 
     Args:
         service: what answers.
@@ -34,7 +34,12 @@ class AsgiShell:
                     raise exchange.refusal
                 body = await _read_body(request, exchange) if exchange.wants_body else b""
             except ServingError as error:
-                return _to_starlette(exchange.refuse(error))
+                refusal = _to_starlette(exchange.refuse(error))
+                # What is left of the body must neither be waited for nor taken for a request.
+                refusal.headers["Connection"] = "close"
+                return refusal
+            if exchange.is_quick(len(body)):
+                return _to_starlette(exchange.answer(body))
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._threads, exchange.answer, body)
             return _to_starlette(answer)

@@ -59,6 +59,11 @@ class Model:
         for _ in range(interpreters):
             self._pool.put(_Interpreter(path, tensors, threads))
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether a batch could run now without waiting for another."""
+        return not self._pool.empty()
+
     def run(
         self, inputs: Arrays, timings: Timings, wait_seconds: float | None = None
     ) -> dict[str, npt.NDArray[Any]]:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import orjson
 
-from tflite_serving.actions import DIALECTS, Task, act
+from tflite_serving.actions import DIALECTS, Task, act, is_quick
 from tflite_serving.catalog import Catalog
 from tflite_serving.dialects.dialect import Dialect
 from tflite_serving.errors import (
@@ -129,6 +129,10 @@ class Exchange:
     def max_body_bytes(self) -> int:
         """Largest body that may be read."""
         return self._service.settings.max_request_bytes
+
+    def is_quick(self, size: int) -> bool:
+        """Whether `answer` for a body of `size` bytes may run on an event loop."""
+        return is_quick(self._task, size, self._service.catalog)
 
     def answer(self, body: bytes) -> Response:
         """Computes the response. May wait for a load or an interpreter, until the deadline."""

@@ -12,16 +12,19 @@ import requests
 from google.api_core import exceptions
 from google.api_core.retry import Retry
 from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from tflite_serving.artifacts.store import StoredObject
 from tflite_serving.errors import AccessDenied, ObjectNotFound, StoreError, StoreUnreachable
 
 _CONNECT_SECONDS = 5.0
+_FIRST_DELAY_SECONDS = 0.25
 _UNREACHABLE = (
     exceptions.RetryError,
     exceptions.ServerError,
     exceptions.TooManyRequests,
+    google.auth.exceptions.TimeoutError,
     google.auth.exceptions.TransportError,
     requests.RequestException,
     ConnectionError,
@@ -54,19 +57,30 @@ class BucketStore:
     @property
     def timeout(self) -> tuple[float, float]:
         """Seconds to connect, and to wait for each piece of an answer."""
-        return _CONNECT_SECONDS, self._patience_seconds
+        return min(_CONNECT_SECONDS, self._patience_seconds), self._patience_seconds
 
     @property
     def retry(self) -> Retry:
         """Backoff within the patience."""
-        retry: Retry = DEFAULT_RETRY.with_timeout(self._patience_seconds)
-        return retry
+        # The client gives up when the next delay would end after the patience: with short delays
+        # it gives up near the end, not in the middle.
+        return Retry(
+            predicate=DEFAULT_RETRY._predicate,  # noqa: SLF001  # what passes, the client knows
+            initial=_FIRST_DELAY_SECONDS,
+            maximum=self._patience_seconds / 8,
+            timeout=self._patience_seconds,
+            on_error=_hang_up,
+        )
 
     @cached_property
     def bucket(self) -> storage.Bucket:
         """The client library's bucket; made on first use, because it looks for credentials."""
         with self.errors(""):
-            return storage.Client().bucket(self._name)
+            client = storage.Client(project=None)  # objects need no project, and not all have one
+            # Else it asks for the bucket's metadata beside the first request, for traces that
+            # nobody records, with retries of its own and a permission that readers lack.
+            client._bucket_metadata_cache = None  # noqa: SLF001
+            return client.bucket(self._name)
 
     def blob(self, path: str) -> storage.Blob:
         """The client library's object at `path` of the registry."""
@@ -102,19 +116,31 @@ class BucketStore:
                 f"{where}: access denied ({error.code}); the identity needs "
                 "roles/storage.objectViewer to read, roles/storage.objectUser to publish"
             ) from None
-        except google.auth.exceptions.DefaultCredentialsError:
-            raise AccessDenied(
-                f"{where}: no Google credentials found; run `gcloud auth application-default login`"
-            ) from None
         except _UNREACHABLE as error:
             raise StoreUnreachable(
                 f"{where}: no answer within {self._patience_seconds:g} s ({_cause(error)})"
+            ) from error
+        except google.auth.exceptions.GoogleAuthError as error:
+            raise AccessDenied(
+                f"{where}: no valid Google credentials ({error.args[0] if error.args else error}); "
+                "run `gcloud auth application-default login`, or check the service account"
+            ) from error
+        except DataCorruption as error:
+            raise StoreUnreachable(
+                f"{where}: changed on its way here (the checksum differs); try again"
             ) from error
         except exceptions.GoogleAPICallError as error:
             raise StoreError(f"{where}: {error.code} {error.message}") from error
 
 
+def _hang_up(error: Exception) -> None:
+    """Frees the connection of an answer that is not read, which the client forgets to."""
+    if isinstance(error, InvalidResponse):
+        error.response.close()
+
+
 def _cause(error: BaseException) -> str:
     cause = getattr(error, "cause", None) or error
-    code = getattr(cause, "code", None)
+    response = getattr(cause, "response", None)
+    code = getattr(cause, "code", None) or getattr(response, "status_code", None)
     return f"{type(cause).__name__} {code}" if code else type(cause).__name__

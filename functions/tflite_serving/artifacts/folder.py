@@ -48,8 +48,10 @@ class FolderStore:
         where = f"{self.uri}/{path}"
         try:
             yield
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except (FileNotFoundError, IsADirectoryError):
             raise ObjectNotFound(f"{where}: there is no such file") from None
+        except (FileExistsError, NotADirectoryError):
+            raise ObjectNotFound(f"{where}: a file is where a folder should be") from None
         except PermissionError:
             raise AccessDenied(f"{where}: permission denied; check who owns the folder") from None
         except OSError as error:

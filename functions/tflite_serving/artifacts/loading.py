@@ -14,7 +14,7 @@ from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument, read_alias
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.manifest import MODEL_FILE, FileEntry, Manifest, read_manifest
-from tflite_serving.errors import ArtifactRefused, IntegrityError, ObjectNotFound
+from tflite_serving.errors import ArtifactRefused, IntegrityError, ObjectNotFound, StoreError
 from tflite_serving.telemetry import Timings
 
 
@@ -36,13 +36,19 @@ def resolve_alias(store: Store, name: str, alias: str) -> AliasDocument:
 
     Raises:
         StoreError: it cannot be read; ObjectNotFound when there is none.
-        ArtifactRefused: it is damaged.
+        ArtifactRefused: it is damaged, or belongs elsewhere.
     """
-    data = store.read(layout.alias_path(name, alias)).data
+    path = layout.alias_path(name, alias)
+    data = store.read(path).data
     try:
-        return read_alias(data)
+        document = read_alias(data)
     except ContractError as error:
-        raise ArtifactRefused(f"{store.uri}, alias {alias!r} of {name!r}: {error}") from None
+        raise ArtifactRefused(f"{store.uri}/{path}: {error}") from None
+    if (document.model, document.alias) != (name, alias):
+        raise IntegrityError(
+            f"{store.uri}/{path}: the alias there is {document.alias} of {document.model}"
+        )
+    return document
 
 
 def load_artifact(
@@ -59,20 +65,19 @@ def load_artifact(
         timings: gets the stages "download" and "verify".
 
     Raises:
-        StoreError: a file cannot be read.
+        StoreError: a file cannot be read, or the cache cannot be written.
         IntegrityError: a file is missing, or not what the manifest says.
         ArtifactRefused: the manifest itself is damaged, or of a newer schema.
     """
     with timings.stage("download"):
         manifest = _read_manifest(store, name, version)
     needed = {path: manifest.files[path] for path in (MODEL_FILE, manifest.golden)}
-    where = f"{store.uri}, {name} {version}"
     prefix = layout.version_folder(name, version)
     local = {path: store.local(f"{prefix}/{path}") for path in needed}
     on_disk = {path: place for path, place in local.items() if place is not None}
     if len(on_disk) == len(needed):
         with timings.stage("verify"):
-            _verify(on_disk, needed, where)
+            _verify(on_disk, needed, f"{store.uri}/{prefix}")
         return LocalArtifact(manifest, on_disk)
 
     folder = cache / name / version
@@ -85,8 +90,9 @@ def load_artifact(
 
 
 def _read_manifest(store: Store, name: str, version: str) -> Manifest:
-    where = f"{store.uri}, {name} {version}"
-    data = store.read(layout.manifest_path(name, version)).data
+    path = layout.manifest_path(name, version)
+    where = f"{store.uri}/{path}"
+    data = store.read(path).data
     try:
         manifest = read_manifest(data)
     except ContractError as error:
@@ -101,19 +107,30 @@ def _read_manifest(store: Store, name: str, version: str) -> Manifest:
 def _download(
     store: Store, prefix: str, folder: Path, needed: Mapping[str, FileEntry], timings: Timings
 ) -> None:
-    """Fills `folder` in one step, so that no other process sees a part of it."""
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    scratch = Path(tempfile.mkdtemp(prefix=".download-", dir=folder.parent))
     try:
-        with timings.stage("download"):
-            for path in needed:
-                (scratch / path).parent.mkdir(parents=True, exist_ok=True)
-                _fetch(store, f"{prefix}/{path}", scratch / path)
-        with timings.stage("verify"):
-            _verify({path: scratch / path for path in needed}, needed, f"{store.uri}/{prefix}")
-        _move_into_place(scratch, folder, needed)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        scratch = Path(tempfile.mkdtemp(prefix=".download-", dir=folder.parent))
+        try:
+            _download_verified(store, prefix, scratch, needed, timings)
+            _move_into_place(scratch, folder, needed)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: cannot be written ({error.strerror}); "
+            "set MODEL_CACHE to a folder that is writable and has room"
+        ) from error
+
+
+def _download_verified(
+    store: Store, prefix: str, scratch: Path, needed: Mapping[str, FileEntry], timings: Timings
+) -> None:
+    with timings.stage("download"):
+        for path in needed:
+            (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+            _fetch(store, f"{prefix}/{path}", scratch / path)
+    with timings.stage("verify"):
+        _verify({path: scratch / path for path in needed}, needed, f"{store.uri}/{prefix}")
 
 
 def _fetch(store: Store, path: str, destination: Path) -> None:
@@ -124,15 +141,13 @@ def _fetch(store: Store, path: str, destination: Path) -> None:
 
 
 def _move_into_place(scratch: Path, folder: Path, needed: Mapping[str, FileEntry]) -> None:
-    try:
-        scratch.rename(folder)
-    except OSError:
-        if _is_intact({path: folder / path for path in needed}, needed):
-            return  # another worker was faster
-        damaged = scratch.with_name(scratch.name + ".damaged")
-        folder.rename(damaged)
-        scratch.rename(folder)
-        shutil.rmtree(damaged, ignore_errors=True)
+    """Replaces file by file, so that a good file is never missing from another worker's hands.
+
+    Whoever else does this now has the same verified bytes.
+    """
+    for path in needed:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (scratch / path).replace(folder / path)
 
 
 def _is_intact(local: Mapping[str, Path], needed: Mapping[str, FileEntry]) -> bool:

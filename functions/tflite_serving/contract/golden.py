@@ -81,10 +81,19 @@ class GoldenExamples:
         """Examples whose answers are beyond tolerance: id, output name, largest difference.
 
         Args:
-            answers: by output name, of the shapes of `outputs`.
+            answers: by output name.
+
+        Raises:
+            ContractError: an answer has another shape.
         """
         found: list[tuple[str, str, float]] = []
         for name, expected in self.outputs.items():
+            if answers[name].shape != expected.shape:
+                raise ContractError(
+                    f"golden.outputs[{name!r}]",
+                    f"expected an answer of the shape {list(expected.shape)}, "
+                    f"got {list(answers[name].shape)}",
+                )
             gaps = np.abs(answers[name].astype(np.float64) - expected.astype(np.float64))
             worst = gaps.reshape(len(self.ids), -1).max(axis=1)
             beyond = np.flatnonzero(~(worst <= self.tolerance[name]))  # a NaN is beyond, too

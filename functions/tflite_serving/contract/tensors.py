@@ -136,8 +136,9 @@ class TensorBinding:
             raise ContractError(
                 "scale", f"expected one for {', '.join(_QUANTIZED)} alone, got one for {self.dtype}"
             )
-        # Computing is in float32, where a scale can vanish or grow to infinity.
-        smallest, largest = np.finfo(np.float32).tiny, np.finfo(np.float32).max
+        # Computing is in float32, where a scale can vanish, or make infinity of a 16-bit value.
+        smallest = float(np.finfo(np.float32).tiny)
+        largest = float(np.finfo(np.float32).max) / 2**16
         if not smallest <= self.scale <= largest:
             raise ContractError(
                 "scale",

@@ -1,0 +1,183 @@
+"""The version that answers for one entry of MODELS: loaded once, and kept fresh."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from tflite_serving.errors import (
+    ArtifactError,
+    ArtifactRefused,
+    DeadlineExceeded,
+    ModelUnavailable,
+)
+from tflite_serving.loader import Loader, ServedModel
+from tflite_serving.settings import ModelRef
+from tflite_serving.telemetry import Log, Timings
+
+RETRY_AFTER_SECONDS = 5
+"""After a failed load, requests fail at once for this long, and then one of them tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailure:
+    """Why there is no model: the code that answers carry. The log has the rest.
+
+    Not the exception itself: raised again for every request, its traceback would grow for ever.
+    """
+
+    code: str
+
+
+class Slot:
+    """The version that answers for one entry of MODELS.
+
+    Args:
+        ref: the entry.
+        loader: loads versions.
+        refresh_seconds: how stale an alias may be.
+        log: where failures are told.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        ref: ModelRef,
+        loader: Loader,
+        refresh_seconds: float,
+        log: Log,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.ref = ref
+        self._loader = loader
+        self._refresh_seconds = refresh_seconds
+        self._log = log
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._current: ServedModel | None = None
+        self._pending: Future[ServedModel | LoadFailure] | None = None
+        self._failure: LoadFailure | None = None
+        self._tried_at = 0.0
+        self._refused: str | None = None
+
+    @property
+    def current(self) -> ServedModel | None:
+        """What answers now, if anything is loaded; never waits."""
+        return self._current
+
+    def get(self, wait_seconds: float, timings: Timings) -> ServedModel:
+        """What answers now; loads it first if need be, once however many ask.
+
+        A stale alias is looked up by a thread beside the request, which the request does not
+        wait for.
+
+        Args:
+            wait_seconds: how long to wait for a load.
+            timings: gets the stages of the load, if this request waited for it.
+
+        Raises:
+            ModelUnavailable: the load failed, now or less than `RETRY_AFTER_SECONDS` ago.
+            DeadlineExceeded: the load takes longer than `wait_seconds`; it goes on.
+        """
+        current = self._current
+        if current is not None:
+            if self._is_stale():
+                self._start()
+            return current
+        try:
+            outcome = self._start().result(wait_seconds)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                "deadline_exceeded",
+                f"model {self.ref.name!r} is still being loaded; try again",
+            ) from None
+        if isinstance(outcome, LoadFailure):
+            raise ModelUnavailable(
+                outcome.code,
+                f"model {self.ref.name!r} cannot be served now ({outcome.code}); "
+                "the function's log says why",
+                RETRY_AFTER_SECONDS,
+            )
+        timings.add(outcome.load_ms)
+        return outcome
+
+    def _is_stale(self) -> bool:
+        return self.ref.version is None and self._clock() - self._tried_at >= self._refresh_seconds
+
+    def _start(self) -> Future[ServedModel | LoadFailure]:
+        """The load or refresh that is under way, a new one, or the outcome of the last one."""
+        with self._lock:
+            if self._pending is not None:
+                return self._pending
+            future: Future[ServedModel | LoadFailure] = Future()
+            if self._current is not None and not self._is_stale():
+                # It came between the caller's look and the lock.
+                future.set_result(self._current)
+                return future
+            failed_recently = self._clock() - self._tried_at < RETRY_AFTER_SECONDS
+            if self._current is None and self._failure is not None and failed_recently:
+                future.set_result(self._failure)
+                return future
+            self._pending = future
+            self._tried_at = self._clock()
+        try:
+            threading.Thread(target=self._work, args=(future,), daemon=True).start()
+        except RuntimeError:  # no thread could be had; waiters must not wait for it
+            self._finish(future, LoadFailure("internal"))
+            raise
+        return future
+
+    def _work(self, future: Future[ServedModel | LoadFailure]) -> None:
+        outcome: ServedModel | LoadFailure = LoadFailure("internal")
+        version: str | None = None
+        try:
+            version = self._loader.resolve(self.ref)
+            outcome = self._load_or_keep(version)
+        except Exception as error:
+            if isinstance(error, ArtifactError):
+                outcome = LoadFailure(error.code)
+            self._tell(error, version)
+        finally:
+            self._finish(future, outcome)
+
+    def _finish(
+        self, future: Future[ServedModel | LoadFailure], outcome: ServedModel | LoadFailure
+    ) -> None:
+        with self._lock:
+            self._pending = None
+            self._tried_at = self._clock()
+            if isinstance(outcome, LoadFailure):
+                self._failure = outcome
+            else:
+                self._failure, self._current = None, outcome
+        future.set_result(outcome)
+
+    def _load_or_keep(self, version: str) -> ServedModel:
+        current = self._current
+        if current is not None and version in (current.manifest.version, self._refused):
+            return current
+        try:
+            return self._loader.load(self.ref, version)
+        except ArtifactRefused:
+            self._refused = version
+            raise
+
+    def _tell(self, error: Exception, version: str | None) -> None:
+        kept = self._current
+        rest = f"; {kept.manifest.version} keeps answering" if kept else ""
+        which = f"{self.ref.name} {version}" if version else str(self.ref)
+        known = isinstance(error, ArtifactError)
+        stack = {} if known else {"stack_trace": "".join(traceback.format_exception(error))}
+        self._log.write(
+            "ERROR",
+            f"cannot serve {which}: {error}{rest}",
+            model=self.ref.name,
+            version=version,
+            code=error.code if isinstance(error, ArtifactError) else "internal",
+            error=type(error).__name__,
+            **stack,
+        )

@@ -1,0 +1,18 @@
+"""Fixtures of the function's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
+from tests.support.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.store.open.set()

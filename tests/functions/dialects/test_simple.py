@@ -1,0 +1,245 @@
+"""The simple dialect."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.strategies import json_values
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import OutputSpec
+from tflite_serving.dialects.dialect import Prediction, PredictionRequest
+from tflite_serving.dialects.simple import SimpleDialect
+from tflite_serving.errors import RequestError
+from tflite_serving.inputs.raw import RawInput
+
+DIALECT = SimpleDialect()
+
+
+def parse(document: object, manifest: Manifest) -> PredictionRequest:
+    return DIALECT.parse(json.dumps(document).encode(), manifest)
+
+
+def refusal(document: object, manifest: Manifest) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        parse(document, manifest)
+    return caught.value
+
+
+def render(scores: Any, manifest: Manifest, **query: str) -> Any:
+    values = np.array(scores, np.float32)
+    request = PredictionRequest({}, len(values))
+    outputs = {manifest.outputs[0].name: values}
+    return json.loads(DIALECT.render(Prediction(outputs, manifest), request, query))
+
+
+@pytest.mark.parametrize("content_type", ["", "application/json", "application/vnd.api+json"])
+def test_json_is_accepted(content_type: str) -> None:
+    assert DIALECT.accepts(content_type)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "image/png", "application/jsonx"])
+def test_other_types_are_not(content_type: str) -> None:
+    assert not DIALECT.accepts(content_type)
+
+
+def test_plain_rows_are_the_only_input(manifest: Manifest) -> None:
+    request = parse({"instances": [[1, 2, 3, 4], [5, 6, 7, 8]]}, manifest)
+    assert request.batch == 2
+    assert not request.column
+    assert request.inputs == {
+        "features": RawInput([[1, 2, 3, 4], [5, 6, 7, 8]], "instances[{}]", may_hold_others=False)
+    }
+    assert request.inputs["features"].at(1) == "instances[1]"
+
+
+def test_rows_may_name_their_inputs(two: Manifest) -> None:
+    instances = [{"height": [1, 2], "{0}": 3}, {"{0}": 6, "height": [4, 5]}]
+    request = parse({"instances": instances}, two)
+    assert {name: raw.values for name, raw in request.inputs.items()} == {
+        "height": [[1, 2], [4, 5]],
+        "{0}": [3, 6],
+    }
+    assert request.inputs["{0}"].at(1) == "instances[1].{0}"
+    assert not request.inputs["height"].may_hold_others
+
+
+def test_a_named_row_of_the_only_input_is_read_too(manifest: Manifest) -> None:
+    request = parse({"instances": [{"features": [1, 2, 3, 4]}]}, manifest)
+    assert request.inputs["features"].values == [[1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize("value", ["x", "", True, False])
+def test_strings_and_bools_are_told_of(manifest: Manifest, two: Manifest, value: object) -> None:
+    for instances, of in (
+        ([[1, 2, 3, value]], manifest),
+        ([{"features": [value]}], manifest),
+        ([{"height": [1, value], "{0}": 1}], two),
+    ):
+        assert all(
+            raw.may_hold_others for raw in parse({"instances": instances}, of).inputs.values()
+        )
+
+
+@pytest.mark.parametrize(
+    ("document", "code", "message"),
+    [
+        ({}, "missing_field", "instances: expected a list of instances, got nothing"),
+        (
+            {"instance": []},
+            "unknown_field",
+            "instance: no such field; did you mean 'instances'?",
+        ),
+        (
+            {"instances": [[1]], "threshold": 1},
+            "unknown_field",
+            "threshold: no such field; known: instances",
+        ),
+        ({"instances": []}, "empty_batch", "instances: expected at least one instance, got none"),
+        (
+            {"instances": None},
+            "wrong_shape",
+            "instances: expected a list of instances, got null",
+        ),
+        (
+            {"instances": {"features": []}},
+            "wrong_shape",
+            "instances: expected a list of instances, got an object",
+        ),
+        (
+            {"instances": "x"},
+            "wrong_shape",
+            "instances: expected a list of instances, got a string",
+        ),
+        ({"instances": True}, "wrong_shape", "instances: expected a list of instances, got true"),
+        (
+            {"instances": [{"feature": [1]}]},
+            "unknown_input",
+            "instances[0].feature: no such input; did you mean 'features'?",
+        ),
+        (
+            {"instances": [{"features": [1]}, {}]},
+            "missing_input",
+            "instances[1].features: expected a value, got nothing",
+        ),
+        (
+            {"instances": [{"features": [1]}, [1]]},
+            "wrong_shape",
+            "instances[1]: expected an object with features, got a list",
+        ),
+    ],
+)
+def test_a_complaint_names_the_place(
+    manifest: Manifest, document: object, code: str, message: str
+) -> None:
+    error = refusal(document, manifest)
+    assert (error.code, str(error)) == (code, message)
+
+
+def test_several_inputs_must_be_named(two: Manifest) -> None:
+    error = refusal({"instances": [[1, 2]]}, two)
+    assert str(error) == "instances[0]: expected an object with height, {0}, got a list"
+    assert refusal({"instances": []}, two).code == "empty_batch"
+
+
+def test_an_endless_name_is_not_repeated_whole(manifest: Manifest) -> None:
+    for document in ({"x" * 10**6: 1}, {"instances": [{"x" * 10**6: 1}]}):
+        assert len(str(refusal(document, manifest))) < 300
+
+
+def test_a_prediction_names_the_best_class_and_every_score(manifest: Manifest) -> None:
+    answer = render([[0.1, 0.7, 0.2]], manifest)
+    assert answer == {
+        "predictions": [
+            {
+                "label": "versicolor",
+                "score": 0.7,
+                "scores": {"setosa": 0.1, "versicolor": 0.7, "virginica": 0.2},
+            }
+        ],
+        "model": {"name": "iris", "version": manifest.version},
+    }
+
+
+def test_top_k_keeps_the_best_scores_best_first(manifest: Manifest) -> None:
+    (row,) = render([[0.1, 0.2, 0.7]], manifest, top_k="2")["predictions"]
+    assert list(row["scores"].items()) == [("virginica", 0.7), ("versicolor", 0.2)]
+    assert row["label"] == "virginica"
+
+
+def test_equal_scores_come_in_the_order_of_the_labels(manifest: Manifest) -> None:
+    (row,) = render([[0.25, 0.5, 0.25]], manifest, top_k="3")["predictions"]
+    assert list(row["scores"]) == ["versicolor", "setosa", "virginica"]
+    (row,) = render([[0.3, 0.3, 0.3]], manifest, top_k="1")["predictions"]
+    assert list(row["scores"]) == ["setosa"]
+    assert row["label"] == "setosa"
+
+
+@pytest.mark.parametrize("text", ["4", "999999999", "003"])
+def test_top_k_beyond_the_classes_keeps_them_all(manifest: Manifest, text: str) -> None:
+    (row,) = render([[0.1, 0.2, 0.7]], manifest, top_k=text)["predictions"]
+    assert len(row["scores"]) == 3
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "all", "٣", "²", "1" * 10, " 1"])
+def test_a_top_k_that_is_no_count_is_refused(manifest: Manifest, text: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        render([[0.1, 0.2, 0.7]], manifest, top_k=text)
+    assert caught.value.code == "invalid_query"
+    assert str(caught.value) == f"top_k: expected a whole number from 1 to 3, got {text!r}"
+
+
+def test_an_endless_top_k_is_not_repeated_whole(manifest: Manifest) -> None:
+    with pytest.raises(RequestError) as caught:
+        render([[0.1, 0.2, 0.7]], manifest, top_k="9" * 10**6)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_single_sigmoid_score_is_answered_as_two_classes(manifest: Manifest) -> None:
+    output = OutputSpec("species", "float32", (None, 1), labels=("no", "yes"))
+    binary = dataclasses.replace(manifest, outputs=(output,))
+    first, second = render([[0.75], [0.25]], binary)["predictions"]
+    assert first == {"label": "yes", "score": 0.75, "scores": {"no": 0.25, "yes": 0.75}}
+    assert second["label"] == "no"
+
+
+def test_classes_without_labels_are_numbered(manifest: Manifest) -> None:
+    output = dataclasses.replace(manifest.outputs[0], labels=None)
+    (row,) = render([[0.1, 0.7, 0.2]], dataclasses.replace(manifest, outputs=(output,)))[
+        "predictions"
+    ]
+    assert row == {"label": "1", "score": 0.7, "scores": {"0": 0.1, "1": 0.7, "2": 0.2}}
+
+
+@given(st.floats(0, 1, width=32))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_score_is_the_shortest_text_of_its_float32(manifest: Manifest, score: float) -> None:
+    (row,) = render([[score, 0, 0]], manifest)["predictions"]
+    assert np.float32(row["scores"]["setosa"]) == np.float32(score)
+    assert row["scores"]["setosa"] == float(str(np.float32(score)))
+
+
+@given(
+    st.binary()
+    | json_values.map(lambda value: json.dumps(value).encode())
+    | json_values.map(lambda value: json.dumps({"instances": value}).encode())
+    | json_values.map(lambda value: json.dumps({"instances": [{"features": value}]}).encode())
+)
+@settings(deadline=None, max_examples=300)
+def test_any_body_is_a_request_or_refused_in_words_that_can_be_sent(
+    manifest: Manifest, two: Manifest, body: bytes
+) -> None:
+    for of in (manifest, two):
+        try:
+            request = DIALECT.parse(body, of)
+        except RequestError as error:
+            assert orjson.dumps(error.message)  # noqa: PT017  # anything else fails the test
+        else:
+            assert {len(raw.values) for raw in request.inputs.values()} == {request.batch}

@@ -1,0 +1,360 @@
+"""Nested lists become arrays, or a complaint that says where."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tests.support.strategies import json_values
+from tflite_serving.contract.tensors import ClientDType, InputSpec, Shape
+from tflite_serving.errors import RequestError
+from tflite_serving.inputs.raw import RawInput
+from tflite_serving.inputs.tensor import show_shape, to_tensor
+
+PIXEL = "wrap each number in a list, for the last axis"
+WHOLE = "is this one instance? wrap it in a list: instances is a list of instances"
+
+
+def raw(values: list[Any], place: str = "instances[{}]") -> RawInput:
+    text = json.dumps(values)
+    return RawInput(values, place, '"' in text or "true" in text or "false" in text)
+
+
+def spec(dtype: ClientDType, *shape: int | None) -> InputSpec:
+    return InputSpec("x", dtype, (None, *shape))
+
+
+def deep(levels: int, leaf: object = 0) -> object:
+    for _ in range(levels):
+        leaf = [leaf]
+    return leaf
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "values", "code", "message"),
+    [
+        # Shapes
+        ((2,), "float32", [[1, 2], [3]], "wrong_shape", "[1]: expected shape [2], got [1]"),
+        ((2, 2), "float32", [[[1, 2]]], "wrong_shape", "[0]: expected shape [2, 2], got [1, 2]"),
+        ((4,), "float32", [1, 2, 3, 4], "wrong_shape", f"[0]: expected shape [4], got []; {WHOLE}"),
+        (
+            (2, 2),
+            "float32",
+            [[1, 2], [3, 4]],
+            "wrong_shape",
+            f"[0]: expected shape [2, 2], got [2]; {WHOLE}",
+        ),
+        (
+            (2, 3, 1),
+            "float32",
+            [[[1, 2, 3], [4, 5, 6]]],
+            "wrong_shape",
+            f"[0]: expected shape [2, 3, 1], got [2, 3]; {PIXEL}",
+        ),
+        (
+            (2, 2),
+            "float32",
+            [[1, 2, 3, 4]],
+            "wrong_shape",
+            (
+                "[0]: expected shape [2, 2], got [4]; the count of numbers is right, the nesting "
+                "is not"
+            ),
+        ),
+        (
+            (),
+            "float32",
+            [1, [2]],
+            "wrong_shape",
+            "[1]: expected shape [], got [1]; the count of numbers is right, the nesting is not",
+        ),
+        ((2,), "float32", [[]], "wrong_shape", "[0]: expected shape [2], got [0]"),
+        ((2, 2), "float32", [[[], []]], "wrong_shape", "[0]: expected shape [2, 2], got [2, 0]"),
+        ((None,), "float32", [[]], "wrong_shape", "[0]: expected shape [any], got [0]"),
+        ((None,), "bool", [[]], "wrong_shape", "[0]: expected shape [any], got [0]"),
+        (
+            (None,),
+            "float32",
+            [[1], [1], [1, 2]],
+            "wrong_shape",
+            (
+                "[2]: expected shape [1] like the instances before it, got [2]; send different "
+                "shapes in different requests"
+            ),
+        ),
+        (
+            (2, 2),
+            "float32",
+            [[[1, 2], [3, 4]], [[1, 2], [3]]],
+            "ragged",
+            (
+                "[1][1]: expected shape [2] like its neighbours, got [1]; lists within one "
+                "instance must have equal lengths"
+            ),
+        ),
+        (
+            (2, 2),
+            "float32",
+            [[[1, 2], 3]],
+            "ragged",
+            (
+                "[0][1]: expected shape [2] like its neighbours, got []; lists within one instance "
+                "must have equal lengths"
+            ),
+        ),
+        # Values that are no numbers
+        (
+            (2,),
+            "float32",
+            [[1, "2"]],
+            "wrong_dtype",
+            '[0][1]: expected a number (float32), got "2"',
+        ),
+        (
+            (2,),
+            "float32",
+            [[1, "a" * 50]],
+            "wrong_dtype",
+            f'[0][1]: expected a number (float32), got "{"a" * 40}…"',
+        ),
+        (
+            (2,),
+            "float32",
+            [[1, 2], [1, True]],
+            "wrong_dtype",
+            "[1][1]: expected a number (float32), got true",
+        ),
+        (
+            (2,),
+            "uint8",
+            [[True, False]],
+            "wrong_dtype",
+            "[0][0]: expected a number (uint8), got true",
+        ),
+        (
+            (2,),
+            "int64",
+            [[1, None]],
+            "wrong_dtype",
+            "[0][1]: expected a number (int64), got null",
+        ),
+        (
+            (2,),
+            "float32",
+            [[1, {"b64": ""}]],
+            "wrong_dtype",
+            "[0][1]: expected a number (float32), got an object",
+        ),
+        (
+            (2,),
+            "float32",
+            [[1, 2], {}],
+            "wrong_dtype",
+            "[1]: expected a number (float32), got an object",
+        ),
+        ((), "float32", ["x"], "wrong_dtype", '[0]: expected a number (float32), got "x"'),
+        ((2,), "bool", [[True, 1]], "wrong_dtype", "[0][1]: expected true or false, got 1"),
+        ((2,), "bool", [[0.0, 1]], "wrong_dtype", "[0][0]: expected true or false, got 0.0"),
+        # Values out of range
+        (
+            (2,),
+            "float32",
+            [[0, 0], [0, 1e39]],
+            "out_of_range",
+            "[1][1]: expected a float32, from -3.403e+38 to 3.403e+38, got 1e+39",
+        ),
+        (
+            (1,),
+            "float32",
+            [[float("inf")]],
+            "out_of_range",
+            "[0][0]: expected a float32, from -3.403e+38 to 3.403e+38, got inf",
+        ),
+        (
+            (1,),
+            "float32",
+            [[10**400]],
+            "out_of_range",
+            "[0][0]: expected a float32, from -3.403e+38 to 3.403e+38, got 1.07151e+301",
+        ),
+        ((2,), "uint8", [[0, 256]], "out_of_range", "[0][1]: expected 0 to 255 (uint8), got 256"),
+        ((2,), "uint8", [[0, -1]], "out_of_range", "[0][1]: expected 0 to 255 (uint8), got -1"),
+        (
+            (2,),
+            "uint8",
+            [[0, 256.0]],
+            "out_of_range",
+            "[0][1]: expected 0 to 255 (uint8), got 256.0",
+        ),
+        (
+            (1,),
+            "int32",
+            [[2**31]],
+            "out_of_range",
+            "[0][0]: expected -2147483648 to 2147483647 (int32), got 2147483648",
+        ),
+        (
+            (1,),
+            "int64",
+            [[2**63]],
+            "out_of_range",
+            (
+                "[0][0]: expected -9223372036854775808 to 9223372036854775807 (int64), "
+                "got 9223372036854775808"
+            ),
+        ),
+        (
+            (1,),
+            "int64",
+            [[2.0**63]],
+            "out_of_range",
+            (
+                "[0][0]: expected -9223372036854775808 to 9223372036854775807 (int64), "
+                "got 9.223372036854776e+18"
+            ),
+        ),
+        (
+            (2,),
+            "int64",
+            [[1, 2**70]],
+            "out_of_range",
+            (
+                "[0][1]: expected -9223372036854775808 to 9223372036854775807 (int64), "
+                "got 1180591620717411303424"
+            ),
+        ),
+        (
+            (2,),
+            "int32",
+            [[1, 0.5]],
+            "wrong_dtype",
+            "[0][1]: expected a whole number (int32), got 0.5",
+        ),
+    ],
+)
+def test_a_complaint_names_the_place_what_was_expected_and_what_came(
+    shape: Shape, dtype: ClientDType, values: list[Any], code: str, message: str
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        to_tensor(raw(values), spec(dtype, *shape))
+    assert str(caught.value) == f"instances{message}"
+    assert caught.value.code == code
+
+
+def test_a_place_is_named_as_the_client_wrote_it() -> None:
+    with pytest.raises(RequestError, match=r'^inputs\.a\[1\]\[0\]: expected a number.*, got "x"$'):
+        to_tensor(raw([[1], ["x"]], "inputs.a[{}]"), spec("float32", 1))
+    with pytest.raises(RequestError, match=r"^instances\[1\]\.\{0\}\[0\]: expected 0 to 255"):
+        to_tensor(raw([[1], [256]], "instances[{}].{{0}}"), spec("uint8", 1))
+
+
+@pytest.mark.parametrize("levels", [33, 65, 500, 1020])
+def test_deep_nesting_is_refused(levels: int) -> None:
+    for values, others in (([deep(levels)], False), ([[1.0], deep(levels, "x")], True)):
+        with pytest.raises(RequestError, match=r"^instances.*: expected") as caught:
+            to_tensor(RawInput(values, "instances[{}]", others), spec("float32", 1))
+        assert caught.value.code in {"wrong_shape", "wrong_dtype", "ragged"}
+
+
+def test_deep_nesting_is_called_that() -> None:
+    with pytest.raises(RequestError) as caught:
+        to_tensor(RawInput([deep(1020)], "inputs.a[{}]", may_hold_others=False), spec("float32", 1))
+    assert str(caught.value) == (
+        "inputs.a: expected instances of shape [1], got lists nested too deeply"
+    )
+
+
+def test_a_long_string_costs_no_more_memory_than_it_has() -> None:
+    # numpy would make a table with room for the longest string in each place: 40 GB here.
+    values: list[Any] = ["x" * 1_000_000, *[""] * 10_000]
+    with pytest.raises(RequestError, match=r'got "x{40}…"$'):
+        to_tensor(raw(values), spec("float32"))
+
+
+def test_a_big_batch_with_one_wrong_value_is_refused_fast() -> None:
+    values: list[Any] = np.zeros((1000, 1000)).tolist()
+    values[-1][-1] = True
+    began = time.perf_counter()
+    with pytest.raises(RequestError, match=r"^instances\[999\]\[999\]: .* got true$"):
+        to_tensor(RawInput(values, "instances[{}]", may_hold_others=True), spec("float32", 1000))
+    assert time.perf_counter() - began < 10
+
+
+def test_scalar_instances_make_a_batch_of_one_axis() -> None:
+    array = to_tensor(raw([1, 2.5]), spec("float32"))
+    assert array.tolist() == [1.0, 2.5]
+    assert array.dtype == np.float32
+
+
+def test_whole_numbers_may_be_written_as_floats() -> None:
+    array = to_tensor(raw([[1.0, 255]]), spec("uint8", 2))
+    assert array.tolist() == [[1, 255]]
+    assert array.dtype == np.uint8
+
+
+def test_an_int64_keeps_every_digit_beside_a_float() -> None:
+    array = to_tensor(raw([[2**53 + 1, 2.0, 2**63 - 1]]), spec("int64", 3))
+    assert array.tolist() == [[2**53 + 1, 2, 2**63 - 1]]
+
+
+def test_an_integer_beyond_64_bits_is_a_float_like_any_other() -> None:
+    array = to_tensor(raw([[2**70, 1]]), spec("float32", 2))
+    assert array.tolist() == [[2.0**70, 1.0]]
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[InputSpec, list[Any]]:
+    dtype: ClientDType = draw(st.sampled_from(["float32", "uint8", "int32", "int64", "bool"]))
+    shape = draw(st.lists(st.integers(1, 4), max_size=3))
+    opened = tuple(draw(st.sampled_from([size, None])) for size in shape)
+    limits = {"allow_nan": False, "allow_infinity": False}
+    elements = {"elements": limits} if dtype == "float32" else {}
+    array = draw(hnp.arrays(dtype, (draw(st.integers(1, 4)), *shape), **elements))  # type: ignore[call-overload]
+    return spec(dtype, *opened), array.tolist()
+
+
+@given(batches())
+@settings(deadline=None)
+def test_every_valid_batch_becomes_the_array_that_numpy_makes(
+    batch: tuple[InputSpec, list[Any]],
+) -> None:
+    of, values = batch
+    expected = np.array(values, dtype=of.dtype)
+    for others in {True, raw(values).may_hold_others}:
+        array = to_tensor(RawInput(values, "instances[{}]", others), of)
+        assert array.dtype == expected.dtype
+        assert array.shape == expected.shape
+        assert (array == expected).all()
+
+
+@given(
+    st.lists(
+        json_values | hnp.arrays("int64", (2, 1)).map(lambda array: array.tolist()), min_size=1
+    ),
+    st.lists(st.none() | st.integers(1, 3), max_size=3),
+    st.sampled_from(["float32", "uint8", "int32", "int64", "bool"]),
+)
+@settings(deadline=None, max_examples=500)
+def test_any_json_becomes_an_array_of_the_spec_or_a_request_error(
+    values: list[Any], shape: list[int | None], dtype: ClientDType
+) -> None:
+    try:
+        array = to_tensor(raw(values), spec(dtype, *shape))
+    except RequestError as error:
+        assert error.message.startswith("instances")  # noqa: PT017  # anything else fails
+        return
+    assert array.dtype == dtype
+    assert len(array) == len(values)
+    assert all(want in (None, got) for want, got in zip(shape, array.shape[1:], strict=True))
+    assert np.isfinite(array).all()
+
+
+def test_an_open_axis_is_shown_as_any() -> None:
+    assert show_shape((None, 8)) == "[any, 8]"

@@ -1,0 +1,153 @@
+"""What may answer and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.tiny import (
+    FEATURES,
+    WEIGHTS,
+)
+from tests.support.world import World, get, refusal
+from tflite_serving.contract import layout
+from tflite_serving.contract.alias import AliasDocument, Share, write_alias
+from tflite_serving.contract.golden import GoldenExamples, write_golden
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import OutputSpec, Preprocess
+
+
+def changed(manifest: Manifest, change: dict[str, Any]) -> Manifest:
+    (spec,) = manifest.inputs
+    if "task" in change:
+        return replace(manifest, task=change["task"])
+    if "needs_flex" in change:
+        return replace(manifest, runtime=replace(manifest.runtime, needs_flex=True))
+    if "preprocess" in change:
+        spec = replace(spec, preprocess=Preprocess(change["preprocess"]))
+        return replace(manifest, inputs=(spec,))
+    if "dtype" in change:
+        return replace(manifest, inputs=(replace(spec, dtype=change["dtype"]),))
+    if "shape" in change:
+        output = OutputSpec("species", "float32", change["shape"])
+        return replace(manifest, outputs=(output,))
+    return manifest
+
+
+def golden_of(change: dict[str, Any]) -> bytes | None:
+    if "examples" not in change:
+        return change.get("golden")
+    inputs, outputs = (
+        {name: np.zeros((2, size), np.float32)} for name, size in change["examples"].values()
+    )
+    tolerance = dict.fromkeys(outputs, 1.0)
+    return write_golden(GoldenExamples(("a", "b"), inputs, outputs, tolerance))
+
+
+def test_a_model_that_does_not_reproduce_its_golden_examples_is_refused(world: World) -> None:
+    manifest = world.publish(golden_weights=-WEIGHTS)
+    slot = world.slot()
+    assert refusal(slot).code == "golden_mismatch"
+    (message,) = world.lines.messages("ERROR")
+    prefix = f"cannot serve iris {manifest.version}: iris {manifest.version}: golden example test["
+    assert message.startswith(prefix)
+    assert "]: output 'species' differs from the reference by 0." in message
+    assert message.endswith("tolerance 0.02 (10 of 10 examples differ)")
+
+
+def test_a_damaged_file_is_refused(world: World) -> None:
+    manifest = world.publish()
+    path = layout.file_path("iris", manifest.version, "model.tflite")
+    (world.registry.root / path).write_bytes(b"x")
+    assert refusal(world.slot()).code == "integrity_error"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            {"task": "embedding"},
+            "this release of the function cannot serve task 'embedding'",
+        ),
+        (
+            {"needs_flex": True},
+            "this release of the function cannot serve TensorFlow operators",
+        ),
+        (
+            {"preprocess": "image"},
+            "its inputs need preprocessing that this release of the function lacks: image",
+        ),
+        (
+            {"dtype": "string"},
+            "its inputs need preprocessing that this release of the function lacks: string",
+        ),
+        (
+            {"shape": (None,)},
+            (
+                "output 'species': expected the scores of classes, [null, classes], got the shape "
+                "[null]"
+            ),
+        ),
+        ({"golden": b"x"}, "golden: expected an npz of golden examples, got "),
+        (
+            {"examples": {"inputs": ("other", FEATURES), "outputs": ("species", 3)}},
+            "golden.inputs: expected ['features'], got ['other']",
+        ),
+        (
+            {"examples": {"inputs": ("features", FEATURES), "outputs": ("species", 4)}},
+            "golden.outputs['species']: expected the shape [null, 3], got [2, 4]",
+        ),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
+)
+def test_what_this_release_cannot_serve_is_refused_clearly(
+    world: World, change: dict[str, Any], problem: str
+) -> None:
+    manifest = world.publish_changed(lambda made: changed(made, change), golden_of(change))
+    slot = world.slot()
+    assert refusal(slot).code == "artifact_refused"
+    (message,) = world.lines.messages("ERROR")
+    where = f"iris {manifest.version}"
+    assert message.startswith(f"cannot serve {where}: {where}: {problem}")
+
+
+def test_golden_examples_that_do_not_fit_the_model_are_refused(world: World) -> None:
+    """The manifest says five features, and so do its examples; the flatbuffer has four."""
+    five = GoldenExamples(
+        ("a",),
+        {"features": np.zeros((1, FEATURES + 1), np.float32)},
+        {"species": np.zeros((1, 3), np.float32)},
+        {"species": 1.0},
+    )
+    world.publish_changed(
+        lambda made: replace(made, inputs=(replace(made.inputs[0], shape=(None, FEATURES + 1)),)),
+        write_golden(five),
+    )
+    assert refusal(world.slot()).code == "artifact_refused"
+    (message,) = world.lines.messages("ERROR")
+    assert "LiteRT cannot run the golden examples: " in message
+
+
+@pytest.mark.parametrize("role", ["canary", "shadow"])
+def test_a_canary_or_shadow_is_told_of_and_does_not_answer(world: World, role: str) -> None:
+    old, new = world.publish(alias=None), world.publish(alias=None, weights=-WEIGHTS)
+    share = Share(new.version, 50)
+    document = AliasDocument(
+        model="iris",
+        alias="production",
+        version=old.version,
+        canary=share if role == "canary" else None,
+        shadow=share if role == "shadow" else None,
+    )
+    path = layout.alias_path("iris", "production")
+    world.registry.replace(path, write_alias(document).encode(), None)
+    assert get(world.slot()).manifest == old
+    assert world.lines.messages("WARNING") == [
+        (
+            "iris@production: the alias names a canary or shadow, which this release does not "
+            f"serve; all requests go to {old.version}"
+        )
+    ]

@@ -1,0 +1,58 @@
+"""From what a model puts out to the scores of classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tflite_serving.contract.tensors import Activation
+from tflite_serving.scores import apply_activation, class_scores
+
+LOGITS = hnp.arrays(np.float32, (3, 4), elements=st.floats(width=32, allow_nan=False))
+FINITE = hnp.arrays(np.float32, (3, 4), elements=st.floats(-(2.0**99), 2.0**99, width=32))
+
+
+@given(FINITE)
+def test_a_softmax_gives_probabilities_for_any_finite_logits(values: npt.NDArray[Any]) -> None:
+    scores = apply_activation(values, "softmax")
+    assert scores.dtype == np.float32
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert scores.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
+    best = np.take_along_axis(scores, values.argmax(axis=1)[:, None], axis=1)[:, 0]
+    assert (best == scores.max(axis=1)).all()
+
+
+@given(LOGITS)
+def test_a_sigmoid_gives_probabilities_for_any_logits(values: npt.NDArray[Any]) -> None:
+    scores = apply_activation(values, "sigmoid")
+    assert scores.dtype == np.float32
+    assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_activations_have_their_known_values() -> None:
+    values = np.array([[0.0, np.log(3.0)]], np.float32)
+    assert apply_activation(values, "softmax")[0] == pytest.approx([0.25, 0.75])
+    assert apply_activation(values, "sigmoid")[0] == pytest.approx([0.5, 0.75])
+    assert apply_activation(-values, "sigmoid")[0] == pytest.approx([0.5, 0.25])
+    assert apply_activation(values, "none") is values
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "none"])
+def test_nan_stays_visible_and_warns_nobody(activation: Activation) -> None:
+    values = np.array([[np.nan, 1.0], [np.inf, 1.0]], np.float32)
+    assert np.isnan(apply_activation(values, activation)[0, 0])
+
+
+def test_a_single_score_becomes_those_of_two_classes() -> None:
+    assert class_scores(np.array([[0.25], [1.0]])).tolist() == [[0.75, 0.25], [0.0, 1.0]]
+
+
+def test_several_scores_stay_as_they_are() -> None:
+    scores = np.array([[0.2, 0.8]])
+    assert class_scores(scores) is scores

@@ -1,0 +1,248 @@
+"""Hypothesis strategies: whole valid documents, and JSON of any kind.
+
+Importing this makes every property test try the same examples each time; with
+``HYPOTHESIS_PROFILE=default`` they are new ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, get_args
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from tflite_serving.contract.alias import AliasChange, AliasDocument, Share
+from tflite_serving.contract.evidence import (
+    Candidate,
+    Compression,
+    Latency,
+    Provenance,
+    Pruning,
+    Quality,
+    Recommended,
+    Resources,
+    Runtime,
+)
+from tflite_serving.contract.manifest import MODEL_FILE, FileEntry, Manifest, Task
+from tflite_serving.contract.tensors import (
+    Activation,
+    ClientDType,
+    InputSpec,
+    OutputSpec,
+    Preprocess,
+    PreprocessKind,
+    TensorBinding,
+    TensorDType,
+    Tensors,
+)
+from tflite_serving.contract.versions import content_digest, is_version
+
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+printable = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+fractions = st.floats(0, 1)
+counts = st.integers(0, 10**12)
+hexes = st.text("0123456789abcdef", min_size=64, max_size=64)
+names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True).filter(
+    lambda name: not is_version(name)
+)
+version_ids = st.from_regex(r"20[0-9]{2}[01][0-9][0-3][0-9]T[0-9]{6}Z-[0-9a-f]{8}", fullmatch=True)
+timestamps = st.datetimes(timezones=st.timezones()).map(
+    lambda moment: moment.isoformat(timespec="seconds")[:19] + "Z"
+)
+latencies = st.builds(Latency, numbers, numbers)
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**80), 2**80)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from([2**63, 2**64 - 1, -(2**63), 255, 256, -1, 1e39, 0.5]),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=8), children, max_size=4)
+    ),
+    max_leaves=12,
+)
+"""What Python's json reads: also NaN, infinities and halves of surrogate pairs."""
+
+
+@st.composite
+def shapes(draw: st.DrawFn, rank: int = 4) -> tuple[int | None, ...]:
+    return (None, *draw(st.lists(st.none() | st.integers(1, 300), max_size=rank - 1)))
+
+
+@st.composite
+def bindings(draw: st.DrawFn, name: str) -> TensorBinding:
+    dtype = draw(st.sampled_from(get_args(TensorDType)))
+    scale = zero_point = None
+    if dtype in {"int8", "uint8", "int16"} and draw(st.booleans()):
+        scale = draw(st.floats(1e-6, 1e6))
+        zero_point = draw(st.integers(0, 127))
+    return TensorBinding(name, draw(texts), dtype, draw(shapes()), scale, zero_point)
+
+
+@st.composite
+def outputs(draw: st.DrawFn, name: str) -> OutputSpec:
+    labels = draw(st.none() | st.lists(texts, min_size=2, max_size=5, unique=True))
+    shape = draw(shapes())
+    if labels is not None:
+        shape = (None, 1 if len(labels) == 2 and draw(st.booleans()) else len(labels))
+    return OutputSpec(
+        name,
+        draw(st.sampled_from(get_args(ClientDType))),
+        shape,
+        None if labels is None else tuple(labels),
+        draw(st.sampled_from(get_args(Activation))),
+        draw(texts),
+    )
+
+
+@st.composite
+def compressions(draw: st.DrawFn) -> Compression:
+    variants = draw(st.lists(texts, min_size=1, max_size=4, unique=True))
+    candidates = tuple(
+        Candidate(
+            variant,
+            draw(counts),
+            draw(counts),
+            draw(fractions),
+            draw(numbers),
+            draw(latencies),
+            draw(numbers),
+            chosen=index == 0,
+            why_not=draw(st.none() | texts),
+        )
+        for index, variant in enumerate(variants)
+    )
+    pruning = draw(
+        st.none()
+        | st.builds(
+            Pruning, texts, fractions, texts, counts, st.lists(texts, max_size=3).map(tuple)
+        )
+    )
+    return Compression(variants[0], candidates, pruning)
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> Manifest:
+    """Every field, and every choice within it."""
+    input_names = draw(st.lists(printable, min_size=1, max_size=3, unique=True))
+    output_names = draw(st.lists(printable, min_size=1, max_size=3, unique=True))
+    extra = draw(st.sets(st.sampled_from(["report.html", "labels/en.txt", "größe.txt"])))
+    entries = st.builds(FileEntry, hexes, counts)
+    files = {path: draw(entries) for path in sorted({MODEL_FILE, "golden.npz", *extra})}
+    digest = content_digest({path: entry.sha256 for path, entry in files.items()})
+    return Manifest(
+        name=draw(names),
+        version=f"{draw(version_ids)[:16]}-{digest[:8]}",
+        created_at=draw(timestamps),
+        content_digest=digest,
+        task=draw(st.sampled_from(get_args(Task))),
+        files=files,
+        inputs=tuple(
+            InputSpec(
+                name,
+                draw(st.sampled_from(get_args(ClientDType))),
+                draw(shapes()),
+                Preprocess(draw(st.sampled_from(get_args(PreprocessKind)))),
+                draw(texts),
+                draw(texts),
+            )
+            for name in input_names
+        ),
+        outputs=tuple(draw(outputs(name)) for name in output_names),
+        tensors=Tensors(
+            tuple(draw(bindings(name)) for name in input_names),
+            tuple(draw(bindings(name)) for name in output_names),
+            draw(texts),
+        ),
+        compression=draw(compressions()),
+        quality=draw(
+            st.builds(
+                Quality,
+                texts,
+                texts,
+                counts,
+                numbers,
+                numbers,
+                numbers,
+                st.tuples(numbers, numbers),
+            )
+        ),
+        runtime=draw(
+            st.builds(Runtime, texts, texts, st.lists(texts, max_size=3).map(tuple), st.booleans())
+        ),
+        resources=draw(
+            st.builds(
+                Resources,
+                numbers,
+                numbers,
+                latencies,
+                st.builds(Recommended, counts, numbers, counts, counts),
+            )
+        ),
+        golden="golden.npz",
+        provenance=draw(
+            st.builds(
+                Provenance,
+                hexes,
+                hexes,
+                hexes,
+                st.dictionaries(texts, texts, max_size=3),
+                st.none() | texts,
+                texts,
+            )
+        ),
+    )
+
+
+shares = st.builds(Share, version_ids, st.floats(0, 100))
+aliases = st.builds(
+    AliasDocument,
+    model=names,
+    alias=names,
+    version=version_ids,
+    canary=st.none() | shares,
+    shadow=st.none() | shares,
+    history=st.lists(st.builds(AliasChange, version_ids, timestamps, texts, texts), max_size=4).map(
+        tuple
+    ),
+)
+
+
+@st.composite
+def mutations(draw: st.DrawFn, text: str) -> str:
+    """The JSON document with one to three values replaced, removed or added somewhere."""
+    document: Any = json.loads(text)
+    for _ in range(draw(st.integers(1, 3))):
+        parents = list(_containers(document))
+        parent = draw(st.sampled_from(parents))
+        keys = list(parent) if isinstance(parent, dict) else list(range(len(parent)))
+        action = draw(st.sampled_from(["replace", "delete", "insert"]))
+        if action == "insert" or not keys:
+            _insert(parent, draw(st.text(max_size=5)), draw(json_values))
+        elif action == "delete":
+            del parent[draw(st.sampled_from(keys))]
+        else:
+            parent[draw(st.sampled_from(keys))] = draw(json_values)
+    return json.dumps(document)
+
+
+def _containers(value: Any) -> list[Any]:
+    if not isinstance(value, (dict, list)):
+        return []
+    members = value.values() if isinstance(value, dict) else value
+    return [value, *(found for member in members for found in _containers(member))]
+
+
+def _insert(parent: Any, key: str, value: Any) -> None:
+    if isinstance(parent, dict):
+        parent[key] = value
+    else:
+        parent.append(value)
