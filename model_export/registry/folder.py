@@ -6,7 +6,7 @@ import fcntl
 import filecmp
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,21 +71,20 @@ class WritableFolder(FolderStore):
         with self.errors(path):
             try:
                 entries = sorted((self.root / path).iterdir())
-            except (FileNotFoundError, NotADirectoryError):
+            except FileNotFoundError:
                 return []
         return [entry for entry in entries if not entry.name.startswith(".")]
 
     @contextmanager
     def _temporary(self, target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=target.parent)
-        os.close(handle)
-        # mkstemp makes it private; the function may run as somebody else.
-        Path(name).chmod(0o666 & ~_umask())
+        temporary = target.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        # Not tempfile, which makes files private: the function may run as somebody else.
+        temporary.touch(exist_ok=False)
         try:
-            yield Path(name)
+            yield temporary
         finally:
-            Path(name).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
     @contextmanager
     def _lock(self, target: Path) -> Iterator[None]:
@@ -98,9 +97,3 @@ class WritableFolder(FolderStore):
 def _flush(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from model_export.errors import RegistryError
+from model_export.errors import RegistryError, UsageError
 from model_export.registry.store import WritableStore
-from tflite_serving.contract import layout
+from tflite_serving.artifacts.store import StoredObject
+from tflite_serving.contract import layout, versions
 from tflite_serving.contract.alias import AliasChange, AliasDocument, read_alias, write_alias
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.manifest import MANIFEST_FILE, Manifest, read_manifest
-from tflite_serving.contract.versions import is_version
 from tflite_serving.errors import ArtifactError, ObjectNotFound
 
 
@@ -44,11 +44,15 @@ def publish(
         on_file: told each path when it is there.
 
     Raises:
-        RegistryError: the registry refused or did not answer.
+        RegistryError: the artifact is not whole, or the registry refused or did not answer.
         ConflictError: the version is there already, with another content.
     """
+    paths = [*sorted(manifest.files), MANIFEST_FILE]
+    for path in paths:
+        if not (folder / path).is_file():
+            raise RegistryError(f"{folder / path}: there is no such file; nothing was published")
     with registry_errors():
-        for path in [*sorted(manifest.files), MANIFEST_FILE]:
+        for path in paths:
             store.create(layout.file_path(manifest.name, manifest.version, path), folder / path)
             on_file(path)
 
@@ -69,13 +73,15 @@ def move_alias(
         the alias after the move.
 
     Raises:
+        UsageError: the model, the alias or the version has a name that none can have.
         RegistryError: there is no such version, or the registry did not answer.
         ConflictError: somebody else moved the alias meanwhile; it is as they left it.
     """
+    _check(versions.check_name, alias, "alias")
+    read_version(store, name, version)
     path = layout.alias_path(name, alias)
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     change = AliasChange(version=version, at=now, by=_user(), action=action)
-    read_version(store, name, version)
     with registry_errors():
         try:
             stored = store.read(path)
@@ -83,7 +89,7 @@ def move_alias(
             document = AliasDocument(model=name, alias=alias, version=version, history=(change,))
             generation = None
         else:
-            document = read_alias(stored.data).moved(change)
+            document = _alias(store, path, stored, name, alias).moved(change)
             generation = stored.generation
         store.replace(path, write_alias(document).encode(), generation)
     return document
@@ -93,20 +99,28 @@ def read_version(store: WritableStore, name: str, version: str) -> Manifest:
     """The manifest of one version.
 
     Raises:
+        UsageError: the model or the version has a name that none can have.
         RegistryError: there is none, it is damaged, or the registry did not answer.
     """
+    _check(versions.check_name, name, "model")
+    _check(versions.check_version, version, "version")
+    path = layout.manifest_path(name, version)
     with registry_errors():
-        return read_manifest(store.read(layout.manifest_path(name, version)).data)
+        return _manifest(store, path, store.read(path), name, version)
 
 
 def read_named_alias(store: WritableStore, name: str, alias: str) -> AliasDocument:
     """One alias of a model.
 
     Raises:
+        UsageError: the model or the alias has a name that none can have.
         RegistryError: there is none, it is damaged, or the registry did not answer.
     """
+    _check(versions.check_name, name, "model")
+    _check(versions.check_name, alias, "alias")
+    path = layout.alias_path(name, alias)
     with registry_errors():
-        return read_alias(store.read(layout.alias_path(name, alias)).data)
+        return _alias(store, path, store.read(path), name, alias)
 
 
 def list_versions(store: WritableStore, name: str | None = None) -> Iterator[ListedVersion]:
@@ -115,27 +129,26 @@ def list_versions(store: WritableStore, name: str | None = None) -> Iterator[Lis
     Folders without a manifest are passed over: something was killed while it published.
 
     Raises:
-        RegistryError: a manifest is damaged, or the registry did not answer.
+        UsageError: the model has a name that none can have.
+        RegistryError: a manifest or an alias is damaged, or the registry did not answer.
     """
+    if name is not None:
+        _check(versions.check_name, name, "model")
     with registry_errors():
-        names = [name] if name else store.folders(layout.MODELS)
-    for model in names:
+        models = store.folders(layout.MODELS) if name is None else [name]
+    for model in models:
         with registry_errors():
-            pointers = [
-                read_alias(store.read(f"{layout.MODELS}/{model}/aliases/{file}").data)
-                for file in store.files(f"{layout.MODELS}/{model}/aliases")
-                if file.endswith(".json")
-            ]
-            versions = store.folders(f"{layout.MODELS}/{model}/versions")
-        for version in sorted(filter(is_version, versions), reverse=True):
+            aliases = _aliases(store, model)
+            ids = filter(versions.is_version, store.folders(f"{layout.MODELS}/{model}/versions"))
+        for version in sorted(ids, reverse=True):
+            path = layout.manifest_path(model, version)
             with registry_errors():
                 try:
-                    data = store.read(layout.manifest_path(model, version)).data
+                    stored = store.read(path)
                 except ObjectNotFound:
                     continue
-                manifest = read_manifest(data)
-            names_it = tuple(p.alias for p in pointers if p.version == version)
-            yield ListedVersion(manifest, names_it)
+                manifest = _manifest(store, path, stored, model, version)
+            yield ListedVersion(manifest, tuple(a.alias for a in aliases if a.version == version))
 
 
 @contextmanager
@@ -147,6 +160,53 @@ def registry_errors() -> Iterator[None]:
         raise RegistryError(str(error)) from error
     except ContractError as error:
         raise RegistryError(f"the registry holds a damaged document: {error}") from error
+
+
+def _aliases(store: WritableStore, model: str) -> list[AliasDocument]:
+    folder = f"{layout.MODELS}/{model}/aliases"
+    names = [Path(file).stem for file in store.files(folder) if file.endswith(".json")]
+    paths = {name: layout.alias_path(model, name) for name in names}
+    return [_alias(store, path, store.read(path), model, name) for name, path in paths.items()]
+
+
+def _alias(
+    store: WritableStore, path: str, stored: StoredObject, name: str, alias: str
+) -> AliasDocument:
+    with _damaged(store, path):
+        document = read_alias(stored.data)
+    if (document.model, document.alias) != (name, alias):
+        raise RegistryError(
+            f"{store.uri}/{path}: the alias there is {document.alias} of {document.model}"
+        )
+    return document
+
+
+def _manifest(
+    store: WritableStore, path: str, stored: StoredObject, name: str, version: str
+) -> Manifest:
+    with _damaged(store, path):
+        manifest = read_manifest(stored.data)
+    if (manifest.name, manifest.version) != (name, version):
+        raise RegistryError(
+            f"{store.uri}/{path}: the manifest there is of {manifest.name} {manifest.version}"
+        )
+    return manifest
+
+
+@contextmanager
+def _damaged(store: WritableStore, path: str) -> Iterator[None]:
+    try:
+        yield
+    except ContractError as error:
+        raise RegistryError(f"{store.uri}/{path}: {error}") from None
+
+
+def _check(check: Callable[[str, str], None], text: str, what: str) -> None:
+    """Names become paths: one such as ``../x`` must not leave its folder."""
+    try:
+        check(text, what)
+    except ContractError as error:
+        raise UsageError(str(error)) from None
 
 
 def _user() -> str:
