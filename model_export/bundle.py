@@ -43,7 +43,7 @@ def _zip(source: Path) -> bytes:
     names = sorted(
         path.relative_to(source).as_posix()
         for path in source.rglob("*")
-        if path.is_file() and path.suffix in _SUFFIXES and "__pycache__" not in path.parts
+        if path.is_file() and path.suffix in _SUFFIXES and not _is_hidden(path.relative_to(source))
     )
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:
@@ -53,3 +53,7 @@ def _zip(source: Path) -> bytes:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, (source / name).read_bytes(), compresslevel=9)
     return buffer.getvalue()
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)

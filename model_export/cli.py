@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
@@ -63,8 +64,9 @@ def export(
     parsed = read_recipe(recipe, overrides)
     folder = recipe.resolve().parent
     target = None if dry_run else registry or _registry_of(parsed, folder)
-    # Progress goes to stderr: stdout is for what the command is asked for.
-    with native_logs_held_back() as stderr:
+    # Progress goes to stderr, and so does what the user's own code prints: stdout is for what the
+    # command is asked for.
+    with native_logs_held_back() as stderr, redirect_stdout(stderr):
         from model_export.pipeline import export as run
 
         done = run(parsed, folder, target, Progress(Console(file=stderr)))

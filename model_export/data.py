@@ -11,9 +11,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 import sys
+import traceback
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -98,7 +101,8 @@ class Splits:
                 f"{self.source}: {which}: expected the inputs {', '.join(names)}, got "
                 f"{', '.join(split.inputs) if _ONLY not in split.inputs else 'one unnamed array'}"
             )
-        return split
+        # In the model's order, whatever the source's: calibration counts on it.
+        return Split({name: split.inputs[name] for name in names}, split.classes)
 
 
 def load_splits(source: str, folder: Path) -> Splits:
@@ -125,25 +129,63 @@ def import_object(reference: str, folder: Path) -> Any:
     Raises:
         UsageError: there is no such module or name.
     """
-    module_name, colon, name = reference.partition(":")
-    if not colon:
+    module_name, _, name = reference.partition(":")
+    if not all(part.isidentifier() for part in [*module_name.split("."), name]):
         raise UsageError(f"{reference}: expected package.module:name")
+    module = _import_module(module_name, reference, folder)
+    if not hasattr(module, name):
+        where = getattr(module, "__file__", None) or module_name
+        raise UsageError(f"{reference}: {where} has no {name!r}")
+    return getattr(module, name)
+
+
+def _import_module(name: str, reference: str, folder: Path) -> ModuleType:
+    _forget_namesake(name.partition(".")[0], folder)
+    path = list(sys.path)
     sys.path.insert(0, str(folder))
     try:
-        return getattr(importlib.import_module(module_name), name)
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise UsageError(
             f"{reference}: {error}; looked in {folder} and among the installed packages"
         ) from None
-    except AttributeError:
-        raise UsageError(f"{reference}: the module has no {name!r}") from None
+    except Exception as error:
+        # It is the user's own code, which may raise anything.
+        raise UsageError(f"{reference}: the module cannot be imported: {_told(error)}") from error
     finally:
-        sys.path.remove(str(folder))
+        sys.path[:] = path
+
+
+def _forget_namesake(package: str, folder: Path) -> None:
+    """Forgets a module of another folder that hides the one of the same name in this folder."""
+    loaded = None if package in sys.stdlib_module_names else sys.modules.get(package)
+    wanted = [folder / f"{package}.py", folder / package / "__init__.py"]
+    here = next((path for path in wanted if path.is_file()), None)
+    if loaded is None or here is None:
+        return
+    file = getattr(loaded, "__file__", None)
+    if file is None or not here.samefile(file):
+        for module in [m for m in sys.modules if m == package or m.startswith(f"{package}.")]:
+            del sys.modules[module]
+    importlib.invalidate_caches()
+
+
+def _told(error: Exception) -> str:
+    """What was raised, and the last line of code that it came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def _call(source: str, folder: Path) -> Mapping[str, Any]:
     function: Callable[[], Any] = import_object(source, folder)
-    found = function()
+    if not callable(function):
+        raise UsageError(f"{source}: expected a function, got {type(function).__name__}")
+    try:
+        found = function()
+    except Exception as error:
+        # It is the user's own code, which may raise anything.
+        raise UsageError(f"{source}: it raised {_told(error)}") from error
     if not isinstance(found, Mapping):
         raise UsageError(f"{source}: expected a dict of splits, got {type(found).__name__}")
     return found
@@ -151,13 +193,14 @@ def _call(source: str, folder: Path) -> Mapping[str, Any]:
 
 def _from_file(path: Path) -> Mapping[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, because numpy forgets to close what turns out to be no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {
                 split: (archive[f"x_{split}"], archive[f"y_{split}"])
                 for split in _SPLITS
                 if f"x_{split}" in archive.files and f"y_{split}" in archive.files
             }
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise UsageError(f"{path}: expected an npz of x_train, y_train, …: {error}") from None
 
 
@@ -165,16 +208,13 @@ def _split(pair: Any, where: str) -> Split:
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise UsageError(f"{where}: expected (x, y), got {type(pair).__name__}")
     x, y = pair
-    inputs = (
-        {name: np.asarray(array) for name, array in x.items()}
-        if isinstance(x, Mapping)
-        else {_ONLY: np.asarray(x)}
-    )
-    classes = np.asarray(y)
+    named = x.items() if isinstance(x, Mapping) else [(_ONLY, x)]
+    inputs = {name: _array(array, f"{where}: {name}".rstrip(": ")) for name, array in named}
+    classes = _array(y, f"{where}: answers")
     if classes.ndim == 2 and classes.shape[1] > 1:
         classes = classes.argmax(axis=1)
     classes = classes.reshape(-1)
-    if classes.dtype.kind not in "iub" and not np.array_equal(classes, np.rint(classes)):
+    if classes.dtype.kind not in "iufb" or not np.array_equal(classes, np.rint(classes)):
         raise UsageError(f"{where}: expected class indices, got {classes.dtype} values")
     for name, array in inputs.items():
         if len(array) != len(classes) or len(array) == 0:
@@ -185,6 +225,17 @@ def _split(pair: Any, where: str) -> Split:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise UsageError(f"{where}: {name}: expected finite numbers, got NaN or infinity")
     return Split(inputs, classes.astype(np.int64))
+
+
+def _array(values: Any, where: str) -> Array:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise UsageError(f"{where}: expected an array: {error}") from None
+    if array.ndim == 0 or array.dtype == object:
+        what = "Python objects" if array.ndim else "a single value"
+        raise UsageError(f"{where}: expected an array with one row an example, got {what}")
+    return array
 
 
 def _update(digest: Any, name: str, array: Array) -> None:

@@ -105,7 +105,8 @@ def _drop_unused(model: Any, graph: Any) -> None:
     wanted = {*graph.inputs, *graph.outputs}
     kept = []
     for operator in reversed(graph.operators):
-        if wanted.intersection(operator.outputs):
+        # One without outputs is there for what it does, such as filling a table.
+        if not len(operator.outputs) or wanted.intersection(operator.outputs):
             kept.append(operator)
             wanted.update(operator.inputs, operator.outputs, operator.intermediates or ())
     graph.operators = kept[::-1]

@@ -71,7 +71,7 @@ def judge(measured: Sequence[Measured], gate: GateSection) -> Verdict:
         if rival is not None:
             return f"passes, but {rival.variant} is faster and smaller"
         assert chosen is not None
-        return f"passes, but {chosen.variant} is better in {gate.prefer}"
+        return f"passes, but {chosen.variant} {_advantage(chosen, candidate, gate.prefer, fastest)}"
 
     return Verdict(
         chosen.variant if chosen else None,
@@ -139,13 +139,27 @@ def _rival(candidate: Measured, passing: Sequence[Measured]) -> Measured | None:
     )
 
 
+_ORDERS = {
+    "latency": ("faster", "smaller", "of better quality"),
+    "size": ("smaller", "faster", "of better quality"),
+    "quality": ("of better quality", "faster", "smaller"),
+}
+
+
 def _order(candidate: Measured, prefer: str, fastest: float) -> tuple[float, ...]:
-    latency, size, loss = candidate.latency_ms.p50, candidate.bytes, -candidate.quality
-    if latency <= fastest * _SAME_LATENCY:
-        latency = fastest
-    orders = {
-        "latency": (latency, size, loss),
-        "size": (size, latency, loss),
-        "quality": (loss, latency, size),
+    latency = candidate.latency_ms.p50
+    costs = {
+        "faster": fastest if latency <= fastest * _SAME_LATENCY else latency,
+        "smaller": candidate.bytes,
+        "of better quality": -candidate.quality,
     }
-    return orders[prefer]
+    return tuple(costs[advantage] for advantage in _ORDERS[prefer])
+
+
+def _advantage(chosen: Measured, other: Measured, prefer: str, fastest: float) -> str:
+    """The first thing, in the order of preference, in which the chosen candidate is better."""
+    costs = zip(_order(chosen, prefer, fastest), _order(other, prefer, fastest), strict=True)
+    for advantage, (cost, other_cost) in zip(_ORDERS[prefer], costs, strict=True):
+        if cost < other_cost:
+            return f"is {advantage}"
+    return "is as good in everything, and comes first"

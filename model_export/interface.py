@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from model_export.tf.load import SourceModel, TensorInfo
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+_SCORE_SLACK = 1e-3  # float16 models round
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,14 @@ def describe_interface(source: SourceModel, recipe: Recipe, folder: Path) -> Int
         ConversionError: the model is no classifier that can be served.
         UsageError: the recipe does not fit the model.
     """
+    names = [info.name for info in source.inputs]
+    for info in source.inputs:
+        if not info.shape or info.shape[0] is not None:
+            raise ConversionError(
+                f"input {info.name!r}: expected a shape that leaves the batch open, got "
+                f"{list(info.shape)}; build the model without a batch size"
+            )
     for name in recipe.inputs:
-        names = [info.name for info in source.inputs]
         if name not in names:
             raise UsageError(f"recipe.inputs.{name}: no such input; the model has {names}")
     inputs = tuple(
@@ -99,22 +106,63 @@ def check_data(splits: Splits, interface: Interface) -> None:
             )
 
 
+def check_scores(outputs: Arrays, interface: Interface) -> None:
+    """Raises `ConversionError` unless the source model answers with scores from 0 to 1.
+
+    Args:
+        outputs: in natural units, by name, [examples, …].
+    """
+    name = interface.outputs[0].name
+    low, high = float(outputs[name].min()), float(outputs[name].max())
+    # Not `low < … or …`: of NaN, every comparison is false.
+    if not (low >= -_SCORE_SLACK and high <= 1 + _SCORE_SLACK):
+        raise ConversionError(
+            f"output {name!r}: expected scores from 0 to 1, got {low:.4g} to {high:.4g} on the "
+            "test split; let the model end in softmax or sigmoid, or give a .keras file whose "
+            "last layer is a Dense one without activation"
+        )
+
+
 def cast_inputs(splits: Splits, interface: Interface) -> Splits:
-    """The same examples in the dtypes that clients send."""
+    """The same examples in the dtypes that clients send.
+
+    Raises:
+        UsageError: a value does not survive, such as 0.5 in an integer input.
+    """
     dtypes = {spec.name: np.dtype(spec.dtype) for spec in interface.inputs}
 
-    def cast_split(split: Split, _: str) -> Split:
-        arrays = {name: x.astype(dtypes[name], copy=False) for name, x in split.inputs.items()}
-        return Split(arrays, split.classes)
+    def cast_split(split: Split, which: str) -> Split:
+        where = f"{splits.source}: {which}"
+        return Split(
+            {name: _cast(x, dtypes[name], f"{where}: {name}") for name, x in split.inputs.items()},
+            split.classes,
+        )
 
     return splits.each(cast_split)
+
+
+def _cast(values: npt.NDArray[Any], dtype: np.dtype[Any], where: str) -> npt.NDArray[Any]:
+    if values.dtype == dtype:
+        return values
+    try:
+        with np.errstate(all="ignore"):
+            cast_values = values.astype(dtype)
+    except (TypeError, ValueError):
+        raise UsageError(f"{where}: expected {dtype} values, got {values.dtype}") from None
+    # To float32 everything is rounded; it must only stay finite.
+    same = np.isfinite(cast_values) if dtype.kind == "f" else cast_values == values
+    if not same.all():
+        example = values[~same].flat[0]
+        raise UsageError(f"{where}: expected {dtype} values, got {example} ({values.dtype})")
+    return cast_values
 
 
 def _client_dtype(info: TensorInfo) -> ClientDType:
     if info.dtype == "string":
         raise ConversionError(
-            f"input {info.name!r}: it takes strings, which cannot be converted; "
-            "build the model from where its preprocessing ends"
+            f"input {info.name!r}: it takes strings, and what turns these into numbers, such as "
+            "TextVectorization or StringLookup, cannot be converted; build a model that starts "
+            "where they end, and give it their numbers"
         )
     if info.dtype not in get_args(ClientDType):
         raise ConversionError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from model_export.errors import ConversionError
+from model_export.measure_worker import read_arrays, write_arrays
 from model_export.recipe import Variant
 from tflite_serving.contract.codec import encode
 from tflite_serving.contract.evidence import Latency
@@ -68,24 +69,23 @@ def measure(
         (folder / "model.tflite").write_bytes(flatbuffer)
         job = {"tensors": encode(tensors), "outputs": encode(outputs), "threads": threads}
         (folder / "job.json").write_text(json.dumps(job))
-        first = {name: array[:1] for name, array in inputs.items()}
-        np.savez(folder / "first.npz", allow_pickle=False, **first)
-        np.savez(folder / "inputs.npz", allow_pickle=False, **inputs)
+        write_arrays(folder / "first.npz", {name: array[:1] for name, array in inputs.items()})
+        write_arrays(folder / "inputs.npz", inputs)
         process = subprocess.run(
             [sys.executable, "-m", "model_export.measure_worker", str(folder)],
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
         )
         if process.returncode != 0:
             words = process.stderr.strip().splitlines()[-5:] or ["no message"]
             raise ConversionError(
-                f"{variant}: the runtime cannot run it (exit {process.returncode}):\n  "
+                f"{variant}: the runtime cannot run it ({_end(process.returncode)}):\n  "
                 + "\n  ".join(words)
             )
         result = json.loads((folder / "result.json").read_text())
-        with np.load(folder / "outputs.npz", allow_pickle=False) as archive:
-            answers = {key: archive[key] for key in archive.files}
+        answers = read_arrays(folder / "outputs.npz")
     return Measurement(
         # Level 6 is what HTTP and storage would use; mtime 0 keeps the size the same each time.
         gzip_bytes=len(gzip.compress(flatbuffer, 6, mtime=0)),
@@ -94,3 +94,8 @@ def measure(
         latency_ms=Latency(**result["latency_ms"]),
         outputs=answers,
     )
+
+
+def _end(code: int) -> str:
+    """How a process ended, in words: a negative code is the number of a signal."""
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit {code}"

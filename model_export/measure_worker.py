@@ -25,6 +25,7 @@ _BATCH = 256
 _RUNS = 1000
 _LONGEST_SECONDS = 3.0
 _FEWEST_RUNS = 20
+_PREFIX = "array/"
 
 
 def main(folder: Path) -> None:
@@ -32,7 +33,7 @@ def main(folder: Path) -> None:
     job = json.loads((folder / "job.json").read_text())
     tensors = decode(Tensors, job["tensors"], "job.tensors")
     outputs = tuple(decode(OutputSpec, item, "job.outputs") for item in job["outputs"])
-    first = _load(folder / "first.npz")
+    first = read_arrays(folder / "first.npz")
 
     began = time.perf_counter()
     import_runtime()
@@ -42,9 +43,9 @@ def main(folder: Path) -> None:
     peak_rss_mib = _peak_rss_mib()
 
     latencies = [_time_once(model, first) for _ in _bounded_runs()]
-    pieces = [model.run(batch, Timings()) for batch in _batches(_load(folder / "inputs.npz"))]
+    pieces = [model.run(batch, Timings()) for batch in _batches(read_arrays(folder / "inputs.npz"))]
     answers = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    np.savez(folder / "outputs.npz", allow_pickle=False, **answers)
+    write_arrays(folder / "outputs.npz", answers)
     result = {
         "cold_load_ms": cold_load_ms,
         "peak_rss_mib": peak_rss_mib,
@@ -56,9 +57,16 @@ def main(folder: Path) -> None:
     (folder / "result.json").write_text(json.dumps(result))
 
 
-def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
+def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Writes an npz whose names may be any; numpy keeps some, such as "file", for itself."""
+    prefixed = {f"{_PREFIX}{name}": array for name, array in arrays.items()}
+    np.savez(path, allow_pickle=False, **prefixed)
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Reads what `write_arrays` wrote."""
     with np.load(path, allow_pickle=False) as archive:
-        return {key: archive[key] for key in archive.files}
+        return {key.removeprefix(_PREFIX): archive[key] for key in archive.files}
 
 
 def _time_once(model: Model, first: Mapping[str, npt.NDArray[Any]]) -> float:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model_export import gate, package
 from model_export.candidates import Candidate, Reference, make_candidate, weigh
 from model_export.data import Splits, import_object, load_splits
 from model_export.describe import describe
-from model_export.errors import UsageError
+from model_export.errors import RegistryError, UsageError
 from model_export.fold_shapes import fold_batch_shapes
-from model_export.interface import Interface, cast_inputs, check_data, describe_interface
+from model_export.interface import (
+    Interface,
+    cast_inputs,
+    check_data,
+    check_scores,
+    describe_interface,
+)
 from model_export.progress import Progress
 from model_export.quality import accuracy
 from model_export.quantize import choose_calibration
 from model_export.recipe import Recipe
-from model_export.registry.store import open_writable
+from model_export.registry.store import WritableStore, open_writable
 from model_export.registry.verbs import move_alias, publish, registry_errors
 from model_export.report.page import render
 from tflite_serving.contract.evidence import Pruning
@@ -56,6 +63,8 @@ def export(recipe: Recipe, folder: Path, registry: str | None, progress: Progres
     Raises:
         ExportError: its class says which exit code.
     """
+    # First of all: a wrong address should not cost the minutes that an export takes.
+    store = None if registry is None else _open(registry)
     source = _load(recipe, folder, progress)
     interface = describe_interface(source, recipe, folder)
     splits = _read_data(recipe, folder, interface, progress)
@@ -78,9 +87,14 @@ def export(recipe: Recipe, folder: Path, registry: str | None, progress: Progres
             datetime.now(UTC),
             {"report.html": render(description)},
         )
-        if registry is None:
+        if store is None:
             return Export(manifest, None, None)
-        return _publish(manifest, artifact, registry, recipe.publish.alias, progress)
+        return _publish(manifest, artifact, store, recipe.publish.alias, progress)
+
+
+def _open(registry: str) -> WritableStore:
+    with registry_errors():
+        return open_writable(registry)
 
 
 def _load(recipe: Recipe, folder: Path, progress: Progress) -> SourceModel:
@@ -89,12 +103,22 @@ def _load(recipe: Recipe, folder: Path, progress: Progress) -> SourceModel:
         from model_export.tf.load import load_source
 
         model = recipe.model
-        custom = import_object(model.custom_objects, folder) if model.custom_objects else None
+        custom = _custom_objects(model.custom_objects, folder) if model.custom_objects else None
         source = load_source(
             folder / model.source, custom_objects=custom, unsafe_load=model.unsafe_load
         )
         step.result = model.source
     return source
+
+
+def _custom_objects(reference: str, folder: Path) -> Mapping[str, Any]:
+    found = import_object(reference, folder)
+    if not isinstance(found, Mapping):
+        raise UsageError(
+            f"recipe.model.custom_objects: {reference}: expected a dict of classes and functions "
+            f"by name, got {type(found).__name__}"
+        )
+    return found
 
 
 def _read_data(recipe: Recipe, folder: Path, interface: Interface, progress: Progress) -> Splits:
@@ -112,6 +136,7 @@ def _ask_reference(
 ) -> Reference:
     with progress.step("reference") as step:
         outputs = interface.natural(source.predict(splits.test.inputs))
+        check_scores(outputs, interface)
         quality = accuracy(interface.scores(outputs), splits.test.classes)
         step.result = f"accuracy {quality:.4f} on the test split"
     return Reference(outputs, quality)
@@ -161,13 +186,17 @@ def _make_candidates(
 
 
 def _publish(
-    manifest: Manifest, artifact: Path, registry: str, alias: str | None, progress: Progress
+    manifest: Manifest, artifact: Path, store: WritableStore, alias: str | None, progress: Progress
 ) -> Export:
     with progress.step("publish") as step:
-        with registry_errors():
-            store = open_writable(registry)
         publish(store, manifest, artifact)
         if alias is not None:
-            move_alias(store, manifest.name, alias, manifest.version, "publish")
+            try:
+                move_alias(store, manifest.name, alias, manifest.version, "publish")
+            except RegistryError as error:
+                raise type(error)(
+                    f"{manifest.version} is published, but the alias {alias!r} was not moved to "
+                    f"it: {error}"
+                ) from error
         step.result = f"{manifest.version} to {store.uri}"
     return Export(manifest, store.uri, alias)

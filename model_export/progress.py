@@ -37,8 +37,13 @@ class Progress:
         else:
             yield step
         seconds = time.perf_counter() - began
-        self.console.print(f"  {title:<12} {seconds:6.1f} s  {step.result}", highlight=False)
+        self._print(f"  {title:<12} {seconds:6.1f} s  {step.result}")
 
     def tell(self, text: str) -> None:
         """One line about the step under way."""
-        self.console.print(f"    {text}", highlight=False)
+        self._print(f"    {text}")
+
+    def _print(self, line: str) -> None:
+        # Names may have brackets in them, and a line that is piped stays one.
+        wrap = self.console.is_terminal
+        self.console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=not wrap)

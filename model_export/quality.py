@@ -17,7 +17,7 @@ def accuracy(scores: npt.NDArray[Any], classes: npt.NDArray[np.int64]) -> float:
         scores: [examples, classes].
         classes: [examples], the right ones.
     """
-    return float(np.mean(scores.argmax(axis=-1) == classes))
+    return float(np.mean(_right(scores, classes)))
 
 
 def drop_interval(
@@ -41,8 +41,7 @@ def drop_interval(
     Returns:
         lower and upper end of reference accuracy minus candidate accuracy.
     """
-    right = reference.argmax(axis=-1) == classes
-    still_right = candidate.argmax(axis=-1) == classes
+    right, still_right = _right(reference, classes), _right(candidate, classes)
     lost = float(np.sum(right & ~still_right)) + 0.5
     won = float(np.sum(~right & still_right)) + 0.5
     total = len(classes) + 2.0
@@ -50,3 +49,8 @@ def drop_interval(
     deviation = math.sqrt(lost + won - (lost - won) ** 2 / total) / total
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * deviation
     return max(-1.0, drop - reach), min(1.0, drop + reach)
+
+
+def _right(scores: npt.NDArray[Any], classes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    # argmax takes NaN for the best score: an answer of NaN is never right.
+    return np.asarray((scores.argmax(axis=-1) == classes) & ~np.isnan(scores).any(axis=-1))

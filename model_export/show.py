@@ -27,15 +27,18 @@ if TYPE_CHECKING:
     from model_export.pipeline import Export
 
 
-_PIPED_WIDTH = 200
+_PIPED_WIDTH = 2000
 _WIDE = 120
 _LESS_IMPORTANT = ("gzip", "zeros", "p99 ms", "RSS MiB")
 
 
 def console() -> Console:
     """Stdout; wide enough when piped that no table wraps, so that lines stay lines."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)
+    # No markup: labels and names may have brackets in them.
+    found = Console(highlight=False, markup=False, emoji=False)
+    if not found.is_terminal:
+        found.width = _PIPED_WIDTH
+    return found
 
 
 def read(uri: str) -> Manifest | AliasDocument:

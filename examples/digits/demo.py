@@ -71,7 +71,7 @@ def main(folder: Path, count: int, epochs: int) -> None:
 
 
 def _heading(console: Console, title: str) -> None:
-    console.print(f"\n[bold]{title}[/bold]")
+    console.print(f"\n{title}", style="bold")
 
 
 def _train(folder: Path, epochs: int, console: Console) -> None:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import h5py
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from model_export.errors import LoadError
+from model_export.tf.model_file import find_code, first_line, read_config
 from tflite_serving.contract.tensors import Activation, Shape
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 _BATCH = 256
-# Parts of a saved model that are Python code, which runs when the model is loaded.
-_CODE = ("Lambda", "__lambda__")
+_UNKNOWN = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([\w<>]+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,8 @@ class SourceModel(Protocol):
     outputs: tuple[TensorInfo, ...]
     activation: Activation
     """What must be applied to the outputs to make scores of them."""
+    layers: frozenset[str]
+    """Names of all layers; none where they are not known."""
 
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The model's raw outputs by name, [examples, …]."""
@@ -72,6 +72,7 @@ class KerasSource:
             ) from None
         self.model = model
         self.activation = missing_activation(model)
+        self.layers = frozenset(layer.name for layer in _all_layers(model))
 
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The model's raw outputs, computed in batches."""
@@ -89,17 +90,12 @@ class KerasSource:
         def call(*tensors: Any) -> dict[str, Any]:
             return {f"output_{i}": output for i, output in enumerate(self._call(list(tensors)))}
 
-        signature = [
-            tf.TensorSpec(info.shape, info.dtype, name=f"input_{i}")
-            for i, info in enumerate(self.inputs)
-        ]
-        function = tf.function(call, input_signature=signature, autograph=False)
         owner = tf.Module()
         owner.weights = [variable.value for variable in self.model.variables]
-        return function.get_concrete_function(), owner
+        return _trace(call, self.inputs), owner
 
     def _call(self, tensors: list[Any]) -> list[Any]:
-        result = self.model(tensors[0] if len(tensors) == 1 else tensors, training=False)
+        result = self.model(pack_inputs(self.model, tensors), training=False)
         return list(keras.tree.flatten(result))
 
 
@@ -107,9 +103,14 @@ class SavedModelSource:
     """A SavedModel folder, by its default signature."""
 
     activation: Activation = "none"
+    layers: frozenset[str] = frozenset()
 
     def __init__(self, folder: Path) -> None:
-        loaded = tf.saved_model.load(str(folder))
+        try:
+            loaded = tf.saved_model.load(str(folder))
+        except Exception as error:
+            # TensorFlow raises whatever the first broken part raises.
+            raise LoadError(f"{folder}: TensorFlow cannot load it: {first_line(error)}") from error
         signatures = dict(loaded.signatures)
         # Keras 3 calls the signature of `model.export` "serve" as well.
         name = next((key for key in ("serving_default", "serve") if key in signatures), None)
@@ -146,12 +147,7 @@ class SavedModelSource:
             result = self._function(**dict(zip(self._keys, tensors, strict=True)))
             return {f"output_{i}": result[info.name] for i, info in enumerate(self.outputs)}
 
-        signature = [
-            tf.TensorSpec(info.shape, info.dtype, name=f"input_{i}")
-            for i, info in enumerate(self.inputs)
-        ]
-        function = tf.function(call, input_signature=signature, autograph=False)
-        return function.get_concrete_function(), self._owner
+        return _trace(call, self.inputs), self._owner
 
 
 def load_source(
@@ -173,8 +169,7 @@ def load_source(
         if not (path / "saved_model.pb").exists():
             raise LoadError(f"{path}: expected a SavedModel folder, got no saved_model.pb in it")
         return SavedModelSource(path)
-    config = _read_config(path)
-    code = sorted(set(_find_code(config)))
+    code = sorted(set(find_code(read_config(path))))
     if code and not unsafe_load:
         raise LoadError(
             f"{path}: {', '.join(code)} hold Python code, which runs when the model is loaded and "
@@ -187,59 +182,48 @@ def load_source(
         )
     except Exception as error:
         # Keras raises whatever the first broken layer raises.
-        advice = (
-            "; name your own classes with model.custom_objects"
-            if "custom" in str(error) or "Unknown layer" in str(error)
-            else ""
+        unknown = _UNKNOWN.search(str(error))
+        problem = (
+            f"it does not know {unknown[1]!r}; give it with model.custom_objects = "
+            f'"module:name" of a dict {{"{unknown[1]}": …}}'
+            if unknown
+            else first_line(error)
         )
-        raise LoadError(f"{path}: Keras cannot load it: {_first_line(error)}{advice}") from error
+        raise LoadError(f"{path}: Keras cannot load it: {problem}") from error
     return KerasSource(model, str(path))
 
 
-def _read_config(path: Path) -> Any:
-    try:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                return json.loads(archive.read("config.json"))
-        if path.suffix in (".h5", ".hdf5"):
-            with h5py.File(path) as file:
-                if "model_config" not in file.attrs:
-                    raise LoadError(
-                        f"{path}: expected a whole model, got weights alone; use model.save"
-                    )
-                return json.loads(file.attrs["model_config"])
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise LoadError(f"{path}: expected a Keras model, got {_first_line(error)}") from None
-    raise LoadError(
-        f"{path}: expected .keras, .h5 or a SavedModel folder, got {path.suffix or 'no suffix'}"
-    )
-
-
-def _find_code(config: Any) -> Iterator[str]:
-    if isinstance(config, dict):
-        if config.get("class_name") in _CODE:
-            settings = config.get("config")
-            name = settings.get("name") if isinstance(settings, dict) else None
-            yield f"layer {name!r} ({config['class_name']})" if name else "a lambda function"
-        for item in config.values():
-            yield from _find_code(item)
-    elif isinstance(config, list):
-        for item in config:
-            yield from _find_code(item)
+def pack_inputs(model: keras.Model, arrays: Sequence[Any]) -> Any:
+    """The arrays, in the order of `model.inputs`, as the list or dict that the model takes."""
+    if isinstance(model, keras.Sequential):
+        return arrays[0]
+    return keras.tree.pack_sequence_as(model.input, list(arrays))
 
 
 def missing_activation(model: keras.Model) -> Activation:
     """What a classifier that ends in logits leaves to the reader of its output."""
     producer = getattr(model.outputs[0], "_keras_history", (None,))[0]
+    if isinstance(producer, keras.Model) and len(producer.outputs) == 1:
+        return missing_activation(producer)
     activation = getattr(producer, "activation", None)
     if not isinstance(producer, keras.layers.Dense) or activation is not keras.activations.linear:
         return "none"
     return "sigmoid" if model.outputs[0].shape[-1] == 1 else "softmax"
 
 
+def _trace(call: Callable[..., dict[str, Any]], inputs: tuple[TensorInfo, ...]) -> Any:
+    signature = [
+        tf.TensorSpec(info.shape, info.dtype, name=f"input_{i}") for i, info in enumerate(inputs)
+    ]
+    function = tf.function(call, input_signature=signature, autograph=False)
+    return function.get_concrete_function()
+
+
+def _all_layers(layer: Any) -> Iterator[Any]:
+    for inner in getattr(layer, "_layers", ()):
+        yield inner
+        yield from _all_layers(inner)
+
+
 def _info(name: str, tensor: Any) -> TensorInfo:
     return TensorInfo(name, tf.as_dtype(tensor.dtype).name, tuple(tensor.shape))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

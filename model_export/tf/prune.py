@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from model_export.data import Split
 from model_export.errors import UsageError
 from model_export.recipe import PruneSection
-from model_export.tf.load import missing_activation
+from model_export.tf.load import missing_activation, pack_inputs
 from tflite_serving.contract.evidence import Pruning
 
 _PRUNABLE = (
@@ -49,7 +49,7 @@ def prune(
     layers = select_layers(model, recipe)
     steps = -(-len(train) // _BATCH) * recipe.epochs
     masks = MagnitudeMasks(layers, recipe.sparsity, recipe.schedule, steps)
-    masks.update(0 if recipe.schedule == "polynomial" and steps else steps)
+    masks.update(0)
     if recipe.epochs:
         _fine_tune(model, recipe.epochs, masks, train, validation, tell)
     return Pruning(
@@ -69,13 +69,16 @@ def select_layers(model: keras.Model, recipe: PruneSection) -> list[keras.layers
     """
     # Biases, normalisation and depthwise kernels are small, and dear to lose.
     candidates = [layer for layer in _layers(model) if isinstance(layer, _PRUNABLE)]
-    last = candidates[-1:] if "*" in recipe.include else []
+
+    def matches(layer: keras.layers.Layer, globs: Iterable[str]) -> bool:
+        return any(fnmatchcase(layer.name, glob) for glob in globs)
+
+    named = [glob for glob in recipe.include if glob != "*"]
     chosen = [
         layer
         for layer in candidates
-        if any(fnmatchcase(layer.name, glob) for glob in recipe.include)
-        and not any(fnmatchcase(layer.name, glob) for glob in recipe.exclude)
-        and layer not in last
+        if matches(layer, named if layer is candidates[-1] else recipe.include)
+        and not matches(layer, recipe.exclude)
     ]
     if not chosen:
         names = ", ".join(layer.name for layer in candidates) or "none"
@@ -105,7 +108,8 @@ class MagnitudeMasks:
     ) -> None:
         self._layers = layers
         self._sparsity = sparsity
-        self._polynomial = schedule == "polynomial"
+        # Without training there are no steps to spread it over.
+        self._polynomial = schedule == "polynomial" and steps > 0
         self._ramp = max(1, steps * 3 // 4)
         self._masks: list[npt.NDArray[np.bool_]] = []
 
@@ -161,14 +165,14 @@ def _fine_tune(
     keras.utils.set_random_seed(0)
     if not model.compiled:
         model.compile(optimizer="adam", loss=_default_loss(model))
-    one_hot = model.loss == "categorical_crossentropy" or isinstance(
-        model.loss, keras.losses.CategoricalCrossentropy
-    )
+    # The callback must see every step, however many the model was trained with at a time.
+    model.steps_per_execution = 1
+    classes = model.outputs[0].shape[-1] if _wants_one_hot(model) else None
 
     def pair(split: Split) -> tuple[Any, Any]:
         xs = [split.inputs[tensor.name] for tensor in model.inputs]
-        y = keras.utils.to_categorical(split.classes) if one_hot else split.classes
-        return xs[0] if len(xs) == 1 else xs, y
+        y = keras.utils.to_categorical(split.classes, classes) if classes else split.classes
+        return pack_inputs(model, xs), y
 
     x, y = pair(train)
     model.fit(
@@ -180,6 +184,18 @@ def _fine_tune(
         callbacks=[_HoldMasks(masks, tell)],
         verbose=0,
     )
+    # An optimizer that averages weights writes the averages at the very end.
+    masks.apply()
+
+
+def _wants_one_hot(model: keras.Model) -> bool:
+    """Whether the model was compiled with a loss that compares scores with one-hot rows."""
+    (loss,) = keras.tree.flatten(model.loss) or [None]
+    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
+    # Keras wraps its functions in classes, which is how a loaded model may have them.
+    name = getattr(getattr(loss, "fn", loss), "__name__", "")
+    is_keras_own = name != "" and hasattr(keras.losses, name)
+    return model.outputs[0].shape[-1] > 1 and is_keras_own and not name.startswith("sparse")
 
 
 def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:

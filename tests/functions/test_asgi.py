@@ -1,0 +1,166 @@
+"""The ASGI shell, driven through the ASGI protocol itself: bodies in pieces, clients that leave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from tests.support.tiny import examples
+from tests.support.world import World
+from tflite_serving.actions import act
+from tflite_serving.asgi import AsgiShell
+from tflite_serving.model import Model
+from tflite_serving.service import Service
+from tflite_serving.settings import Settings
+
+BODY = json.dumps({"instances": examples(2).inputs["features"].tolist()}).encode()
+LIMIT = 1000
+
+Message = dict[str, Any]
+
+
+def shell(world: World, **environment: str) -> AsgiShell:
+    world.publish()
+    settings = Settings.from_env(
+        {
+            "MODEL_REGISTRY": world.store.uri,
+            "MODELS": "iris",
+            "MAX_REQUEST_BYTES": str(LIMIT),
+            **environment,
+        }
+    )
+    return AsgiShell(Service(settings, world.catalog("iris"), world.log))
+
+
+def pieces(*bodies: bytes) -> list[Message]:
+    return [
+        {"type": "http.request", "body": body, "more_body": index < len(bodies) - 1}
+        for index, body in enumerate(bodies)
+    ]
+
+
+def send(
+    shell: AsgiShell, messages: list[Message], *, path: str = "/predict", method: str = "POST"
+) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """Sends a request message by message; the status, headers and JSON of what comes back."""
+    waiting = list(messages)
+
+    async def receive() -> Message:
+        if not waiting:
+            await asyncio.Event().wait()  # a client that sends nothing more
+        return waiting.pop(0)
+
+    return asyncio.run(respond(shell, receive, path, method))
+
+
+async def respond(
+    shell: AsgiShell, receive: Callable[[], Awaitable[Message]], path: str, method: str
+) -> tuple[int, dict[str, str], dict[str, Any]]:
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"host", b"testserver"), (b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 1234),
+        "server": ("127.0.0.1", 80),
+    }
+    response = await shell.respond(Request(scope, receive))
+    return response.status_code, dict(response.headers), json.loads(bytes(response.body))
+
+
+def test_a_body_in_pieces_is_one_body(world: World) -> None:
+    status, headers, answer = send(shell(world), pieces(BODY[:10], BODY[10:20], BODY[20:]))
+    assert status == 200
+    assert len(answer["predictions"]) == 2
+    assert "connection" not in headers
+
+
+def test_a_body_is_cut_off_where_it_exceeds_the_limit(world: World) -> None:
+    endless = pieces(*[b" " * 300] * 10)
+    status, headers, answer = send(shell(world), endless)
+    assert status == 413
+    assert answer["code"] == "payload_too_large"
+    assert headers["connection"] == "close"
+
+
+def test_a_client_that_leaves_holds_no_place(world: World) -> None:
+    made = shell(world, MAX_IN_FLIGHT="1")
+    for _ in range(3):
+        status, _, answer = send(made, [*pieces(b"{", b"")[:1], {"type": "http.disconnect"}])
+        assert (status, answer["code"]) == (408, "client_disconnected")
+    assert send(made, pieces(BODY))[0] == 200
+
+
+def test_a_client_that_sends_nothing_more_is_given_up(world: World) -> None:
+    made = shell(world, REQUEST_TIMEOUT_SECONDS="0.05")
+    status, _, answer = send(made, pieces(b"{", b"")[:1])
+    assert (status, answer["code"]) == (408, "request_timeout")
+
+
+def test_a_wrong_route_is_answered_without_reading(world: World) -> None:
+    status, headers, answer = send(shell(world), [], path="/nowhere")
+    assert (status, answer["code"]) == (404, "unknown_route")
+    assert headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "quick"),
+    [
+        ("/v2/health/live", "GET", (True, True)),
+        ("/", "GET", (True, True)),
+        ("/v2/health/ready", "GET", (False, True)),
+        ("/v1/models/iris", "GET", (False, True)),
+        ("/v1/models/iris/metadata", "GET", (False, True)),
+        ("/predict", "POST", (False, True)),
+    ],
+)
+def test_what_may_wait_runs_beside_the_event_loop(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    method: str,
+    quick: tuple[bool, bool],
+) -> None:
+    """First while nothing is loaded, then while everything is."""
+    made = shell(world)
+    threads: list[bool] = []
+
+    def watched(*args: Any) -> bytes:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return act(*args)
+
+    monkeypatch.setattr("tflite_serving.service.act", watched)
+    assert send(made, pieces(BODY), path=path, method=method)[0] == 200
+    send(made, pieces(BODY))
+    assert send(made, pieces(BODY), path=path, method=method)[0] == 200
+    assert (threads[0], threads[-1]) == quick
+
+
+def test_a_model_that_is_busy_or_slow_runs_beside_the_event_loop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = shell(world, MAX_REQUEST_BYTES="10000000")
+    threads: list[bool] = []
+    run = Model.run
+
+    def watched(self: Model, *args: Any) -> Any:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return run(self, *args)
+
+    monkeypatch.setattr(Model, "run", watched)
+    send(made, pieces(BODY))
+    many = json.dumps({"instances": examples(1000).inputs["features"].tolist()}).encode()
+    assert send(made, pieces(many))[0] == 200
+    assert send(made, pieces(BODY))[0] == 200
+    monkeypatch.setattr(Model, "is_idle", property(lambda _: False))
+    assert send(made, pieces(BODY))[0] == 200
+    assert threads[-3:] == [False, True, False]

@@ -1,0 +1,228 @@
+"""How clients see a model, and whether its examples fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from model_export.data import Split, Splits
+from model_export.errors import ConversionError, ExportError, UsageError
+from model_export.interface import (
+    Interface,
+    cast_inputs,
+    check_data,
+    check_scores,
+    describe_interface,
+)
+from model_export.recipe import DataSection, InputSection, ModelSection, Recipe
+from tflite_serving.contract.tensors import Activation, InputSpec, OutputSpec, Shape
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a loaded model says of one tensor."""
+
+    name: str
+    dtype: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the interface is read off, without TensorFlow."""
+
+    inputs: tuple[Info, ...] = (Info("features", "float32", (None, 4)),)
+    outputs: tuple[Info, ...] = (Info("species", "float32", (None, 3)),)
+    activation: Activation = "none"
+
+
+def recipe(labels: tuple[str, ...] | str | None = None, **inputs: InputSection) -> Recipe:
+    return Recipe(
+        model=ModelSection(name="iris", source="iris.keras", labels=labels),
+        data=DataSection(source="iris.npz"),
+        inputs=inputs,
+    )
+
+
+def described(
+    source: Source = Source(),  # it is frozen
+    recipe: Recipe = recipe(),  # noqa: B008  # it is frozen
+    folder: Path = Path(),
+) -> Interface:
+    return describe_interface(source, recipe, folder)  # type: ignore[arg-type]  # less than a model
+
+
+def complaint(kind: type[ExportError], source: Source, recipe: Recipe = recipe()) -> str:  # noqa: B008  # it is frozen
+    with pytest.raises(kind) as caught:
+        described(source, recipe)
+    return str(caught.value)
+
+
+def examples(x: Array, classes: list[int] | None = None) -> Splits:
+    y = np.array(classes if classes is not None else [0] * len(x))
+    split = Split({"features": x}, y)
+    return Splits(split, split, split, "data.npz")
+
+
+def test_the_recipes_notes_and_labels_are_added_to_what_the_model_says() -> None:
+    notes = InputSection(description="of one flower", units="cm")
+    found = described(Source(activation="softmax"), recipe(("a", "b", "c"), features=notes))
+    assert found == Interface(
+        (InputSpec("features", "float32", (None, 4), description="of one flower", units="cm"),),
+        (
+            OutputSpec(
+                "species",
+                "float32",
+                (None, 3),
+                labels=("a", "b", "c"),
+                activation="softmax",
+                description="score of each class",
+            ),
+        ),
+    )
+
+
+def test_classes_without_labels_are_named_by_their_index() -> None:
+    assert described().outputs[0].labels == ("0", "1", "2")
+
+
+def test_one_score_has_two_labels() -> None:
+    one = Source(outputs=(Info("spam", "float32", (None, 1)),))
+    assert described(one).outputs[0].labels == ("0", "1")
+    assert described(one, recipe(("ham", "spam"))).outputs[0].labels == ("ham", "spam")
+
+
+def test_labels_are_read_from_a_file_one_a_line(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("Löwenzahn\nyellow daisy\nrose\n", encoding="utf-8")
+    found = described(recipe=recipe("labels.txt"), folder=tmp_path)
+    assert found.outputs[0].labels == ("Löwenzahn", "yellow daisy", "rose")
+    with pytest.raises(UsageError, match=r"recipe\.model\.labels: .*missing\.txt"):
+        described(recipe=recipe("missing.txt"), folder=tmp_path)
+
+
+def test_labels_that_do_not_fit_the_output_are_refused() -> None:
+    told = complaint(UsageError, Source(), recipe(("a", "b")))
+    assert told == "recipe.model.labels: expected 3 labels for the shape [null, 3], got 2"
+    assert "expected each label once, got 'a' twice" in complaint(
+        UsageError, Source(), recipe(("a", "a", "b"))
+    )
+
+
+def test_notes_on_an_input_that_the_model_lacks_are_refused() -> None:
+    told = complaint(UsageError, Source(), recipe(featurs=InputSection()))
+    assert told == "recipe.inputs.featurs: no such input; the model has ['features']"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            Source(inputs=(Info("text", "string", (None,)),)),
+            (
+                "input 'text': it takes strings, and what turns these into numbers, such as "
+                "TextVectorization or StringLookup, cannot be converted; build a model that "
+                "starts where they end, and give it their numbers"
+            ),
+        ),
+        (
+            Source(inputs=(Info("x", "float16", (None, 4)),)),
+            "input 'x': expected one of float32, uint8, int32, int64, bool, string, got float16",
+        ),
+        (
+            Source(inputs=(Info("x", "float32", (1, 4)),)),
+            (
+                "input 'x': expected a shape that leaves the batch open, got [1, 4]; "
+                "build the model without a batch size"
+            ),
+        ),
+        (
+            Source(outputs=(Info("map", "float32", (None, 4, 4, 2)),)),
+            "output 'map': expected scores of shape [batch, classes], got [None, 4, 4, 2]",
+        ),
+        (
+            Source(outputs=(Info("any", "float32", (None, None)),)),
+            "output 'any': expected scores of shape [batch, classes], got [None, None]",
+        ),
+        (
+            Source(outputs=(Info("a", "float32", (None, 2)), Info("b", "float32", (None, 2)))),
+            "expected one output, got 2: a classifier with several outputs cannot be exported yet",
+        ),
+    ],
+)
+def test_a_model_that_is_no_servable_classifier_is_refused(source: Source, expected: str) -> None:
+    assert complaint(ConversionError, source) == expected
+
+
+def test_examples_of_the_models_shape_and_classes_fit() -> None:
+    check_data(examples(np.zeros((3, 4)), [0, 1, 2]), described())
+    free = Source(inputs=(Info("features", "float32", (None, None)),))
+    check_data(examples(np.zeros((3, 9))), described(free))
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 4, 1), (2,)])
+def test_examples_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_data(examples(np.zeros(shape)), described())
+    assert str(caught.value) == (
+        "data.npz: train: features: expected examples of shape [4], got " + str(list(shape[1:]))
+    )
+
+
+@pytest.mark.parametrize("classes", [[0, 3], [-1, 0]])
+def test_classes_that_the_model_lacks_are_refused(classes: list[int]) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_data(examples(np.zeros((2, 4)), classes), described())
+    low, high = min(classes), max(classes)
+    assert str(caught.value) == (
+        f"data.npz: train: expected classes from 0 to 2, got {low} to {high}"
+    )
+
+
+def test_examples_are_cast_to_what_clients_send() -> None:
+    cast = cast_inputs(examples(np.full((2, 4), 0.1)), described())
+    for split in (cast.train, cast.validation, cast.test):
+        assert split.inputs["features"].dtype == np.float32
+    tokens = Source(inputs=(Info("features", "int32", (None, 4)),))
+    cast = cast_inputs(examples(np.full((2, 4), 7.0)), described(tokens))
+    np.testing.assert_array_equal(cast.test.inputs["features"], np.full((2, 4), 7, np.int32))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"), [("int32", 0.5), ("uint8", 256), ("uint8", -1), ("float32", 1e300)]
+)
+def test_a_value_that_does_not_survive_the_cast_is_refused(dtype: str, value: float) -> None:
+    interface = described(Source(inputs=(Info("features", dtype, (None, 4)),)))
+    with pytest.raises(UsageError, match=f"data.npz: train: features: expected {dtype} values"):
+        cast_inputs(examples(np.full((2, 4), value)), interface)
+
+
+def test_examples_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(UsageError, match="train: features: expected float32 values, got <U1"):
+        cast_inputs(examples(np.full((2, 4), "a")), described())
+
+
+@pytest.mark.parametrize("value", [-3.5, 1.5, np.nan])
+def test_a_model_whose_answers_are_no_scores_is_refused(value: float) -> None:
+    answers = np.array([[0.5, 0.5, 0.0], [0.5, value, 0.5]])
+    with pytest.raises(ConversionError, match="output 'species': expected scores from 0 to 1, got"):
+        check_scores({"species": answers}, described())
+    check_scores({"species": np.array([[0.0, 1.0, 0.0]])}, described())
+
+
+def test_the_activation_is_applied_to_the_source_models_answers() -> None:
+    raw = {"species": np.array([[0.0, 0.0, 0.0]], dtype=np.float32)}
+    natural = described(Source(activation="softmax")).natural(raw)
+    np.testing.assert_allclose(natural["species"], [[1 / 3] * 3], rtol=1e-6)
+
+
+def test_one_score_counts_as_those_of_two_classes() -> None:
+    interface = described(Source(outputs=(Info("spam", "float32", (None, 1)),)))
+    scores = interface.scores({"spam": np.array([[0.25], [0.75]])})
+    np.testing.assert_array_equal(scores, [[0.75, 0.25], [0.25, 0.75]])

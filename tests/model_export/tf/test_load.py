@@ -1,0 +1,333 @@
+"""Loading: every format gives the same model, and what cannot be trusted is refused."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model_export.errors import LoadError
+from model_export.tf.load import (
+    KerasSource,
+    SavedModelSource,
+    TensorInfo,
+    load_source,
+    missing_activation,
+)
+from tests.support import keras_models
+
+layers = keras.layers
+X = keras_models.flowers(300, 5).inputs["features"]
+
+# Keras itself advises against lambdas and its older format, when it saves them.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`"),
+    pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
+]
+
+
+def save(model: keras.Model, path: Path) -> Path:
+    model.save(path)
+    return path
+
+
+def complaint(path: Path, **options: Any) -> str:
+    with pytest.raises(LoadError) as caught:
+        load_source(path, **options)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def dense(saved: Callable[[str], Any]) -> keras.Model:
+    model: keras.Model = saved("dense").model
+    return model
+
+
+@pytest.mark.parametrize("form", [".keras", ".h5", ".hdf5", "export", "saved_model"])
+def test_every_format_answers_like_the_model_that_was_saved(
+    dense: keras.Model, tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "model"
+    if form == "export":
+        dense.export(path, verbose=False)
+    elif form == "saved_model":
+        tf.saved_model.save(dense, path)
+    else:
+        path = save(dense, tmp_path / f"model{form}")
+    source = load_source(path)
+    (input_,), (output,) = source.inputs, source.outputs
+    assert (input_.dtype, input_.shape) == ("float32", (None, 4))
+    assert (output.dtype, output.shape) == ("float32", (None, 3))
+    assert source.activation == "none"
+    answers = source.predict({input_.name: X})[output.name]
+    assert answers.shape == (300, 3)
+    np.testing.assert_allclose(answers, keras_models.answers(dense, X), atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_keras_file_gives_the_names_that_the_model_was_made_with(
+    dense: keras.Model, tmp_path: Path, suffix: str
+) -> None:
+    source = load_source(save(dense, tmp_path / f"model{suffix}"))
+    assert isinstance(source, KerasSource)
+    assert source.inputs == (TensorInfo("features", "float32", (None, 4)),)
+    assert source.outputs == (TensorInfo("species", "float32", (None, 3)),)
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+@pytest.mark.parametrize("form", [".keras", ".h5", "export"])
+def test_a_model_with_several_inputs_takes_each_by_its_name(
+    tmp_path: Path, form: str, *, as_dict: bool
+) -> None:
+    model = keras_models.two_inputs(as_dict=as_dict)
+    path = tmp_path / f"model{form}"
+    if form == "export":
+        model.export(path, verbose=False)
+    else:
+        model.save(path)
+    source = load_source(path)
+    shapes = {info.name: info.shape for info in source.inputs}
+    assert shapes == {"pixels": (None, 6, 6, 1), "features": (None, 4)}
+    if not as_dict and form != "export":  # a signature sorts its inputs
+        assert list(shapes) == ["pixels", "features"]
+    inputs = dict(keras_models.pairs(30, 1).inputs)
+    arrays = inputs if as_dict else [inputs["pixels"], inputs["features"]]
+    (output,) = source.outputs
+    np.testing.assert_allclose(
+        source.predict(inputs)[output.name], np.asarray(model(arrays)), atol=1e-6
+    )
+    function, _ = source.concrete_function()
+    assert set(function.structured_outputs) == {"output_0"}
+
+
+def test_dtypes_are_those_of_the_inputs(tmp_path: Path) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((5,), dtype="int32", name="tokens"),
+            layers.Embedding(7, 3),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(2, activation="softmax"),
+        ]
+    )
+    source = load_source(save(model, tmp_path / "model.keras"))
+    assert source.inputs == (TensorInfo("tokens", "int32", (None, 5)),)
+
+
+def lambda_layer() -> keras.Model:
+    return keras.Sequential([keras.Input((4,)), layers.Lambda(lambda x: x * 2, name="twice")])
+
+
+def lambda_inside() -> keras.Model:
+    return keras.Sequential([keras.Input((4,)), lambda_layer(), layers.Dense(3)])
+
+
+def lambda_activation() -> keras.Model:
+    return keras.Sequential(
+        [keras.Input((4,)), layers.Dense(3, activation=lambda x: x * 2, name="odd")]
+    )
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (lambda_layer, "layer 'twice' (Lambda)"),
+        (lambda_inside, "layer 'twice' (Lambda)"),
+        (lambda_activation, "the activation of layer 'odd' (a lambda function)"),
+    ],
+)
+def test_a_file_with_python_code_is_refused_by_the_layers_name(
+    tmp_path: Path, suffix: str, make: Callable[[], keras.Model], what: str
+) -> None:
+    told = complaint(save(make(), tmp_path / f"model{suffix}"))
+    assert what in told
+    assert "hold Python code" in told
+    assert "model.unsafe_load = true" in told
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("make", [lambda_layer, lambda_inside])
+def test_a_file_with_python_code_is_loaded_where_the_recipe_trusts_it(
+    tmp_path: Path, suffix: str, make: Callable[[], keras.Model]
+) -> None:
+    model = make()
+    source = load_source(save(model, tmp_path / f"model{suffix}"), unsafe_load=True)
+    answers = source.predict({source.inputs[0].name: X})[source.outputs[0].name]
+    np.testing.assert_allclose(answers, keras_models.answers(model, X), atol=1e-6)
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    assert "there is no such file or folder; train" in complaint(tmp_path / "missing.keras")
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+@pytest.mark.parametrize("keep", [0, 200, 0.5])
+def test_a_damaged_file_is_refused(
+    dense: keras.Model, tmp_path: Path, name: str, keep: float
+) -> None:
+    path = save(dense, tmp_path / name)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(keep * len(data)) if keep < 1 else int(keep)])
+    assert "expected a Keras model, got" in complaint(path)
+
+
+def test_a_file_of_another_kind_in_a_keras_files_clothes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    assert "expected a Keras model, got" in complaint(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{")
+    assert "expected a Keras model, got" in complaint(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "[]")
+    assert "Keras cannot load it" in complaint(path)
+
+
+def test_a_folder_that_is_no_saved_model_is_refused(tmp_path: Path) -> None:
+    assert "expected a SavedModel folder, got no saved_model.pb in it" in complaint(tmp_path)
+
+
+def test_a_damaged_saved_model_is_refused(dense: keras.Model, tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    dense.export(path, verbose=False)
+    (path / "saved_model.pb").write_bytes(b"damaged")
+    assert "TensorFlow cannot load it: " in complaint(path)
+
+
+def test_a_saved_model_without_a_default_signature_is_refused(tmp_path: Path) -> None:
+    module = tf.Module()
+    module.double = tf.function(lambda x: 2 * x, input_signature=[tf.TensorSpec((None,))])
+    tf.saved_model.save(module, tmp_path / "model", signatures={"double": module.double})
+    told = complaint(tmp_path / "model")
+    assert "expected the signature serving_default, got ['double']" in told
+
+
+def test_weights_without_a_model_are_refused_with_advice(
+    dense: keras.Model, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.weights.h5"
+    dense.save_weights(path)
+    assert "expected a whole model, got weights alone; use model.save" in complaint(path)
+
+
+@pytest.mark.parametrize(("name", "what"), [("model.pt", ".pt"), ("model", "no suffix")])
+def test_another_suffix_is_refused(tmp_path: Path, name: str, what: str) -> None:
+    (tmp_path / name).touch()
+    told = complaint(tmp_path / name)
+    assert f"expected .keras, .h5 or a SavedModel folder, got {what}" in told
+
+
+class Subclassed(keras.Model):  # type: ignore[misc]  # keras has no types
+    """A model without fixed inputs and outputs."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.head = layers.Dense(3)
+
+    def call(self, x: Any) -> Any:
+        return self.head(x)
+
+
+def test_a_subclassed_model_is_refused_with_advice(tmp_path: Path) -> None:
+    model = Subclassed()
+    model(X)
+    path = save(model, tmp_path / "model.keras")
+    told = complaint(path, custom_objects={"Subclassed": Subclassed})
+    assert "the model has no fixed inputs and outputs" in told
+    assert "save a Sequential or functional model" in told
+
+
+class Double(keras.layers.Layer):  # type: ignore[misc]  # keras has no types
+    """A layer that Keras does not know."""
+
+    def call(self, x: Any) -> Any:
+        return 2 * x
+
+
+def custom() -> keras.Model:
+    return keras.Sequential([keras.Input((4,)), Double(name="double"), layers.Dense(3)])
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_an_unknown_class_is_named_with_what_to_do(tmp_path: Path, suffix: str) -> None:
+    told = complaint(save(custom(), tmp_path / f"model{suffix}"))
+    assert "it does not know 'Double'; give it with model.custom_objects" in told
+
+
+def test_an_unknown_loss_is_named_with_what_to_do(tmp_path: Path) -> None:
+    def my_loss(y_true: Any, y_pred: Any) -> Any:
+        return keras.ops.mean(y_pred - y_true)
+
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+    model.compile(loss=my_loss)
+    assert "it does not know 'my_loss'" in complaint(save(model, tmp_path / "model.keras"))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_class_that_is_given_is_used(tmp_path: Path, suffix: str) -> None:
+    model = custom()
+    path = save(model, tmp_path / f"model{suffix}")
+    source = load_source(path, custom_objects={"Double": Double})
+    answers = source.predict({source.inputs[0].name: X})[source.outputs[0].name]
+    np.testing.assert_allclose(answers, keras_models.answers(model, X), atol=1e-6)
+    assert "double" in source.layers
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_model_need_not_be_compiled(tmp_path: Path, *, compiled: bool) -> None:
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
+    if compiled:
+        model.compile(loss="sparse_categorical_crossentropy")
+    source = load_source(save(model, tmp_path / "model.keras"))
+    assert isinstance(source, KerasSource)
+    assert source.model.compiled is compiled
+
+
+def ending(*last: Any) -> keras.Model:
+    return keras.Sequential([keras.Input((4,)), layers.Dense(5, activation="relu"), *last])
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ([layers.Dense(3, activation="softmax")], "none"),
+        ([layers.Dense(1, activation="sigmoid")], "none"),
+        ([layers.Dense(3)], "softmax"),
+        ([layers.Dense(1)], "sigmoid"),
+        ([layers.Dense(3, activation="linear")], "softmax"),
+        ([layers.Dense(3), layers.Softmax()], "none"),
+        ([layers.Dense(1), layers.Activation("sigmoid")], "none"),
+    ],
+)
+def test_what_logits_lack_is_read_off_the_last_layer(
+    tmp_path: Path, last: list[Any], expected: str
+) -> None:
+    model = ending(*last)
+    assert missing_activation(model) == expected
+    assert load_source(save(model, tmp_path / "model.keras")).activation == expected
+
+
+@pytest.mark.parametrize(("activation", "expected"), [(None, "softmax"), ("softmax", "none")])
+def test_what_logits_lack_is_seen_at_the_end_of_a_model_within_the_model(
+    activation: str | None, expected: str
+) -> None:
+    head = keras.Sequential([keras.Input((5,)), layers.Dense(3, activation=activation)])
+    inputs = keras.Input((4,))
+    functional = keras.Model(inputs, head(layers.Dense(5)(inputs)))
+    assert missing_activation(ending(head)) == expected
+    assert missing_activation(functional) == expected
+
+
+def test_a_saved_model_says_nothing_of_its_activation(dense: keras.Model, tmp_path: Path) -> None:
+    dense.export(tmp_path / "model", verbose=False)
+    source = load_source(tmp_path / "model")
+    assert isinstance(source, SavedModelSource)
+    assert source.layers == frozenset()
