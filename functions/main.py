@@ -75,7 +75,7 @@ def _wsgi_shell() -> WsgiShell:
 
 
 def _service() -> Service:
-    from tflite_serving.artifacts.store import open_store
+    from tflite_serving.artifacts.opening import open_store
     from tflite_serving.catalog import Catalog
     from tflite_serving.service import Service
 

@@ -19,7 +19,7 @@ from model_export.errors import ExportError
 from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
 from model_export.recipe import Recipe, read_recipe
-from model_export.registry.store import open_writable
+from model_export.registry.opening import open_writable
 from model_export.registry.verbs import list_versions, registry_errors
 from tflite_serving.contract.codec import encode
 

@@ -26,7 +26,8 @@ from model_export.progress import Progress
 from model_export.quality import accuracy
 from model_export.quantize import choose_calibration
 from model_export.recipe import Recipe
-from model_export.registry.store import WritableStore, open_writable
+from model_export.registry.opening import open_writable
+from model_export.registry.store import WritableStore
 from model_export.registry.verbs import move_alias, publish, registry_errors
 from model_export.report.page import render
 from tflite_serving.contract.evidence import Pruning

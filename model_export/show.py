@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from model_export.errors import UsageError
-from model_export.registry.store import open_writable
+from model_export.registry.opening import open_writable
 from model_export.registry.verbs import (
     ListedVersion,
     read_named_alias,

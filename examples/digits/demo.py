@@ -33,7 +33,7 @@ from model_export.errors import ExportError, RegistryError
 from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
 from model_export.recipe import Recipe, read_recipe
-from model_export.registry.store import open_writable
+from model_export.registry.opening import open_writable
 from model_export.registry.verbs import read_named_alias, read_version
 from tflite_serving.contract import layout
 from tflite_serving.contract.manifest import Manifest

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tflite_serving.contract.address import RegistryUri
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.versions import check_name, is_version
 from tflite_serving.errors import SettingsError
@@ -50,6 +51,11 @@ class ModelRef:
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version or self.alias}"
+
+
+def _registry(text: str) -> str:
+    RegistryUri.parse(text)
+    return text
 
 
 def _models(text: str) -> tuple[ModelRef, ...]:
@@ -128,7 +134,7 @@ class Settings:
         project: Google Cloud project that trace ids belong to; "" leaves them bare.
     """
 
-    registry: str = _setting("MODEL_REGISTRY", _text)
+    registry: str = _setting("MODEL_REGISTRY", _registry)
     models: tuple[ModelRef, ...] = _setting("MODELS", _models)
     alias_refresh_seconds: float = _setting("ALIAS_REFRESH_SECONDS", _number(0, 86400), 30.0)
     cache: Path = _setting("MODEL_CACHE", Path, _default_cache)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from tflite_serving.artifacts.store import RegistryUri, Store
+from tflite_serving.artifacts.store import Store
 
 
 class WritableStore(Store, Protocol):
@@ -35,16 +35,3 @@ class WritableStore(Store, Protocol):
         Raises:
             ConflictError: it was changed meanwhile, and is left as it is.
         """
-
-
-def open_writable(uri: str, patience_seconds: float = 60.0) -> WritableStore:
-    """Opens a registry for writing; see `tflite_serving.artifacts.store.open_store`."""
-    address = RegistryUri.parse(uri)
-    if address.bucket is None:
-        from model_export.registry.folder import WritableFolder
-
-        assert address.folder is not None
-        return WritableFolder(address.folder)
-    from model_export.registry.bucket import WritableBucket
-
-    return WritableBucket(address.bucket, address.prefix, patience_seconds)

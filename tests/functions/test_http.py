@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from model_export.registry.store import open_writable
+from model_export.registry.opening import open_writable
 from model_export.registry.verbs import move_alias
 from tests.support.serving import Function, running
 from tests.support.tiny import LABELS, WEIGHTS, examples, publish_tiny, scores

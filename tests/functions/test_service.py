@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_export.registry.store import open_writable
+from model_export.registry.opening import open_writable
 from tests.support.tiny import examples, publish_tiny
-from tflite_serving.artifacts.store import open_store
+from tflite_serving.artifacts.opening import open_store
 from tflite_serving.catalog import Catalog
 from tflite_serving.http import RequestHead, Response
 from tflite_serving.model import Model

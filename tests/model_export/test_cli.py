@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from model_export.registry.store import open_writable
+from model_export.registry.opening import open_writable
 from tests.support.tiny import LABELS, publish_tiny
 from tflite_serving.contract.manifest import Manifest, read_manifest
 

@@ -18,7 +18,7 @@ from click.testing import Result
 from model_export.provenance import source_sha256
 from model_export.recipe import read_recipe
 from tests.support import keras_models
-from tflite_serving.artifacts.store import open_store
+from tflite_serving.artifacts.opening import open_store
 from tflite_serving.catalog import Catalog
 from tflite_serving.contract.golden import read_golden
 from tflite_serving.contract.manifest import Manifest, read_manifest

@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from model_export.registry.store import open_writable
+from model_export.registry.opening import open_writable
 from model_export.registry.verbs import move_alias, publish
 from tflite_serving.contract.manifest import MANIFEST_FILE, read_manifest
 

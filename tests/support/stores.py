@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from model_export.registry.store import WritableStore, open_writable
+from model_export.registry.opening import open_writable
+from model_export.registry.store import WritableStore
 from tests.support.fake_gcs import FakeGcs, running_fake_gcs
 from tests.support.tiny import WEIGHTS, write_tiny_artifact
 from tflite_serving.contract.manifest import Manifest

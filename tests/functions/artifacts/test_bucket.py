@@ -23,7 +23,7 @@ from tests.support.troubled_server import (
     whole_or_rest,
 )
 from tflite_serving.artifacts.bucket import BucketStore
-from tflite_serving.artifacts.store import open_store
+from tflite_serving.artifacts.opening import open_store
 from tflite_serving.errors import AccessDenied, ObjectNotFound, StoreError, StoreUnreachable
 
 PATIENCE_SECONDS = 1.0

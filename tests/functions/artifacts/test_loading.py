@@ -24,7 +24,8 @@ from tests.support.stores import (
 )
 from tflite_serving.artifacts.folder import FolderStore
 from tflite_serving.artifacts.loading import LocalArtifact, load_artifact, resolve_alias
-from tflite_serving.artifacts.store import Store, open_store
+from tflite_serving.artifacts.opening import open_store
+from tflite_serving.artifacts.store import Store
 from tflite_serving.contract.alias import AliasChange, AliasDocument, write_alias
 from tflite_serving.contract.versions import content_digest
 from tflite_serving.errors import (
@@ -366,7 +367,7 @@ import sys
 from pathlib import Path
 from tflite_serving.artifacts.folder import FolderStore
 from tflite_serving.artifacts.loading import load_artifact
-from tflite_serving.artifacts.store import open_store
+from tflite_serving.artifacts.opening import open_store
 from tflite_serving.telemetry import Timings
 uri, version, cache = sys.argv[1:]
 store = open_store(uri)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from model_export.errors import RegistryError
-from model_export.registry.store import open_writable
+from model_export.registry.opening import open_writable
 from model_export.registry.verbs import list_versions, move_alias, publish, read_named_alias
 from tests.support import publish_until
 from tests.support.fake_gcs import FakeGcs
@@ -23,7 +23,7 @@ from tests.support.stores import (
 )
 from tests.support.troubled_server import forward, forward_half_and_wait, troubled_server
 from tflite_serving.artifacts.loading import load_artifact, resolve_alias
-from tflite_serving.artifacts.store import open_store
+from tflite_serving.artifacts.opening import open_store
 from tflite_serving.errors import ObjectNotFound
 from tflite_serving.telemetry import Timings
 

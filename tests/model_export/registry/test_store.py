@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from model_export.errors import ConflictError
-from model_export.registry.store import WritableStore, open_writable
+from model_export.registry.opening import open_writable
+from model_export.registry.store import WritableStore
 from tests.support.stores import PATIENCE_SECONDS, BucketRegistry, Registry
 from tflite_serving.errors import ObjectNotFound, StoreError
 

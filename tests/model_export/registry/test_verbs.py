@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from model_export.errors import ConflictError, RegistryError, UsageError
-from model_export.registry.store import WritableStore, open_writable
+from model_export.registry.opening import open_writable
+from model_export.registry.store import WritableStore
 from model_export.registry.verbs import (
     list_versions,
     move_alias,

@@ -1,0 +1,32 @@
+"""Opens a registry by its address."""
+
+from __future__ import annotations
+
+from tflite_serving.artifacts.folder import FolderStore
+from tflite_serving.artifacts.store import Store
+from tflite_serving.contract.address import RegistryUri
+from tflite_serving.contract.codec import ContractError
+from tflite_serving.errors import StoreError
+
+
+def open_store(uri: str, patience_seconds: float = 20.0) -> Store:
+    """Opens a registry for reading. Nothing is asked of a bucket until something is read.
+
+    Args:
+        uri: see `RegistryUri.parse`.
+        patience_seconds: how long to retry a registry that does not answer.
+
+    Raises:
+        StoreError: it is no address.
+    """
+    try:
+        address = RegistryUri.parse(uri)
+    except ContractError as error:
+        raise StoreError(str(error)) from None
+    if address.bucket is None:
+        assert address.folder is not None
+        return FolderStore(address.folder)
+    # Google's client takes a third of a second to import: only those who use a bucket pay.
+    from tflite_serving.artifacts.bucket import BucketStore
+
+    return BucketStore(address.bucket, address.prefix, patience_seconds)

@@ -1,0 +1,24 @@
+"""Opens a registry for writing, by its address."""
+
+from __future__ import annotations
+
+from model_export.registry.folder import WritableFolder
+from model_export.registry.store import WritableStore
+from tflite_serving.contract.address import RegistryUri
+from tflite_serving.contract.codec import ContractError
+from tflite_serving.errors import StoreError
+
+
+def open_writable(uri: str, patience_seconds: float = 60.0) -> WritableStore:
+    """Opens a registry for writing; see `tflite_serving.artifacts.opening.open_store`."""
+    try:
+        address = RegistryUri.parse(uri)
+    except ContractError as error:
+        raise StoreError(str(error)) from None
+    if address.bucket is None:
+        assert address.folder is not None
+        return WritableFolder(address.folder)
+    # Google's client takes a third of a second to import: only those who use a bucket pay.
+    from model_export.registry.bucket import WritableBucket
+
+    return WritableBucket(address.bucket, address.prefix, patience_seconds)
