@@ -8,6 +8,7 @@ What a former run left in the folder is used again if nothing that it depends on
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import socket
 import subprocess
@@ -224,7 +225,14 @@ def _say_where(folder: Path, manifest: Manifest, console: Console) -> None:
         "alias": folder / "registry" / layout.alias_path(manifest.name, "production"),
     }.items():
         console.print(f"{what:9} {os.path.relpath(path)}", soft_wrap=True)
-    console.print("serve it:  make serve")
+    request = folder / "digit.json"
+    request.write_text(json.dumps({"instances": train.splits()["test"][0][:1].tolist()}))
+    console.print("\nserve it   make serve")
+    console.print(
+        "ask it     curl -H 'Content-Type: application/json' "
+        f"-d @{os.path.relpath(request)} localhost:8080/predict",
+        soft_wrap=True,
+    )
 
 
 if __name__ == "__main__":
