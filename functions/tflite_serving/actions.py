@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -76,6 +77,8 @@ def act(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
     Raises:
         ServingError: whatever is wrong.
     """
+    if task.seconds_left == 0:
+        raise DeadlineExceeded("deadline_exceeded", "the request waited too long; try again")
     action = task.match.action
     match action:
         case Action.PREDICT_SIMPLE | Action.PREDICT_TENSORFLOW_SERVING:
@@ -94,6 +97,17 @@ def act(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
             return orjson.dumps(metadata_document(_find(task, catalog).manifest))
         case _:
             assert_never(action)
+
+
+def loads(task: Task, catalog: Catalog) -> list[Future[Any]]:
+    """The loads that `act` would wait for, started if need be."""
+    match task.match.action:
+        case Action.INDEX | Action.LIVE:
+            return []
+        case Action.READY:
+            return [slot.start() for slot in catalog.slots if slot.current is None]
+        case _:
+            return catalog.loads(task.match.name, task.match.version, task.match.alias)
 
 
 def is_quick(task: Task, size: int, catalog: Catalog) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 from tflite_serving.artifacts.store import Store
 from tflite_serving.errors import ModelUnavailable, NotFound
 from tflite_serving.loader import Loader, ServedModel
 from tflite_serving.settings import Settings
-from tflite_serving.slot import Slot
+from tflite_serving.slot import LoadFailure, Slot
 from tflite_serving.telemetry import Log, Timings
 
 
@@ -41,10 +43,14 @@ class Catalog:
         """
         slots = self._named(name, alias)
         if not slots and alias is not None and self._named(name, None):
-            raise NotFound("unknown_version", f"model {name!r}: no label {alias!r} here")
+            raise NotFound(
+                "unknown_version", f"model {_short(name)!r}: no label {_short(alias)!r} here"
+            )
         if not slots:
             names = ", ".join(dict.fromkeys(slot.ref.name for slot in self.slots))
-            raise NotFound("unknown_model", f"model {name!r}: not served here; served: {names}")
+            raise NotFound(
+                "unknown_model", f"model {_short(name)!r}: not served here; served: {names}"
+            )
         if version is None:
             return slots[0].get(wait_seconds, timings)
         pinned = [slot for slot in slots if slot.ref.version == version]
@@ -63,7 +69,8 @@ class Catalog:
             raise unavailable
         raise NotFound(
             "unknown_version",
-            f"model {name!r}, version {version!r}: not served here; served: {', '.join(versions)}",
+            f"model {_short(name)!r}, version {_short(version)!r}: not served here; "
+            f"served: {', '.join(versions)}",
         )
 
     def peek(self, name: str | None, version: str | None, alias: str | None) -> ServedModel | None:
@@ -74,9 +81,24 @@ class Catalog:
                 return current
         return None
 
+    def loads(
+        self, name: str | None, version: str | None, alias: str | None
+    ) -> list[Future[ServedModel | LoadFailure]]:
+        """The loads that `find` would wait for, started if need be."""
+        slots = self._named(name, alias)
+        if version is None:
+            slots = slots[:1]
+        elif pinned := [slot for slot in slots if slot.ref.version == version]:
+            slots = pinned
+        return [slot.start() for slot in slots if slot.current is None]
+
     def _named(self, name: str | None, alias: str | None) -> list[Slot]:
         return [
             slot
             for slot in self.slots
             if name in (None, slot.ref.name) and alias in (None, slot.ref.alias)
         ]
+
+
+def _short(text: str | None) -> str | None:
+    return text[:100] if text else text

@@ -70,7 +70,8 @@ class MethodNotAllowed(RequestError):
 
     def __init__(self, method: str, path: str, allowed: tuple[str, ...]) -> None:
         super().__init__(
-            "method_not_allowed", f"{path}: expected {' or '.join(allowed)}, got {method}"
+            "method_not_allowed",
+            f"{path[:200]}: expected {' or '.join(allowed)}, got {method[:20]}",
         )
         self.allowed = allowed
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+_HUGE = 10**18  # int() of a number with thousands of digits takes long, or raises
+
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
@@ -31,7 +33,9 @@ class RequestHead:
     def content_length(self) -> int | None:
         """The announced size of the body in bytes; None where it is not announced."""
         text = self.headers.get("content-length", "")
-        return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+        if not (text.isascii() and text.isdecimal()):
+            return None
+        return int(text) if len(text) < 19 else _HUGE
 
     @property
     def content_type(self) -> str:

@@ -6,12 +6,13 @@ import random
 import threading
 import time
 import traceback
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self
 
 import orjson
 
-from tflite_serving.actions import DIALECTS, Task, act, is_quick
+from tflite_serving.actions import DIALECTS, Task, act, is_quick, loads
 from tflite_serving.catalog import Catalog
 from tflite_serving.dialects.dialect import Dialect
 from tflite_serving.errors import (
@@ -25,6 +26,8 @@ from tflite_serving.http import RequestHead, Response
 from tflite_serving.routing import Action, Match, match
 from tflite_serving.settings import Settings
 from tflite_serving.telemetry import Log, Timings, Trace, request_id
+
+_LONGEST_TEXT = 1000  # of what a client chose, in a log line
 
 
 class Service:
@@ -134,6 +137,13 @@ class Exchange:
         """Whether `answer` for a body of `size` bytes may run on an event loop."""
         return is_quick(self._task, size, self._service.catalog)
 
+    def loads(self) -> list[Future[Any]]:
+        """The loads that `answer` would wait for, under way; they never raise.
+
+        An event loop waits for them before it gives `answer` to a thread.
+        """
+        return loads(self._task, self._service.catalog) if self.refusal is None else []
+
     def answer(self, body: bytes) -> Response:
         """Computes the response. May wait for a load or an interpreter, until the deadline."""
         service = self._service
@@ -188,12 +198,12 @@ class Exchange:
         fields: dict[str, Any] = {
             "httpRequest": {
                 "requestMethod": head.method,
-                "requestUrl": head.url,
+                "requestUrl": head.url[:_LONGEST_TEXT],
                 "status": response.status,
                 "requestSize": str(head.content_length or 0),
                 "responseSize": str(len(response.body)),
                 "latency": f"{task.timings.total_ms / 1000:.6f}s",
-                "userAgent": head.headers.get("user-agent", ""),
+                "userAgent": head.headers.get("user-agent", "")[:_LONGEST_TEXT],
                 "remoteIp": head.remote_ip,
                 "protocol": head.protocol,
             },
@@ -210,7 +220,7 @@ class Exchange:
         if self._trace is not None:
             fields.update(self._trace.log_fields(self._service.settings.project))
         if error is None:
-            message = f"{head.method} {head.path} {response.status}"
+            message = f"{head.method} {head.path[:_LONGEST_TEXT]} {response.status}"
             self._service.log.write("INFO", message, **fields)
             return
         fields["code"] = error.code

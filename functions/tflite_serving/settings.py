@@ -17,6 +17,8 @@ from tflite_serving.errors import SettingsError
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 DEFAULT_ALIAS = "production"
+_MOST = 2**31 - 1
+_MOST_THREADS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,13 @@ def _models(text: str) -> tuple[ModelRef, ...]:
     return refs
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and 1 <= int(text) < 2**31):
-        raise ValueError(f"expected a whole number from 1 to {2**31 - 1}, got {text!r}")
-    return int(text)
+def _count(most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) <= 10 and 1 <= int(text) <= most):
+            raise ValueError(f"expected a whole number from 1 to {most}, got {text!r}")
+        return int(text)
+
+    return read
 
 
 def _number(minimum: float, maximum: float) -> Callable[[str], float]:
@@ -138,11 +143,11 @@ class Settings:
     models: tuple[ModelRef, ...] = _setting("MODELS", _models)
     alias_refresh_seconds: float = _setting("ALIAS_REFRESH_SECONDS", _number(0, 86400), 30.0)
     cache: Path = _setting("MODEL_CACHE", Path, _default_cache)
-    interpreter_threads: int = _setting("INTERPRETER_THREADS", _count, 1)
-    interpreters: int = _setting("INTERPRETERS", _count, _cpus)
-    max_request_bytes: int = _setting("MAX_REQUEST_BYTES", _count, 32 * 2**20)
-    max_batch: int = _setting("MAX_BATCH", _count, 1024)
-    max_in_flight: int = _setting("MAX_IN_FLIGHT", _count, 64)
+    interpreter_threads: int = _setting("INTERPRETER_THREADS", _count(_MOST_THREADS), 1)
+    interpreters: int = _setting("INTERPRETERS", _count(_MOST_THREADS), _cpus)
+    max_request_bytes: int = _setting("MAX_REQUEST_BYTES", _count(_MOST), 32 * 2**20)
+    max_batch: int = _setting("MAX_BATCH", _count(_MOST), 1024)
+    max_in_flight: int = _setting("MAX_IN_FLIGHT", _count(_MOST), 64)
     request_timeout_seconds: float = _setting("REQUEST_TIMEOUT_SECONDS", _number(0.001, 3600), 60.0)
     log_level: LogLevel = _setting("LOG_LEVEL", _log_level, "INFO")
     log_sample: float = _setting("LOG_SAMPLE", _number(0, 1), 1.0)

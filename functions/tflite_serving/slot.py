@@ -86,10 +86,10 @@ class Slot:
         current = self._current
         if current is not None:
             if self._is_stale():
-                self._start()
+                self.start()
             return current
         try:
-            outcome = self._start().result(wait_seconds)
+            outcome = self.start().result(wait_seconds)
         except TimeoutError:
             raise DeadlineExceeded(
                 "deadline_exceeded",
@@ -108,12 +108,17 @@ class Slot:
     def _is_stale(self) -> bool:
         return self.ref.version is None and self._clock() - self._tried_at >= self._refresh_seconds
 
-    def _start(self) -> Future[ServedModel | LoadFailure]:
-        """The load or refresh that is under way, a new one, or the outcome of the last one."""
+    def start(self) -> Future[ServedModel | LoadFailure]:
+        """The load or refresh that is under way, a new one, or the outcome of the last one.
+
+        Returns:
+            a future that never raises.
+        """
         with self._lock:
             if self._pending is not None:
                 return self._pending
             future: Future[ServedModel | LoadFailure] = Future()
+            future.set_running_or_notify_cancel()  # nobody who waits may cancel it for the others
             if self._current is not None and not self._is_stale():
                 # It came between the caller's look and the lock.
                 future.set_result(self._current)

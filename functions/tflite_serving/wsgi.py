@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import flask
 
-from tflite_serving.errors import PayloadTooLarge, RequestTimeout, ServingError
+from tflite_serving.errors import PayloadTooLarge, RequestError, RequestTimeout, ServingError
 from tflite_serving.http import RequestHead, Response
 from tflite_serving.service import Exchange, Service, body_limit_message
 
@@ -27,10 +27,7 @@ class WsgiShell:
                     raise exchange.refusal
                 body = _read_body(request, exchange) if exchange.wants_body else b""
             except ServingError as error:
-                answer = _to_flask(exchange.refuse(error))
-                # What is left of the body must not be taken for the next request.
-                answer.headers["Connection"] = "close"
-                return answer
+                return _to_flask(exchange.refuse(error))
             return _to_flask(exchange.answer(body))
 
 
@@ -40,11 +37,13 @@ def _read_body(request: flask.Request, exchange: Exchange) -> bytes:
     limit, length = exchange.max_body_bytes, request.content_length
     if length is None and not request.environ.get("wsgi.input_terminated"):
         return b""
-    wanted = limit + 1 if length is None else length
+    wanted = limit + 1 if length is None else min(length, limit + 1)
     try:
         body: bytes = request.environ["wsgi.input"].read(wanted)
     except OSError:
         raise RequestTimeout("client_disconnected", "the client went away") from None
+    except Exception:  # the server has its own kinds for chunks that are none
+        raise RequestError("malformed_body", "body: expected well-formed chunks") from None
     if len(body) > limit:
         raise PayloadTooLarge("payload_too_large", body_limit_message(limit))
     if length is not None and len(body) < length:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -46,7 +46,12 @@ def pieces(*bodies: bytes) -> list[Message]:
 
 
 def send(
-    shell: AsgiShell, messages: list[Message], *, path: str = "/predict", method: str = "POST"
+    shell: AsgiShell,
+    messages: list[Message],
+    *,
+    path: str = "/predict",
+    method: str = "POST",
+    headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> tuple[int, dict[str, str], dict[str, Any]]:
     """Sends a request message by message; the status, headers and JSON of what comes back."""
     waiting = list(messages)
@@ -56,11 +61,15 @@ def send(
             await asyncio.Event().wait()  # a client that sends nothing more
         return waiting.pop(0)
 
-    return asyncio.run(respond(shell, receive, path, method))
+    return asyncio.run(respond(shell, receive, path, method, headers))
 
 
 async def respond(
-    shell: AsgiShell, receive: Callable[[], Awaitable[Message]], path: str, method: str
+    shell: AsgiShell,
+    receive: Callable[[], Awaitable[Message]],
+    path: str,
+    method: str,
+    headers: Sequence[tuple[bytes, bytes]],
 ) -> tuple[int, dict[str, str], dict[str, Any]]:
     scope = {
         "type": "http",
@@ -69,7 +78,7 @@ async def respond(
         "scheme": "http",
         "path": path,
         "query_string": b"",
-        "headers": [(b"host", b"testserver"), (b"content-type", b"application/json")],
+        "headers": [(b"host", b"testserver"), (b"content-type", b"application/json"), *headers],
         "client": ("127.0.0.1", 1234),
         "server": ("127.0.0.1", 80),
     }
@@ -164,3 +173,24 @@ def test_a_model_that_is_busy_or_slow_runs_beside_the_event_loop(
     monkeypatch.setattr(Model, "is_idle", property(lambda _: False))
     assert send(made, pieces(BODY))[0] == 200
     assert threads[-3:] == [False, True, False]
+
+
+def test_a_body_behind_an_upgrade_is_refused_and_the_connection_closed(world: World) -> None:
+    made = shell(world)
+    upgrade = [(b"upgrade", b"h2c"), (b"connection", b"Upgrade")]
+    status, headers, answer = send(made, pieces(BODY), headers=upgrade)
+    assert (status, answer["code"]) == (400, "unsupported_upgrade")
+    assert headers["connection"] == "close"
+    status, headers, _ = send(made, [], path="/v2/health/live", method="GET", headers=upgrade)
+    assert status == 200
+    assert headers["connection"] == "close"
+
+
+def test_a_client_that_left_while_it_waited_is_not_computed_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = shell(world)
+    monkeypatch.setattr(Model, "is_idle", property(lambda _: False))
+    send(made, pieces(BODY))
+    status, _, answer = send(made, [*pieces(BODY), {"type": "http.disconnect"}])
+    assert (status, answer["code"]) == (408, "client_disconnected")

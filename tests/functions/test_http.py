@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -389,3 +390,34 @@ def test_the_platforms_stop_signal_ends_it_cleanly(
         assert function.post("/predict", {"instances": ROWS.tolist()}).status_code == 200
         os.kill(function.process.pid, signal.SIGTERM)
         assert function.process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "status", "code"),
+    [
+        (b"Content-Length: 9223372036854775808", b"{", 413, "payload_too_large"),
+        (b"Transfer-Encoding: chunked", b"zz\r\n", 400, "malformed_body"),
+    ],
+)
+def test_on_flask_a_body_that_lies_about_itself_is_refused(
+    registry: tuple[Path, Manifest],
+    tmp_path: Path,
+    head: bytes,
+    body: bytes,
+    status: int,
+    code: str,
+) -> None:
+    environment = {"MODEL_REGISTRY": str(registry[0]), "MODELS": "iris"}
+    with running("predict_wsgi", environment, tmp_path) as function:
+        host, port = function.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(
+                b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                + head
+                + b"\r\n\r\n"
+                + body
+            )
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert answer.status == status
+            assert json.loads(answer.read())["code"] == code

@@ -113,9 +113,10 @@ def test_an_optional_variable_that_is_empty_counts_as_absent() -> None:
 @pytest.mark.parametrize(
     "text", ["0", "-1", "1.5", "many", "1e3", "٣", "²", "9" * 5000, str(2**31)]
 )
-def test_a_count_is_a_whole_number_from_1_to_the_largest_int(variable: str, text: str) -> None:
+def test_a_count_is_a_whole_number_from_1_on(variable: str, text: str) -> None:
     message = refusal(**{variable: text})
-    assert message.startswith(f"{variable}: expected a whole number from 1 to 2147483647")
+    most = 256 if variable.startswith("INTERPRETER") else 2147483647
+    assert message.startswith(f"{variable}: expected a whole number from 1 to {most}")
     assert message.endswith(f", got {text!r}")
 
 

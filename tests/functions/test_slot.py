@@ -57,7 +57,7 @@ def test_who_comes_just_after_the_load_gets_it_without_another_look(world: World
     slot = world.slot()
     served = get(slot)
     world.store.failure = StoreUnreachable("the registry: no answer")
-    assert slot._start().result(WAIT) is served
+    assert slot.start().result(WAIT) is served
     assert world.store.looks() == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,10 @@ def _row(scores: npt.NDArray[Any], labels: tuple[str, ...], top_k: int | None) -
 def _top_k(query: Mapping[str, str], classes: int) -> int | None:
     text = query.get("top_k")
     if text is None:
+        for name in query:
+            # Others may be a gateway's; this one is a slip that would have no effect.
+            if get_close_matches(name[:20], ["top_k"]):
+                raise RequestError("invalid_query", f"{name[:20]}: did you mean 'top_k'?")
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
         raise RequestError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ from hypothesis.extra import numpy as hnp
 from tests.support.strategies import json_values
 from tflite_serving.contract.tensors import ClientDType, InputSpec, Shape
 from tflite_serving.errors import RequestError
+from tflite_serving.inputs.complaint import show_shape
 from tflite_serving.inputs.raw import RawInput
-from tflite_serving.inputs.tensor import show_shape, to_tensor
+from tflite_serving.inputs.tensor import to_tensor
 
 PIXEL = "wrap each number in a list, for the last axis"
 WHOLE = "is this one instance? wrap it in a list: instances is a list of instances"
@@ -278,13 +278,11 @@ def test_a_long_string_costs_no_more_memory_than_it_has() -> None:
         to_tensor(raw(values), spec("float32"))
 
 
-def test_a_big_batch_with_one_wrong_value_is_refused_fast() -> None:
+def test_one_wrong_value_in_a_big_batch_is_found() -> None:
     values: list[Any] = np.zeros((1000, 1000)).tolist()
     values[-1][-1] = True
-    began = time.perf_counter()
     with pytest.raises(RequestError, match=r"^instances\[999\]\[999\]: .* got true$"):
         to_tensor(RawInput(values, "instances[{}]", may_hold_others=True), spec("float32", 1000))
-    assert time.perf_counter() - began < 10
 
 
 def test_scalar_instances_make_a_batch_of_one_axis() -> None:
@@ -358,3 +356,9 @@ def test_any_json_becomes_an_array_of_the_spec_or_a_request_error(
 
 def test_an_open_axis_is_shown_as_any() -> None:
     assert show_shape((None, 8)) == "[any, 8]"
+
+
+def test_a_search_through_too_many_values_ends() -> None:
+    values: list[Any] = np.zeros((3, 1_000_001)).tolist()
+    with pytest.raises(RequestError, match="more than 2000000 values; send less to be told where"):
+        to_tensor(RawInput(values, "instances[{}]", may_hold_others=False), spec("float32", 1))
