@@ -176,6 +176,8 @@ def load_source(
             "cannot be converted for certain. Replace it by Keras layers; or, if you trust the "
             "file, set model.unsafe_load = true"
         )
+    # Layers with noise, such as Dropout, draw their seed when they are made.
+    keras.utils.set_random_seed(0)
     try:
         model = keras.saving.load_model(
             path, custom_objects=custom_objects, compile=True, safe_mode=not unsafe_load

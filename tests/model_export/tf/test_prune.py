@@ -349,3 +349,25 @@ def test_pruned_zeros_are_zeros_in_the_flatbuffer(conv: keras.Model, variant: An
     assert (found[0].reshape(kernel.shape)[kernel == 0] == 0).all()
     assert np.mean(found[0] == 0) == pytest.approx(0.75, abs=0.03)
     assert 0.4 < inspect(made).sparsity < 0.75
+
+
+def test_the_same_file_is_pruned_to_the_same_weights_each_time(tmp_path: Path) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((4,), name="features"),
+            layers.Dense(10, activation="relu", name="first"),
+            layers.Dropout(0.5, name="noise"),
+            layers.Dense(3, activation="softmax", name="last"),
+        ]
+    )
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    model.save(tmp_path / "model.keras")
+
+    def kernels() -> list[Any]:
+        source = load_source(tmp_path / "model.keras")
+        assert isinstance(source, KerasSource)
+        run(source.model, recipe())
+        return [np.asarray(variable) for variable in source.model.weights]
+
+    for first, second in zip(kernels(), kernels(), strict=True):
+        assert np.array_equal(first, second)
