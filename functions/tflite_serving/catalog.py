@@ -41,7 +41,7 @@ class Catalog:
             NotFound: this function does not serve it.
             ModelUnavailable, DeadlineExceeded: see `Slot.get`.
         """
-        slots = self._named(name, alias)
+        slots = self._meant(name, version, alias)
         if not slots and alias is not None and self._named(name, None):
             raise NotFound(
                 "unknown_version", f"model {_short(name)!r}: no label {_short(alias)!r} here"
@@ -53,10 +53,9 @@ class Catalog:
             )
         if version is None:
             return slots[0].get(wait_seconds, timings)
-        pinned = [slot for slot in slots if slot.ref.version == version]
         versions = []
         unavailable: ModelUnavailable | None = None
-        for slot in pinned or slots:
+        for slot in slots:
             try:
                 model = slot.get(wait_seconds, timings)
             except ModelUnavailable as error:
@@ -75,7 +74,7 @@ class Catalog:
 
     def peek(self, name: str | None, version: str | None, alias: str | None) -> ServedModel | None:
         """What `find` would give without waiting; None where it would wait or refuse."""
-        for slot in self._named(name, alias):
+        for slot in self._meant(name, version, alias):
             current = slot.current
             if version is None or (current is not None and current.manifest.version == version):
                 return current
@@ -85,12 +84,15 @@ class Catalog:
         self, name: str | None, version: str | None, alias: str | None
     ) -> list[Future[ServedModel | LoadFailure]]:
         """The loads that `find` would wait for, started if need be."""
+        slots = self._meant(name, version, alias)
+        return [slot.start() for slot in slots if slot.current is None]
+
+    def _meant(self, name: str | None, version: str | None, alias: str | None) -> list[Slot]:
+        """The slots that may answer: the first, or for a version those pinned to it, or all."""
         slots = self._named(name, alias)
         if version is None:
-            slots = slots[:1]
-        elif pinned := [slot for slot in slots if slot.ref.version == version]:
-            slots = pinned
-        return [slot.start() for slot in slots if slot.current is None]
+            return slots[:1]
+        return [slot for slot in slots if slot.ref.version == version] or slots
 
     def _named(self, name: str | None, alias: str | None) -> list[Slot]:
         return [

@@ -112,6 +112,7 @@ class _Interpreter:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ArtifactRefused(f"{path}: LiteRT cannot load it: {error}") from None
+        self._has_open_axes = any(None in binding.shape[1:] for binding in tensors.inputs)
         self._batch = 1
 
     def run(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
@@ -126,8 +127,7 @@ class _Interpreter:
         }
 
     def _resize(self, batch: int, inputs: Arrays) -> None:
-        open_axes = any(None in binding.shape[1:] for binding, _ in self._inputs)
-        if batch == self._batch and not open_axes:
+        if batch == self._batch and not self._has_open_axes:
             return
         # Should allocation fail half-way, the next call must not trust the size.
         self._batch = 0

@@ -142,7 +142,7 @@ class Exchange:
 
         An event loop waits for them before it gives `answer` to a thread.
         """
-        return loads(self._task, self._service.catalog) if self.refusal is None else []
+        return loads(self._task, self._service.catalog)
 
     def answer(self, body: bytes) -> Response:
         """Computes the response. May wait for a load or an interpreter, until the deadline."""
