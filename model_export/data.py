@@ -105,6 +105,22 @@ class Splits:
         return Split({name: split.inputs[name] for name in names}, split.classes)
 
 
+def classes_in_turn(
+    classes: npt.NDArray[np.int64], order: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """All rows: the first example of each class, then the second of each, and so on.
+
+    Args:
+        classes: [examples].
+        order: [examples], the rows in the order that says which example of a class is the first.
+    """
+    rank = np.empty(len(classes), dtype=np.int64)
+    for label in np.unique(classes):
+        members = order[classes[order] == label]
+        rank[members] = np.arange(len(members))
+    return np.argsort(rank, kind="stable")
+
+
 def load_splits(source: str, folder: Path) -> Splits:
     """Loads the examples.
 

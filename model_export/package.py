@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_export.data import Split
+from model_export.data import Split, classes_in_turn
 from tflite_serving.contract.evidence import Compression, Provenance, Quality, Resources, Runtime
 from tflite_serving.contract.golden import GOLDEN_FILE, GoldenExamples, write_golden
 from tflite_serving.contract.manifest import (
@@ -68,7 +68,8 @@ def choose_golden(test: Split, reference: Arrays, published: Arrays) -> GoldenEx
         reference, published: by output name, [examples, …], both models' answers to it in natural
             units.
     """
-    rows = _one_of_each_class(test.classes)
+    in_turn = classes_in_turn(test.classes, np.arange(len(test)))
+    rows = np.sort(in_turn[:_GOLDEN_EXAMPLES])
     return GoldenExamples(
         ids=tuple(f"test[{row}]" for row in rows),
         inputs={name: array[rows] for name, array in test.inputs.items()},
@@ -129,12 +130,3 @@ def write_artifact(
         (folder / path).write_bytes(data)
     (folder / MANIFEST_FILE).write_text(write_manifest(manifest), encoding="utf-8")
     return manifest
-
-
-def _one_of_each_class(classes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The first example of each class, then the second of each, …; sorted, as many as wanted."""
-    rank = np.empty(len(classes), dtype=np.int64)
-    for label in np.unique(classes):
-        members = np.flatnonzero(classes == label)
-        rank[members] = np.arange(len(members))
-    return np.sort(np.argsort(rank, kind="stable")[:_GOLDEN_EXAMPLES])

@@ -15,7 +15,7 @@ from litert_quantizer.quantizer import AlgorithmName, Quantizer
 from litert_quantizer.recipe_manager import RecipeManager
 from litert_quantizer.utils import qsv_utils
 
-from model_export.data import Split
+from model_export.data import Split, classes_in_turn
 from model_export.errors import ConversionError
 from model_export.recipe import Variant
 
@@ -69,13 +69,8 @@ def choose_calibration(train: Split, count: int = _CALIBRATION_EXAMPLES) -> Spli
         train: the training split; never another one, or the gate would measure what it fitted.
         count: how many at most.
     """
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(train))
-    rank = np.empty(len(train), dtype=np.int64)
-    for label in np.unique(train.classes):
-        members = order[train.classes[order] == label]
-        rank[members] = np.arange(len(members))
-    return train.rows(np.argsort(rank, kind="stable")[:count])
+    order = np.random.default_rng(0).permutation(len(train))
+    return train.rows(classes_in_turn(train.classes, order)[:count])
 
 
 def _float16(quantizer: Quantizer) -> None:
