@@ -281,9 +281,31 @@ def test_the_digest_is_of_the_files(text: str) -> None:
     document = json.loads(text)
     digest = document["content_digest"]
     other = {**document["files"], "new.txt": {"sha256": "0" * 64, "bytes": 0}}
-    found = content_digest({path: entry["sha256"] for path, entry in other.items()})
+    found = content_digest(
+        {path: entry["sha256"] for path, entry in other.items() if path != "report.html"}
+    )
     assert message(text, put("files", value=other)) == (
         f"manifest.content_digest: expected {found}, got {digest!r}"
+    )
+
+
+def test_evidence_has_no_part_in_the_digest(text: str) -> None:
+    document = json.loads(text)
+    assert [path for path, entry in document["files"].items() if entry["is_evidence"]] == [
+        "report.html"
+    ]
+    document["files"]["report.html"]["sha256"] = "0" * 64
+    document["files"]["notes.txt"] = {"sha256": "1" * 64, "bytes": 1, "is_evidence": True}
+    read = read_manifest(json.dumps(document))
+    assert read.content_digest == read_manifest(text).content_digest
+
+
+@pytest.mark.parametrize(
+    ("path", "why"), [("model.tflite", "the model"), ("golden.npz", "the golden examples")]
+)
+def test_what_is_served_is_no_evidence(text: str, path: str, why: str) -> None:
+    assert message(text, put("files", path, "is_evidence", value=True)) == (
+        f"manifest.files[{path!r}].is_evidence: expected false for {why}"
     )
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from model_export.flatbuffer import bindings
-from model_export.quantize import quantize
 from tests.support import tiny
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.tensors import (
@@ -109,10 +108,7 @@ def test_a_tensor_that_is_not_quantized_only_changes_its_dtype(dtype: TensorDTyp
 
 def test_quantizing_agrees_with_the_runtime() -> None:
     """static_int8 begins with a QUANTIZE and ends with a DEQUANTIZE around full_int8's model."""
-    test = tiny.examples()
-    full, static = (
-        quantize(tiny.flatbuffer(), variant, test) for variant in ("full_int8", "static_int8")
-    )
+    full, static = tiny.quantized("full_int8"), tiny.quantized("static_int8")
     (inner,), (outer,) = bindings(full, ("features",), ("species",))
     rows = np.random.default_rng(1).uniform(-0.2, 1.2, (200, tiny.FEATURES)).astype(np.float32)
     by_us = outer.to_natural(_run(full, inner.to_tensor(rows)))

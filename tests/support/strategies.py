@@ -17,15 +17,17 @@ from tflite_serving.contract.alias import AliasChange, AliasDocument, Share
 from tflite_serving.contract.evidence import (
     Candidate,
     Compression,
+    FloatOperator,
     Latency,
     Provenance,
+    PrunedLayer,
     Pruning,
     Quality,
     Recommended,
     Resources,
     Runtime,
 )
-from tflite_serving.contract.manifest import MODEL_FILE, FileEntry, Manifest, Task
+from tflite_serving.contract.manifest import MODEL_FILE, FileEntry, Manifest, Task, content_digest
 from tflite_serving.contract.tensors import (
     Activation,
     ClientDType,
@@ -37,7 +39,7 @@ from tflite_serving.contract.tensors import (
     TensorDType,
     Tensors,
 )
-from tflite_serving.contract.versions import content_digest, is_version
+from tflite_serving.contract.versions import is_version
 
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
@@ -47,6 +49,7 @@ printable = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, ma
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 fractions = st.floats(0, 1)
 counts = st.integers(0, 10**12)
+NO: st.SearchStrategy[bool] = st.just(False)  # noqa: FBT003  # nothing else could be meant
 hexes = st.text("0123456789abcdef", min_size=64, max_size=64)
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True).filter(
     lambda name: not is_version(name)
@@ -103,30 +106,56 @@ def outputs(draw: st.DrawFn, name: str) -> OutputSpec:
     )
 
 
+prunings = st.builds(
+    Pruning,
+    method=texts,
+    sparsity=fractions,
+    scope=texts,
+    block=st.tuples(counts, counts),
+    schedule=texts,
+    epochs=counts,
+    distilled=st.booleans(),
+    layers=st.lists(st.builds(PrunedLayer, texts, fractions), max_size=3).map(tuple),
+)
+intervals = st.tuples(numbers, numbers)
+operators = st.builds(FloatOperator, texts, st.none() | texts, texts, numbers)
+
+
+def candidates_named(name: str, *, chosen: bool) -> st.SearchStrategy[Candidate]:
+    """Candidates of one name."""
+    return st.builds(
+        Candidate,
+        name=st.just(name),
+        variant=texts,
+        bytes=counts,
+        gzip_bytes=counts,
+        sparsity=fractions,
+        quality=numbers,
+        drop=numbers,
+        drop_interval_95=intervals,
+        agreement=st.none() | fractions,
+        worst_class_drop=st.none() | numbers,
+        calibration_error=st.none() | fractions,
+        latency_ms=latencies,
+        batch_latency_ms=latencies,
+        cold_load_ms=numbers,
+        peak_rss_mib=numbers,
+        kept_in_float=st.lists(operators, max_size=2).map(tuple),
+        passes=st.booleans(),
+        chosen=st.just(chosen),
+        why_not=st.none() | texts,
+    )
+
+
 @st.composite
 def compressions(draw: st.DrawFn) -> Compression:
     variants = draw(st.lists(texts, min_size=1, max_size=4, unique=True))
     candidates = tuple(
-        Candidate(
-            variant,
-            draw(counts),
-            draw(counts),
-            draw(fractions),
-            draw(numbers),
-            draw(latencies),
-            draw(numbers),
-            chosen=index == 0,
-            why_not=draw(st.none() | texts),
-        )
-        for index, variant in enumerate(variants)
+        draw(candidates_named(variant, chosen=index == 0)) for index, variant in enumerate(variants)
     )
-    pruning = draw(
-        st.none()
-        | st.builds(
-            Pruning, texts, fractions, texts, counts, st.lists(texts, max_size=3).map(tuple)
-        )
+    return Compression(
+        variants[0], candidates, draw(counts), draw(counts), draw(st.none() | prunings)
     )
-    return Compression(variants[0], candidates, pruning)
 
 
 @st.composite
@@ -135,9 +164,11 @@ def manifests(draw: st.DrawFn) -> Manifest:
     input_names = draw(st.lists(printable, min_size=1, max_size=3, unique=True))
     output_names = draw(st.lists(printable, min_size=1, max_size=3, unique=True))
     extra = draw(st.sets(st.sampled_from(["report.html", "labels/en.txt", "größe.txt"])))
-    entries = st.builds(FileEntry, hexes, counts)
-    files = {path: draw(entries) for path in sorted({MODEL_FILE, "golden.npz", *extra})}
-    digest = content_digest({path: entry.sha256 for path, entry in files.items()})
+    files = {
+        path: draw(st.builds(FileEntry, hexes, counts, st.booleans() if path in extra else NO))
+        for path in sorted({MODEL_FILE, "golden.npz", *extra})
+    }
+    digest = content_digest(files)
     return Manifest(
         name=draw(names),
         version=f"{draw(version_ids)[:16]}-{digest[:8]}",
@@ -166,13 +197,15 @@ def manifests(draw: st.DrawFn) -> Manifest:
         quality=draw(
             st.builds(
                 Quality,
-                texts,
-                texts,
-                counts,
-                numbers,
-                numbers,
-                numbers,
-                st.tuples(numbers, numbers),
+                metric=texts,
+                lower_is_better=st.booleans(),
+                dataset=texts,
+                examples=counts,
+                reference=numbers,
+                published=numbers,
+                drop=numbers,
+                drop_interval_95=intervals,
+                interval_method=texts,
             )
         ),
         runtime=draw(

@@ -16,15 +16,12 @@ import pytest
 
 from model_export.registry.folder import WritableFolder
 from model_export.registry.verbs import move_alias, publish
-from tests.support.tiny import (
-    publish_tiny,
-    write_tiny_artifact,
-)
+from tests.support.tiny import publish_tiny, write_tiny_artifact
 from tflite_serving.artifacts.folder import FolderStore
 from tflite_serving.artifacts.store import StoredObject
 from tflite_serving.catalog import Catalog
-from tflite_serving.contract.manifest import FileEntry, Manifest, write_manifest
-from tflite_serving.contract.versions import content_digest, version_id
+from tflite_serving.contract.manifest import FileEntry, Manifest, content_digest, write_manifest
+from tflite_serving.contract.versions import version_id
 from tflite_serving.errors import ModelUnavailable
 from tflite_serving.loader import Loader, ServedModel
 from tflite_serving.settings import ModelRef, Settings
@@ -150,7 +147,7 @@ class World:
         data = golden.read_bytes()
         entry = FileEntry(hashlib.sha256(data).hexdigest(), len(data))
         files = {**manifest.files, "golden.npz": entry}
-        digest = content_digest({path: file.sha256 for path, file in files.items()})
+        digest = content_digest(files)
         return replace(
             manifest, files=files, content_digest=digest, version=version_id(DAY, digest)
         )

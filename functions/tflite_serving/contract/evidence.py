@@ -17,28 +17,66 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class FloatOperator:
+    """One operator of a quantized model that was left in float, because int8 cost too much there.
+
+    Attributes:
+        name: of the tensor that the operator makes.
+        layer: of the Keras model; None where it is not known.
+        kind: such as "CONV_2D".
+        error: root mean square of the change in the model's output, over calibration examples,
+            when this operator alone is quantized.
+    """
+
+    name: str
+    layer: str | None
+    kind: str
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One form of the model that was measured.
 
     Attributes:
-        name: the quantization variant.
+        name: unique among the candidates: the variant, with "_mixed" if parts stayed in float.
+        variant: of quantization.
         bytes, gzip_bytes: size of the flatbuffer, plain and compressed.
         sparsity: fraction of zeros among the weights, 0 to 1.
         quality: the gate's metric on the test split.
+        drop: by how much that is worse than the reference's.
+        drop_interval_95: a 95 % interval of the drop over paired examples.
+        agreement: fraction of examples that get the reference's answer; None for a regression.
+        worst_class_drop: the largest drop in recall of a single class; None for a regression.
+        calibration_error: expected calibration error, 0 to 1; None for a regression.
         latency_ms: of one instance.
-        peak_rss_mib: of a fresh process that loads it and answers once.
+        batch_latency_ms: of a batch of `Compression.batch` instances.
+        cold_load_ms: from a fresh process to the first answer.
+        peak_rss_mib: of a fresh process that loads it and answers one instance and one batch.
+        kept_in_float: operators that were not quantized, where the rest was.
+        passes: whether it keeps the budget.
         chosen: whether it is the one that was published.
         why_not: what kept it from being chosen; None for the chosen one.
     """
 
     name: str
+    variant: str
     bytes: int
     gzip_bytes: int
     sparsity: float
     quality: float
+    drop: float
+    drop_interval_95: tuple[float, float]
+    agreement: float | None
+    worst_class_drop: float | None
+    calibration_error: float | None
     latency_ms: Latency
+    batch_latency_ms: Latency
+    cold_load_ms: float
     peak_rss_mib: float
-    chosen: bool
+    kept_in_float: tuple[FloatOperator, ...] = ()
+    passes: bool = True
+    chosen: bool = False
     why_not: str | None = None
 
     def __post_init__(self) -> None:
@@ -47,30 +85,54 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class PrunedLayer:
+    """One layer whose weights were set to zero; its name, and the fraction, 0 to 1."""
+
+    name: str
+    sparsity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pruning:
     """How weights were set to zero.
 
     Attributes:
-        method: "magnitude": the smallest weights of a layer go first.
+        method: "magnitude": the smallest weights go first.
         sparsity: the fraction of zeros that was asked for, in the layers that were pruned.
+        scope: "layer" or "global".
+        block: weights that went together, outputs by inputs.
         schedule: "constant" or "polynomial".
-        epochs: of training after (or while) pruning.
-        layers: the layers that were pruned, by name.
+        epochs: of training after (or while) pruning; fewer than asked for if it stopped early.
+        distilled: whether the unpruned model taught.
+        layers: the layers that were pruned, as they are in the end.
     """
 
     method: str
     sparsity: float
+    scope: str
+    block: tuple[int, ...]
     schedule: str
     epochs: int
-    layers: tuple[str, ...]
+    distilled: bool
+    layers: tuple[PrunedLayer, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """What was done to make the model small and fast, and what else was tried."""
+    """What was done to make the model small and fast, and what else was tried.
+
+    Attributes:
+        quantization: name of the candidate that was published.
+        candidates: all of them.
+        float32_bytes: size of the flatbuffer that all candidates were made from.
+        batch: instances in the batch of `Candidate.batch_latency_ms`.
+        pruning: None if nothing was pruned.
+    """
 
     quantization: str
     candidates: tuple[Candidate, ...]
+    float32_bytes: int
+    batch: int
     pruning: Pruning | None = None
 
     def __post_init__(self) -> None:
@@ -86,22 +148,26 @@ class Quality:
     """What compression cost, on examples that neither training nor calibration saw.
 
     Attributes:
-        metric: such as "accuracy"; more is better.
+        metric: such as "accuracy".
+        lower_is_better: what the metric means.
         dataset: where the examples come from.
         examples: how many.
         reference: the Keras model's own figure.
         published: the artifact's.
-        drop: reference minus published.
+        drop: by how much the artifact is worse.
         drop_interval_95: a 95 % interval of the drop over paired examples.
+        interval_method: how the interval was found.
     """
 
     metric: str
+    lower_is_better: bool
     dataset: str
     examples: int
     reference: float
     published: float
     drop: float
     drop_interval_95: tuple[float, float]
+    interval_method: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,18 @@ Task = Literal["classification", "regression", "embedding", "question_answering"
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file of the artifact: its sha256 in hex, and its size in bytes."""
+    """One file of the artifact.
+
+    Attributes:
+        sha256: in hex.
+        bytes: its size.
+        is_evidence: whether it only tells how the artifact came to be. Measurements differ each
+            time, so that such a file has no part in the content digest.
+    """
 
     sha256: str
     bytes: int
+    is_evidence: bool = False
 
     def __post_init__(self) -> None:
         versions.check_sha256(self.sha256, "sha256")
@@ -80,7 +88,9 @@ class Manifest:
         for path, why in ((MODEL_FILE, "the model"), (self.golden, "the golden examples")):
             if path not in self.files:
                 raise ContractError("files", f"expected {path!r}, {why}, got none")
-        digest = versions.content_digest({path: entry.sha256 for path, entry in self.files.items()})
+            if self.files[path].is_evidence:
+                raise ContractError(f"files[{path!r}].is_evidence", f"expected false for {why}")
+        digest = content_digest(self.files)
         if self.content_digest != digest:
             raise ContractError("content_digest", f"expected {digest}, got {self.content_digest!r}")
         if not self.version.endswith("-" + digest[:8]):
@@ -96,6 +106,13 @@ class Manifest:
                 raise ContractError(
                     f"files[{path!r}]", f"expected a file in a folder, but {folder!r} is a file"
                 )
+
+
+def content_digest(files: Mapping[str, FileEntry]) -> str:
+    """See `versions.content_digest`: of all files that are no evidence."""
+    return versions.content_digest(
+        {path: entry.sha256 for path, entry in files.items() if not entry.is_evidence}
+    )
 
 
 MODEL_FILE = "model.tflite"
