@@ -16,6 +16,8 @@ from tflite_serving.model import Model, import_runtime
 from tflite_serving.settings import ModelRef, Settings
 from tflite_serving.telemetry import Log, Timings
 
+_TASKS = ("classification", "regression")
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -101,13 +103,13 @@ def _check_supported(manifest: Manifest) -> None:
             f"{where}: its inputs need preprocessing that this release of the function lacks: "
             f"{', '.join(sorted(kinds)) or 'string'}"
         )
-    if manifest.task != "classification" or manifest.runtime.needs_flex:
+    if manifest.task not in _TASKS or manifest.runtime.needs_flex:
         need = "TensorFlow operators" if manifest.runtime.needs_flex else f"task {manifest.task!r}"
         raise ArtifactRefused(f"{where}: this release of the function cannot serve {need}")
     if len(manifest.outputs[0].shape) != 2:
         raise ArtifactRefused(
-            f"{where}: output {manifest.outputs[0].name!r}: expected the scores of classes, "
-            f"[null, classes], got the shape {show_shape(manifest.outputs[0].shape)}"
+            f"{where}: output {manifest.outputs[0].name!r}: expected one row for each instance, "
+            f"[null, values], got the shape {show_shape(manifest.outputs[0].shape)}"
         )
 
 

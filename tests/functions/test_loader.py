@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.tiny import (
-    FEATURES,
-    WEIGHTS,
-)
+from tests.support.tiny import FEATURES, WEIGHTS
 from tests.support.world import World, get, refusal
 from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument, Share, write_alias
@@ -65,6 +62,15 @@ def test_a_damaged_file_is_refused(world: World) -> None:
     assert refusal(world.slot()).code == "integrity_error"
 
 
+def test_a_regression_is_served(world: World) -> None:
+    manifest = world.publish_changed(
+        lambda made: replace(
+            made, task="regression", outputs=(replace(made.outputs[0], labels=None),)
+        )
+    )
+    assert get(world.slot()).manifest == manifest
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -87,8 +93,8 @@ def test_a_damaged_file_is_refused(world: World) -> None:
         (
             {"shape": (None,)},
             (
-                "output 'species': expected the scores of classes, [null, classes], got the shape "
-                "[null]"
+                "output 'species': expected one row for each instance, [null, values], got the "
+                "shape [null]"
             ),
         ),
         ({"golden": b"x"}, "golden: expected an npz of golden examples, got "),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import orjson
 
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.dialects.dialect import Prediction, PredictionRequest, check_batch
 from tflite_serving.dialects.json_body import nearest, parse_object, rows, shortened
 from tflite_serving.errors import RequestError
@@ -18,7 +19,10 @@ from tflite_serving.scores import class_scores
 
 
 class SimpleDialect:
-    """``{"instances": […]}`` to ``{"predictions": [{"label", "score", "scores"}], "model"}``."""
+    """``{"instances": […]}`` to ``{"predictions": [{"label", "score", "scores"}], "model"}``.
+
+    A regression's predictions are ``{"value": 0.5}``, or ``{"values": […]}`` if it has several.
+    """
 
     def accepts(self, content_type: str) -> bool:
         """JSON; a missing content type counts as JSON."""
@@ -46,14 +50,31 @@ class SimpleDialect:
         """Writes one prediction per instance; ``?top_k=`` keeps the best scores, best first."""
         manifest = prediction.manifest
         output = manifest.outputs[0]
-        scores = class_scores(prediction.outputs[output.name])
-        labels = output.labels or tuple(str(index) for index in range(scores.shape[-1]))
-        top_k = _top_k(query, len(labels))
-        answer = {
-            "predictions": [_row(row, labels, top_k) for row in scores],
-            "model": {"name": manifest.name, "version": manifest.version},
-        }
-        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        values = prediction.outputs[output.name]
+        if manifest.task == "regression":
+            predictions = _regression(values, query)
+        else:
+            predictions = _classification(class_scores(values), output, query)
+        model = {"name": manifest.name, "version": manifest.version}
+        return orjson.dumps(
+            {"predictions": predictions, "model": model}, option=orjson.OPT_SERIALIZE_NUMPY
+        )
+
+
+def _classification(
+    scores: npt.NDArray[Any], output: OutputSpec, query: Mapping[str, str]
+) -> list[dict[str, object]]:
+    labels = output.labels or tuple(str(index) for index in range(scores.shape[-1]))
+    top_k = _top_k(query, len(labels))
+    return [_row(row, labels, top_k) for row in scores]
+
+
+def _regression(values: npt.NDArray[Any], query: Mapping[str, str]) -> list[dict[str, object]]:
+    if "top_k" in query:
+        raise RequestError("invalid_query", "top_k: a regression has no classes to choose from")
+    if values.shape[-1] == 1:
+        return [{"value": row[0]} for row in values]
+    return [{"values": row} for row in values]
 
 
 def _row(scores: npt.NDArray[Any], labels: tuple[str, ...], top_k: int | None) -> dict[str, object]:

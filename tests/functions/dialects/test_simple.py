@@ -218,6 +218,34 @@ def test_classes_without_labels_are_numbered(manifest: Manifest) -> None:
     assert row == {"label": "1", "score": 0.7, "scores": {"0": 0.1, "1": 0.7, "2": 0.2}}
 
 
+@pytest.fixture(scope="module")
+def prices(manifest: Manifest) -> Manifest:
+    """A regression of one value."""
+    output = OutputSpec("price", "float32", (None, 1))
+    binding = dataclasses.replace(manifest.tensors.outputs[0], name="price")
+    tensors = dataclasses.replace(manifest.tensors, outputs=(binding,))
+    return dataclasses.replace(manifest, task="regression", outputs=(output,), tensors=tensors)
+
+
+def test_a_regression_of_one_value_answers_with_it(prices: Manifest) -> None:
+    answer = render([[0.5], [-1.25e6]], prices)
+    assert answer["predictions"] == [{"value": 0.5}, {"value": -1.25e6}]
+    assert answer["model"] == {"name": "iris", "version": prices.version}
+
+
+def test_a_regression_of_several_values_answers_with_a_list(prices: Manifest) -> None:
+    output = dataclasses.replace(prices.outputs[0], shape=(None, 2))
+    two = dataclasses.replace(prices, outputs=(output,))
+    assert render([[0.5, 2.0]], two)["predictions"] == [{"values": [0.5, 2.0]}]
+
+
+def test_a_regression_has_no_best_classes_to_choose(prices: Manifest) -> None:
+    with pytest.raises(RequestError) as caught:
+        render([[0.5]], prices, top_k="1")
+    assert caught.value.code == "invalid_query"
+    assert str(caught.value) == "top_k: a regression has no classes to choose from"
+
+
 @given(st.floats(0, 1, width=32))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_score_is_the_shortest_text_of_its_float32(manifest: Manifest, score: float) -> None:
