@@ -1,0 +1,137 @@
+"""What fine-tuning learns from: the model's own loss, and the answers of the unpruned model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from model_export.data import Split
+from model_export.tf.load import missing_activation
+from tflite_serving.contract.tensors import Activation
+
+_ops = keras.ops
+_Array = npt.NDArray[Any]
+_LEAST = 1e-7
+
+
+class OwnLoss:
+    """The loss that a model was compiled with, or else the usual one for what it puts out.
+
+    Args:
+        model: with one output, [examples, outputs].
+        regression: whether the right answers are values, not classes.
+    """
+
+    def __init__(self, model: keras.Model, *, regression: bool) -> None:
+        self._outputs = model.outputs[0].shape[-1]
+        self._regression = regression
+        (loss,) = keras.tree.flatten(getattr(model, "loss", None)) or [None]
+        # "crossentropy" is no loss, but lets Keras choose one, and for probabilities alone.
+        if loss is None or str(loss).lower() in {"crossentropy", "ce"}:
+            loss = keras.losses.MeanSquaredError() if regression else _usual(model)
+        self.function: Any = keras.losses.get(loss)
+
+    def targets(self, split: Split) -> _Array:
+        """The right answers in the form that the loss compares with the model's output.
+
+        Returns:
+            class indices, [examples] or of a single score [examples, 1]; one-hot rows, [examples,
+            classes]; or of a regression the values. float32, to which Keras turns them anyway.
+        """
+        targets = split.targets.astype(np.float32)
+        if self._regression:
+            return targets
+        if self._outputs == 1:
+            return targets[:, np.newaxis]
+        if self._wants_one_hot():
+            return np.eye(self._outputs, dtype=np.float32)[split.targets]
+        return targets
+
+    def __call__(self, targets: Any, outputs: Any) -> Any:
+        """The mean over the examples."""
+        return _ops.mean(self.function(targets, outputs))
+
+    def _wants_one_hot(self) -> bool:
+        # Keras wraps its functions in classes, which is how a loaded model may have them.
+        name = getattr(getattr(self.function, "fn", self.function), "__name__", "")
+        return name != "" and hasattr(keras.losses, name) and not name.startswith("sparse")
+
+
+def _usual(model: keras.Model) -> Any:
+    logits = missing_activation(model) != "none"
+    if model.outputs[0].shape[-1] == 1:
+        return keras.losses.BinaryCrossentropy(from_logits=logits)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+
+
+class DistillationLoss(keras.losses.Loss):  # type: ignore[misc]  # keras has no types
+    """Part the model's own loss, part the distance to what a teacher answers.
+
+    Hinton et al., "Distilling the Knowledge in a Neural Network" (2015), section 2,
+    https://arxiv.org/abs/1503.02531. The teacher's answers come beside the targets, in the same
+    array (see `packed`): so every model and every optimizer can be trained with it.
+
+    Args:
+        own: the loss on the right answers.
+        activation: what the model leaves to the reader of its output.
+        temperature: by which both models' logits are divided.
+        weight: of the distance, 0 to 1; it is multiplied by the square of the temperature, which
+            makes up for the smaller gradients.
+    """
+
+    def __init__(
+        self,
+        own: Callable[[Any, Any], Any],
+        activation: Activation,
+        *,
+        temperature: float,
+        weight: float,
+    ) -> None:
+        super().__init__(name="distillation")
+        self._own = own
+        self._activation = activation
+        self._temperature = temperature
+        self._weight = weight
+        self._columns: tuple[int, ...] = ()
+
+    def packed(self, targets: _Array, answers: _Array) -> _Array:
+        """Targets and the teacher's softened answers, side by side.
+
+        Args:
+            targets: [examples] or [examples, n].
+            answers: the teacher's raw outputs, [examples, outputs].
+
+        Returns:
+            [examples, n + classes], float32.
+        """
+        self._columns = targets.shape[1:]
+        soft = _ops.softmax(self._logits(_ops.convert_to_tensor(answers)) / self._temperature)
+        rows = targets.reshape(len(targets), -1)
+        return np.concatenate([rows, _ops.convert_to_numpy(soft)], axis=1).astype(np.float32)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Both parts, as one number."""
+        columns = self._columns[0] if self._columns else 1
+        targets, soft = y_true[:, :columns], y_true[:, columns:]
+        own = self._own(targets if self._columns else targets[:, 0], y_pred)
+        # The cross-entropy is the divergence and the teacher's own entropy, which has no gradient.
+        distance = _ops.categorical_crossentropy(
+            soft, self._logits(y_pred) / self._temperature, from_logits=True
+        )
+        factor = self._weight * self._temperature**2
+        return (1 - self._weight) * own + factor * _ops.mean(distance)
+
+    def _logits(self, outputs: Any) -> Any:
+        """[examples, classes]: the logits of two classes, too, where the model gives one score."""
+        if self._activation == "none":
+            if outputs.shape[-1] == 1:
+                outputs = _ops.concatenate([1 - outputs, outputs], axis=-1)
+            # Logarithms of probabilities are logits that softmax takes back to them.
+            return _ops.log(_ops.maximum(outputs, _LEAST))
+        if outputs.shape[-1] == 1:
+            return _ops.concatenate([_ops.zeros_like(outputs), outputs], axis=-1)
+        return outputs
