@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from model_export.errors import ConversionError
+from model_export.layer_names import layer_of
 from model_export.tf.load import SourceModel
 
 _OPERATORS = re.compile(r"(?:TF Select|Custom) ops: ([\w, ]+)")
@@ -15,6 +17,7 @@ _OPERATOR = re.compile(r"'tf\.(\w+)'")
 # What a table is called in a graph without it.
 _NO_OPERATOR = {"Placeholder"}
 _TEXT = re.compile(r"String|LookupTable|Regex|Ragged|AsString")
+_LOOKUPS = {"StringLookup", "IntegerLookup", "Hashing", "HashedCrossing"}
 _MOST_LAYERS = 3
 
 
@@ -47,48 +50,61 @@ def convert_float32(source: SourceModel) -> bytes:
         raise ConversionError(_explain(str(error), function, source.layers)) from error
 
 
-def _explain(message: str, function: Any, layers: frozenset[str]) -> str:
+def _explain(message: str, function: Any, layers: Mapping[str, str]) -> str:
     listed = [name.strip() for names in _OPERATORS.findall(message) for name in names.split(",")]
     operators = sorted({*(listed or _OPERATOR.findall(message))} - _NO_OPERATOR)
     if not operators:
         first = (message.strip().splitlines() or ["no message"])[0]
         return f"TensorFlow Lite's converter gave up: {first}"
-    places = _layers_with(set(operators), function, layers)
-    where = f", from layer {', '.join(places[:_MOST_LAYERS])}" if places else ""
-    return f"the model has {', '.join(operators)}, which TensorFlow Lite lacks{where}. " + (
-        _advice(operators)
+    places = _places(operators, function, frozenset(layers))
+    told = [
+        f"{', '.join(found)} of {_called(place, layers)}" if place else ", ".join(found)
+        for place, found in places.items()
+    ]
+    shown = "; ".join(told[:_MOST_LAYERS])
+    more = f"; and {len(told) - _MOST_LAYERS} layers more" if len(told) > _MOST_LAYERS else ""
+    advice = dict.fromkeys(_advice(place, found, layers) for place, found in places.items())
+    return f"TensorFlow Lite lacks operators of the model: {shown}{more}. {'. '.join(advice)}"
+
+
+def _places(
+    operators: Sequence[str], function: Any, layers: frozenset[str]
+) -> dict[str | None, list[str]]:
+    """Which of the operators come from which layer, "outer/inner"; None is for the others."""
+    graph = function.graph.as_graph_def()
+    nodes = [*graph.node, *(node for part in graph.library.function for node in part.node_def)]
+    found: dict[str | None, set[str]] = {}
+    for node in nodes:
+        place = layer_of(node.name, layers)
+        if node.op in operators and place:
+            found.setdefault(place, set()).add(node.op)
+    # What an operator is called may change on its way through the converter.
+    lost = set(operators).difference(*found.values())
+    return {place: sorted(names) for place, names in found.items()} | (
+        {None: sorted(lost)} if lost else {}
     )
 
 
-def _advice(operators: list[str]) -> str:
+def _called(place: str, layers: Mapping[str, str]) -> str:
+    kind = layers.get(place.rpartition("/")[2])
+    return f"layer {place!r} ({kind})" if kind else f"layer {place!r}"
+
+
+def _advice(place: str | None, operators: Sequence[str], layers: Mapping[str, str]) -> str:
+    kinds = {layers.get(name) for name in (place or "").split("/")}
+    where = f"layer {place!r}" if place else "what has them"
+    if "TextVectorization" in kinds:
+        return (
+            f"Text must become numbers outside of the model: build one that starts after {where}, "
+            "and send it what the layer gives; keep its get_vocabulary() with the client"
+        )
+    if kinds & _LOOKUPS or any(_TEXT.search(name) for name in operators):
+        return (
+            f"Lookups and hashes must stay outside of the model: build one that starts after "
+            f"{where}, and send it the indices"
+        )
+    if "Lambda" in kinds:
+        return f"Replace {where} by a layer class made of keras.ops that TensorFlow Lite has"
     if any(name.startswith("TensorList") for name in operators):
         return "A recurrent layer converts when it is built with unroll=True"
-    if any(_TEXT.search(name) for name in operators):
-        return (
-            "Preprocessing such as TextVectorization, StringLookup or Hashing must stay outside of "
-            "the model: build one that starts where it ends, and give it its numbers"
-        )
-    return "Replace it by layers that are made of TensorFlow Lite's operators"
-
-
-def _layers_with(operators: set[str], function: Any, layers: frozenset[str]) -> list[str]:
-    """The layers whose part of the graph has one of the operators, as "outer/inner"."""
-    graph = function.graph.as_graph_def()
-    nodes = [*graph.node, *(node for part in graph.library.function for node in part.node_def)]
-    places = (_layer(node.name, layers) for node in nodes if node.op in operators)
-    return list(dict.fromkeys(f"{place!r}" for place in places if place))
-
-
-def _layer(node: str, layers: frozenset[str]) -> str:
-    """The layer in a node's name, such as "model_1/block_1/volume_1/MatrixDeterminant"."""
-    scopes = node.split("/")[1:-1]
-    if not layers:
-        return "/".join(scopes)
-    # A graph numbers its scopes: "volume" becomes "volume_1".
-    found = (re.sub(r"_\d+$", "", scope) for scope in scopes)
-    known = [
-        short if short in layers else scope
-        for short, scope in zip(found, scopes, strict=True)
-        if short in layers or scope in layers
-    ]
-    return "/".join(known)
+    return f"Replace {where} by layers that are made of TensorFlow Lite's operators"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import keras
@@ -38,8 +39,8 @@ class SourceModel(Protocol):
     outputs: tuple[TensorInfo, ...]
     activation: Activation
     """What must be applied to the outputs to make scores of them."""
-    layers: frozenset[str]
-    """Names of all layers; none where they are not known."""
+    layers: Mapping[str, str]
+    """The class of every layer, by its name; empty where they are not known."""
 
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The model's raw outputs by name, [examples, …]."""
@@ -72,7 +73,9 @@ class KerasSource:
             ) from None
         self.model = model
         self.activation = missing_activation(model)
-        self.layers = frozenset(layer.name for layer in _all_layers(model))
+        self.layers: Mapping[str, str] = {
+            layer.name: type(layer).__name__ for _, layer in walk_layers(model)
+        }
 
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The model's raw outputs, computed in batches."""
@@ -103,7 +106,7 @@ class SavedModelSource:
     """A SavedModel folder, by its default signature."""
 
     activation: Activation = "none"
-    layers: frozenset[str] = frozenset()
+    layers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -202,6 +205,17 @@ def pack_inputs(model: keras.Model, arrays: Sequence[Any]) -> Any:
     return keras.tree.pack_sequence_as(model.input, list(arrays))
 
 
+def walk_layers(layer: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """All layers within `layer`, at any depth, each after its path such as "attention/query".
+
+    A layer that is used in several places comes once for each.
+    """
+    for inner in getattr(layer, "_layers", ()):
+        path = f"{above}/{inner.name}" if above else inner.name
+        yield path, inner
+        yield from walk_layers(inner, path)
+
+
 def missing_activation(model: keras.Model) -> Activation:
     """What a classifier that ends in logits leaves to the reader of its output."""
     producer = getattr(model.outputs[0], "_keras_history", (None,))[0]
@@ -219,12 +233,6 @@ def _trace(call: Callable[..., dict[str, Any]], inputs: tuple[TensorInfo, ...]) 
     ]
     function = tf.function(call, input_signature=signature, autograph=False)
     return function.get_concrete_function()
-
-
-def _all_layers(layer: Any) -> Iterator[Any]:
-    for inner in getattr(layer, "_layers", ()):
-        yield inner
-        yield from _all_layers(inner)
 
 
 def _info(name: str, tensor: Any) -> TensorInfo:

@@ -110,47 +110,61 @@ def test_nothing_but_tensorflow_lites_own_operators_is_used(
 
 def test_an_operator_without_counterpart_is_named_with_its_layer() -> None:
     assert complaint(source_of(keras.Input((3, 3)), Volume(name="volume"))) == (
-        "the model has MatrixDeterminant, which TensorFlow Lite lacks, from layer 'volume'. "
-        "Replace it by layers that are made of TensorFlow Lite's operators"
+        "TensorFlow Lite lacks operators of the model: MatrixDeterminant of layer 'volume' (Volume)"
+        ". Replace layer 'volume' by layers that are made of TensorFlow Lite's operators"
     )
 
 
 def test_a_layer_within_a_layer_or_a_model_is_named_by_its_whole_path() -> None:
-    assert "from layer 'block/deep'." in complaint(
+    assert "MatrixDeterminant of layer 'block/deep' (Volume)." in complaint(
         source_of(keras.Input((3, 3)), Block(name="block"))
     )
     inner = keras.Sequential([keras.Input((3, 3)), Volume(name="volume_7")], name="inner")
-    assert "from layer 'inner/volume_7'." in complaint(source_of(keras.Input((3, 3)), inner))
+    assert "MatrixDeterminant of layer 'inner/volume_7' (Volume)." in complaint(
+        source_of(keras.Input((3, 3)), inner)
+    )
 
 
 def test_every_layer_with_such_an_operator_is_named() -> None:
     inputs = keras.Input((3, 3))
     joined = layers.Concatenate()([Volume(name="left")(inputs), Volume(name="right")(inputs)])
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(joined))
-    assert "from layer 'left', 'right'." in complaint(KerasSource(model, "model"))
+    told = complaint(KerasSource(model, "model"))
+    assert "MatrixDeterminant of layer 'left' (Volume); MatrixDeterminant of layer 'right'" in told
 
 
 def test_a_saved_models_operator_is_named_with_its_place_in_the_graph(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((3, 3)), Volume(name="volume"), layers.Dense(3)])
     model.export(tmp_path / "model", verbose=False)
     told = complaint(load_source(tmp_path / "model"))
-    assert told.startswith("the model has MatrixDeterminant, which TensorFlow Lite lacks, from ")
+    assert told.startswith("TensorFlow Lite lacks operators of the model: MatrixDeterminant of ")
     assert "volume" in told
 
 
 @pytest.mark.parametrize(
-    ("first", "name"),
+    ("first", "name", "advice"),
     [
-        (layers.StringLookup(vocabulary=["a", "b"], name="words"), "words"),
+        (
+            layers.StringLookup(vocabulary=["a", "b"], name="words"),
+            "words",
+            (
+                "Lookups and hashes must stay outside of the model: build one that starts after layer "
+                "'words', and send it the indices"
+            ),
+        ),
         (
             layers.TextVectorization(
                 vocabulary=["a", "b"], output_sequence_length=4, name="sentence"
             ),
             "sentence",
+            (
+                "Text must become numbers outside of the model: build one that starts after layer "
+                "'sentence'"
+            ),
         ),
     ],
 )
-def test_text_layers_get_advice_of_their_own(first: Any, name: str) -> None:
+def test_text_layers_get_advice_of_their_own(first: Any, name: str, advice: str) -> None:
     shape = () if name == "sentence" else (4,)
     told = complaint(
         source_of(
@@ -160,10 +174,33 @@ def test_text_layers_get_advice_of_their_own(first: Any, name: str) -> None:
             layers.GlobalAveragePooling1D(),
         )
     )
-    assert f"from layer '{name}'" in told
     assert "LookupTableFindV2" in told
+    assert f"of layer '{name}" in told
+    assert f"({type(first).__name__})" in told
     assert "Placeholder" not in told
-    assert "TextVectorization, StringLookup or Hashing must stay outside of the model" in told
+    assert advice in told
+
+
+def test_a_lambda_gets_advice_of_its_own() -> None:
+    function = layers.Lambda(lambda x: tf.linalg.det(x)[:, None], name="volume")
+    told = complaint(source_of(keras.Input((3, 3)), function))
+    assert "MatrixDeterminant of layer 'volume' (Lambda)" in told
+    assert "Replace layer 'volume' by a layer class made of keras.ops" in told
+
+
+def test_operators_of_different_layers_are_told_apart_each_with_its_advice() -> None:
+    numbers = keras.Input((3, 3), name="numbers")
+    codes = keras.Input((4,), dtype="int64", name="codes")
+    lookup = layers.IntegerLookup(vocabulary=[3, 5], name="lookup")(codes)
+    joined = layers.Concatenate()(
+        [Volume(name="volume")(numbers), layers.Flatten()(layers.Embedding(9, 3)(lookup))]
+    )
+    model = keras.Model([numbers, codes], layers.Dense(3, activation="softmax")(joined))
+    told = complaint(KerasSource(model, "model"))
+    assert "MatrixDeterminant of layer 'volume' (Volume)" in told
+    assert "of layer 'lookup' (IntegerLookup)" in told
+    assert "Replace layer 'volume'" in told
+    assert "starts after layer 'lookup'" in told
 
 
 def test_a_lookup_of_numbers_gets_the_same_advice() -> None:
@@ -175,14 +212,14 @@ def test_a_lookup_of_numbers_gets_the_same_advice() -> None:
             layers.GlobalAveragePooling1D(),
         )
     )
-    assert "from layer 'codes'" in told
+    assert "of layer 'codes' (IntegerLookup)" in told
     assert "must stay outside of the model" in told
 
 
 @pytest.mark.parametrize("make", [layers.LSTM, layers.GRU, layers.SimpleRNN])
 def test_a_recurrent_layer_is_refused_with_what_makes_it_convert(make: Any) -> None:
     told = complaint(source_of(keras.Input((6, 3)), make(4, name="memory")))
-    assert "from layer 'memory'" in told
+    assert "of layer 'memory" in told
     assert "A recurrent layer converts when it is built with unroll=True" in told
 
 
@@ -194,7 +231,7 @@ def test_an_unrolled_recurrent_layer_converts_and_can_be_quantized(make: Any) ->
     ((_, expected),) = source.predict({source.inputs[0].name: x}).items()
     made = fold_batch_shapes(convert_float32(source))
     np.testing.assert_allclose(run(made, x), expected, atol=1e-5)
-    small = quantize(made, "dynamic_int8", keras_models.flowers(3, 0))
+    small = quantize(made, "dynamic_int8", {})
     np.testing.assert_allclose(run(small, x), expected, atol=0.05)
 
 

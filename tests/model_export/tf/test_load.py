@@ -330,4 +330,4 @@ def test_a_saved_model_says_nothing_of_its_activation(dense: keras.Model, tmp_pa
     dense.export(tmp_path / "model", verbose=False)
     source = load_source(tmp_path / "model")
     assert isinstance(source, SavedModelSource)
-    assert source.layers == frozenset()
+    assert source.layers == {}
