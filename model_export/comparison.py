@@ -1,0 +1,271 @@
+"""A candidate against the reference, on the same examples: what got worse, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from model_export.calibration import calibration_error
+from model_export.metrics import Array, Floats, Metric, answers, right_answers
+from model_export.report.document import ClassChange, Confusion
+from model_export.resampling import resampled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a candidate's scores are worth against the reference's.
+
+    Attributes:
+        reference, candidate: the metric of both.
+        drop: by how much the candidate is worse, whichever way the metric counts; less than 0 if
+            it is better.
+        interval: of the drop, lower and upper end, at `confidence`; it always holds `drop`.
+        interval_95: the same at 95 %.
+        method: how the intervals were found.
+        confidence: that `interval` holds the drop on all examples there could be.
+        examples: that were compared.
+        discordant: examples that the reference alone got right, and the candidate alone, where
+            the metric is a fraction of right answers.
+        agreement: fraction of examples with the same answer; None for a regression. An answer of
+            NaN agrees with nothing.
+        classes: recall of every class, in the order of the labels; empty for a regression.
+        worst_class_drop: the largest drop in recall of a class that has examples; None for a
+            regression.
+        calibration_error: the candidate's; see `calibration_error`. None for a regression.
+    """
+
+    reference: float
+    candidate: float
+    drop: float
+    interval: tuple[float, float]
+    interval_95: tuple[float, float]
+    method: str
+    confidence: float
+    examples: int
+    discordant: tuple[int, int] | None
+    agreement: float | None
+    classes: tuple[ClassChange, ...]
+    worst_class_drop: float | None
+    calibration_error: float | None
+
+
+class PairedComparison:
+    """The reference's side of comparisons with any number of candidates.
+
+    Both models answer the same examples, so that only what they answer differently widens the
+    interval. Fractions of right answers have that of Agresti & Min, see
+    `matched_pairs_interval`. All other metrics have the percentile interval of a paired bootstrap
+    (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13): examples are drawn
+    again, with replacement and the same for both models, and the drop is computed anew. Percentiles
+    need neither a formula for the metric's variance nor symmetry, and cannot leave the range
+    of possible drops.
+
+    Where both models have the same metric on every resample, the percentile interval has no width.
+    That says that these examples show no difference, not that there is none: where n examples show
+    none, as many as about 3 in n of all others may (Hanley & Lippman-Hand, 1983,
+    https://doi.org/10.1001/jama.1983.03330370053031), and what those cost nobody knows.
+
+    Args:
+        metric: of quality.
+        labels: of the classes, in the order of the scores; None for a regression.
+        reference_scores: [examples, classes], or [examples, outputs].
+        targets: [examples] class indices, or [examples, outputs].
+        confidence: of the intervals, 0.5 to 1.
+
+    Attributes:
+        reference: the metric of the reference.
+        reference_scores: as they were given.
+
+    Raises:
+        UsageError: the metric is the recipe's own function, and fails; or has nothing to tell
+            about these targets.
+    """
+
+    def __init__(
+        self,
+        metric: Metric,
+        labels: tuple[str, ...] | None,
+        reference_scores: Array,
+        targets: Array,
+        confidence: float = 0.95,
+    ) -> None:
+        self._metric = metric
+        self._labels = labels
+        self.reference_scores = reference_scores
+        self._targets = targets
+        self._confidence = confidence
+        self.reference = metric.compute(reference_scores, targets)
+        # Once for all candidates: they are compared on the same resamples.
+        self._resampled = None if metric.right else resampled(metric, reference_scores, targets)
+
+    def drop(self, candidate_scores: Array) -> float:
+        """By how much a candidate is worse: what `against` says, without the rest."""
+        candidate = self._metric.compute(candidate_scores, self._targets)
+        return float(self._drops(np.array(self.reference), np.array(candidate)))
+
+    def against(self, candidate_scores: Array) -> Comparison:
+        """Compares a candidate.
+
+        Args:
+            candidate_scores: of the same shape as the reference's, for the same examples.
+
+        Raises:
+            UsageError: the metric is the recipe's own function, and fails.
+        """
+        drop = self.drop(candidate_scores)
+        spread = self._spread(candidate_scores)
+        classes = self._classes(candidate_scores)
+        return Comparison(
+            reference=self.reference,
+            candidate=self._metric.compute(candidate_scores, self._targets),
+            drop=drop,
+            interval=_holding(drop, spread.interval(self._confidence)),
+            interval_95=_holding(drop, spread.interval(0.95)),
+            method=spread.method,
+            confidence=self._confidence,
+            examples=len(self._targets),
+            discordant=spread.discordant,
+            agreement=_agreement(self.reference_scores, candidate_scores) if classes else None,
+            classes=classes,
+            worst_class_drop=max(
+                (change.reference - change.published for change in classes if change.examples),
+                default=None,
+            ),
+            calibration_error=(
+                calibration_error(candidate_scores, self._targets) if classes else None
+            ),
+        )
+
+    def _drops(self, reference: Floats, candidate: Floats) -> Floats:
+        # Where both losses are infinite, neither model is the worse; their difference is NaN.
+        rise = np.zeros_like(candidate)
+        np.subtract(candidate, reference, out=rise, where=candidate != reference)
+        # Not -rise: that makes -0.0 of nothing.
+        return rise if self._metric.lower_is_better else 0.0 - rise
+
+    def _spread(self, scores: Array) -> _Spread:
+        if self._resampled is not None:
+            drops = self._drops(self._resampled, resampled(self._metric, scores, self._targets))
+            return _bootstrapped(drops[~np.isnan(drops)])
+        assert self._metric.right is not None
+        before = self._metric.right(self.reference_scores, self._targets)
+        after = self._metric.right(scores, self._targets)
+        return _paired(int(np.sum(before & ~after)), int(np.sum(~before & after)), len(before))
+
+    def _classes(self, scores: Array) -> tuple[ClassChange, ...]:
+        if self._labels is None:
+            return ()
+        before = right_answers(self.reference_scores, self._targets)
+        after = right_answers(scores, self._targets)
+        return tuple(
+            _class_change(label, before[self._targets == index], after[self._targets == index])
+            for index, label in enumerate(self._labels)
+        )
+
+
+def matched_pairs_interval(
+    lost: float, won: float, total: float, confidence: float
+) -> tuple[float, float]:
+    """An interval of the drop in a fraction of right answers, over paired examples.
+
+    Only the examples that one model gets right and the other wrong tell anything. The method is
+    that of Agresti & Min, "Simple improved confidence intervals for comparing matched proportions"
+    (2005), https://doi.org/10.1002/sim.1781: Wald's interval after adding half an observation to
+    each of the four cells. It stays honest where nothing changed at all.
+
+    Args:
+        lost, won: examples that the reference alone, and the candidate alone, gets right.
+        total: of examples.
+        confidence: that the interval holds the true drop.
+
+    Returns:
+        lower and upper end of reference fraction minus candidate fraction, within -1 and 1.
+    """
+    lost, won, total = lost + 0.5, won + 0.5, total + 2
+    drop = (lost - won) / total
+    deviation = math.sqrt(lost + won - (lost - won) ** 2 / total) / total
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * deviation
+    return max(-1.0, drop - reach), min(1.0, drop + reach)
+
+
+def confusion(
+    labels: tuple[str, ...], reference_scores: Array, published_scores: Array, targets: Array
+) -> Confusion:
+    """Right classes against answered ones.
+
+    An answer of NaN is in no column: the row of its class then adds up to less than the examples
+    of that class.
+
+    Args:
+        labels: of the classes, in the order of the scores.
+        reference_scores, published_scores: [examples, classes].
+        targets: [examples] class indices.
+    """
+    return Confusion(
+        labels=labels,
+        reference=_counts(len(labels), targets, answers(reference_scores)),
+        published=_counts(len(labels), targets, answers(published_scores)),
+    )
+
+
+def _counts(
+    classes: int, targets: Array, answered: npt.NDArray[np.int64]
+) -> tuple[tuple[int, ...], ...]:
+    known = answered >= 0
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(counts, (targets[known], answered[known]), 1)
+    return tuple(tuple(row) for row in counts.tolist())
+
+
+def _class_change(label: str, before: Array, after: Array) -> ClassChange:
+    examples = len(before)
+    return ClassChange(
+        label=label,
+        examples=examples,
+        reference=float(np.mean(before)) if examples else 0.0,
+        published=float(np.mean(after)) if examples else 0.0,
+    )
+
+
+def _agreement(reference: Array, candidate: Array) -> float:
+    answered = answers(reference)
+    return float(np.mean((answered == answers(candidate)) & (answered >= 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    method: str
+    interval: Callable[[float], tuple[float, float]]
+    discordant: tuple[int, int] | None = None
+
+
+def _paired(lost: int, won: int, total: int) -> _Spread:
+    return _Spread(
+        "Agresti & Min 2005, paired proportions",
+        partial(matched_pairs_interval, lost, won, total),
+        (lost, won),
+    )
+
+
+def _bootstrapped(drops: Floats) -> _Spread:
+    return _Spread(
+        f"paired bootstrap, percentile, {len(drops)} resamples", partial(_percentiles, drops)
+    )
+
+
+def _percentiles(drops: Floats, confidence: float) -> tuple[float, float]:
+    # The resample just outside, not a value between two: one of them may be infinite.
+    low = np.quantile(drops, (1 - confidence) / 2, method="lower")
+    high = np.quantile(drops, (1 + confidence) / 2, method="higher")
+    return float(low), float(high)
+
+
+def _holding(drop: float, interval: tuple[float, float]) -> tuple[float, float]:
+    # Of very few examples, both methods can leave out what was observed: shrunk or skewed.
+    return min(interval[0], drop), max(interval[1], drop)
