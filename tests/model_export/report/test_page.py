@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
-from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from model_export.package import Description
+from model_export.report.document import Report
 from model_export.report.page import render
-from tests.support.tiny import write_tiny_artifact
-from tflite_serving.contract.evidence import Candidate, Compression, Latency, Pruning
+from tests.support import reports
 
-EVIL = "<script>alert('x')</script>"
+ALWAYS = {"figures", "candidates", "examples", "origin"}
+ALL = ALWAYS | {"pareto", "classes", "confusion", "reliability", "layers"}
 
 
 class Page(HTMLParser):
@@ -22,104 +26,232 @@ class Page(HTMLParser):
     def __init__(self, html: bytes) -> None:
         super().__init__()
         self.tags: list[str] = []
-        self.attributes: list[str] = []
-        self.text = ""
+        self.attributes: list[tuple[str, str]] = []
+        self._text: list[str] = []
         self.feed(html.decode())
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.attributes += [name for name, _ in attrs]
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag in {"td", "th", "dt", "dd", "br"}:
+            self._text.append(" ")
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self._text.append(data)
+
+    @property
+    def text(self) -> str:
+        """With single spaces."""
+        return " ".join("".join(self._text).split())
+
+    def values(self, name: str) -> list[str]:
+        """Of all attributes of that name."""
+        return [value for found, value in self.attributes if found == name]
 
 
-def candidate(
-    name: str, size: int, *, chosen: bool = False, why_not: str | None = None
-) -> Candidate:
-    return Candidate(
-        name, size, size // 2, 0.25, 0.96875, Latency(0.0125, 0.5), 41.6, chosen, why_not
-    )
+@cache
+def rendered(make: Callable[[], Report]) -> bytes:
+    return render(make())
 
 
-@pytest.fixture
-def description(tmp_path: Path) -> Description:
-    manifest = write_tiny_artifact(tmp_path)
-    names = Description.__dataclass_fields__
-    described = Description(**{name: getattr(manifest, name) for name in names})
-    candidates = (
-        candidate("float32", 4000, why_not="passes, but static_int8 is smaller"),
-        candidate("static_int8", 1234567, chosen=True),
-        candidate("dynamic_int8", 1, why_not="accuracy drops by 0.2000"),
-    )
-    pruning = Pruning("magnitude", 0.5, "constant", 3, ("edges", "hidden"))
-    return replace(described, compression=Compression("static_int8", candidates, pruning))
+def sections(html: bytes) -> set[str]:
+    return set(re.findall(r'<section id="(\w+)"', html.decode()))
 
 
-def test_the_page_needs_no_network_and_runs_no_script(description: Description) -> None:
-    html = render(description)
+def section(html: bytes, name: str) -> str:
+    match = re.search(rf'<section id="{name}".*?</section>', html.decode(), re.DOTALL)
+    assert match is not None
+    return Page(match[0].encode()).text
+
+
+def plots(html: bytes) -> list[str]:
+    return re.findall(r"<svg.*?</svg>", html.decode(), re.DOTALL)
+
+
+@pytest.mark.parametrize("make", [reports.digits, reports.hostile])
+def test_the_page_needs_no_network_and_runs_no_script(make: Callable[[], Report]) -> None:
+    html = rendered(make)
     page = Page(html)
-    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
-    assert not {"src", "href", "srcset"} & set(page.attributes)
-    assert not [name for name in page.attributes if name.startswith("on")]
-    for reference in (b"http:", b"https:", b"url(", b"@import"):
-        assert reference not in html
+    assert not {"script", "link", "iframe", "object", "embed", "base"} & set(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert all(value.startswith("data:image/png;base64,") for value in page.values("src"))
+    assert all(value.startswith("#") for value in page.values("href"))
+    assert not {"srcset", "action", "background"} & {name for name, _ in page.attributes}
+    style = re.findall(r"<style>(.*?)</style>", html.decode(), re.DOTALL)
+    assert len(style) == 1
+    assert not re.search(r"url\(|@import|http", style[0])
 
 
-def test_every_candidate_is_there_with_its_figures_and_its_reason(
-    description: Description,
-) -> None:
-    text = Page(render(description)).text
-    for name in ("float32", "static_int8", "dynamic_int8"):
-        assert name in text
-    for figure in ("1,234,567", "617,283", "0.9688", "25 %", "0.0125", "0.5000", "42"):
-        assert figure in text
-    assert "passes, but static_int8 is smaller" in text
-    assert "accuracy drops by 0.2000" in text
-    assert text.split().count("chosen") == 1
+def test_the_same_report_gives_the_same_bytes() -> None:
+    assert render(reports.digits()) == rendered(reports.digits)
 
 
-def test_quality_pruning_and_provenance_are_told(description: Description) -> None:
-    text = " ".join(Page(render(description)).text.split())
-    assert description.verdict in text
-    assert "accuracy on 60 examples of tiny" in text
-    assert "(95 % interval -0.0100 to +0.0100)" in text
-    assert "magnitude, 50 % of edges, hidden; 3 epochs of fine-tuning." in text
-    assert "0" * 64 in text
-    assert "numpy 2" in text
-    assert "a cpu" in text
+def test_a_report_of_ten_classes_stays_small() -> None:
+    assert len(rendered(reports.digits)) < 300_000
 
 
-def test_a_model_that_was_not_pruned_says_so(description: Description) -> None:
-    unpruned = replace(description, compression=replace(description.compression, pruning=None))
-    assert "None." in Page(render(unpruned)).text
+@pytest.mark.parametrize(
+    ("make", "absent"),
+    [
+        (reports.digits, set()),
+        (reports.binary, set()),
+        (reports.many_classes, set()),
+        (reports.regression, {"classes", "confusion", "reliability"}),
+        (reports.one_candidate, {"pareto", "layers"}),
+    ],
+)
+def test_a_section_without_data_is_absent(make: Callable[[], Report], absent: set[str]) -> None:
+    assert sections(rendered(make)) == ALL - absent
 
 
-def test_names_cannot_become_part_of_the_page(description: Description) -> None:
-    pruning = Pruning(EVIL, 0.5, EVIL, 3, (EVIL,))
-    compression = Compression(
-        EVIL, (candidate(EVIL, 10, chosen=True), candidate("b", 5, why_not=EVIL)), pruning
+def test_the_verdict_comes_first_with_its_figures_and_budgets() -> None:
+    report = reports.digits()
+    text = Page(rendered(reports.digits)).text
+    assert text.index(report.verdict) < text.index("89.5 kB → 28.0 kB")
+    told = section(rendered(reports.digits), "figures")
+    for figure in ("0.9815 → 0.9759", "drop +0.0056", "−0.0051 to +0.0125", "0.0163 ms", "44 MiB"):
+        assert figure in told
+    assert "gate.max_bytes 28,040 32,000 kept" in told
+
+
+def test_every_candidate_is_there_with_its_figures_and_its_reason() -> None:
+    report = reports.digits()
+    told = section(rendered(reports.digits), "candidates")
+    for candidate in report.compression.candidates:
+        assert candidate.name in told
+        assert f"{candidate.bytes:,}" in told
+        assert (candidate.why_not or "chosen") in told
+    assert told.count("chosen ·") == 1
+    assert "scores SOFTMAX digits/scores/Softmax 0.0213" in told
+
+
+def test_the_worst_class_comes_first() -> None:
+    told = section(rendered(reports.binary), "classes")
+    assert told.index("ham") < told.index("spam")
+
+
+def test_of_many_classes_those_that_changed_most_are_shown() -> None:
+    html = rendered(reports.many_classes)
+    assert "The 20 of 100 classes that changed most." in section(
+        rendered(reports.many_classes), "classes"
     )
-    provenance = replace(
-        description.provenance, git_commit=EVIL, host_cpu=EVIL, packages={EVIL: EVIL}
+    assert section(html, "classes").count("some longer name") == 20
+    assert "the 20 of" in section(html, "confusion")
+    assert section(html, "confusion").count("some longer name") == 40
+
+
+def test_a_thousand_classes_do_not_make_the_page_long() -> None:
+    assert len(render(reports.many_classes(1000))) < 300_000
+
+
+def test_classes_without_examples_are_left_out() -> None:
+    report = reports.binary()
+    classes = tuple(
+        replace(row, examples=0, reference=math.nan, published=math.nan) for row in report.classes
     )
-    quality = replace(description.quality, metric=EVIL, dataset=EVIL)
-    html = render(
-        replace(
-            description,
-            name=EVIL,
-            compression=compression,
-            provenance=provenance,
-            quality=quality,
-            outputs=(replace(description.outputs[0], labels=(EVIL, "b", "c")),),
-        )
+    assert "classes" not in sections(render(replace(report, classes=classes)))
+
+
+def test_the_confusion_is_told_as_a_difference() -> None:
+    assert "ham −2 +2 spam −1 +1" in section(rendered(reports.binary), "confusion")
+    assert "no count changed" in section(rendered(reports.one_candidate), "confusion")
+
+
+def test_changed_examples_are_shown_and_the_others_counted() -> None:
+    told = section(rendered(reports.digits), "examples")
+    assert "24 of 31, the most telling ones first; 7 more are not shown." in told
+    assert told.count("before") == 24
+    assert "now wrong" in told
+    assert len(Page(rendered(reports.digits)).values("src")) == 24
+    assert "[0.12, 3.4, -1.7, 0]" in section(rendered(reports.binary), "examples")
+
+
+def test_small_pictures_alone_are_enlarged_pixel_by_pixel() -> None:
+    images = re.findall(r"<img[^>]*>", rendered(reports.digits).decode())
+    assert len([image for image in images if 'class="small"' in image]) == 18
+
+
+def test_it_says_when_no_answer_changed() -> None:
+    assert "No answer changed" in section(rendered(reports.one_candidate), "examples")
+
+
+def test_layers_are_summed_up() -> None:
+    assert "total 4 21,776 22,208 79 % of the file 8.2 49 %" in section(
+        rendered(reports.digits), "layers"
     )
+
+
+def test_pruning_is_told() -> None:
+    assert "Pruned by magnitude to 50 % zeros in each layer, at once, with 3 epochs" in section(
+        rendered(reports.digits), "layers"
+    )
+    assert "Nothing was pruned." in section(rendered(reports.binary), "layers")
+
+
+def test_recipe_command_and_provenance_are_there() -> None:
+    report = reports.digits()
+    told = section(rendered(reports.digits), "origin")
+    assert " ".join(report.recipe.split()) in told
+    assert report.reproduce in told
+    assert report.provenance.source_sha256 in told
+    assert "numpy 2.4.1" in told
+
+
+@pytest.mark.parametrize("make", [reports.digits, reports.regression, reports.hostile])
+def test_plots_are_well_formed_and_described(make: Callable[[], Report]) -> None:
+    for plot in plots(rendered(make)):
+        root = ET.fromstring(plot)  # noqa: S314  # our own
+        assert root.get("role") == "img"
+        assert root.get("aria-label")
+        assert root[0].tag.endswith("title")
+        assert root.get("viewBox")
+        assert root.get("width") is None
+
+
+def test_ids_are_unique_in_the_page_and_found() -> None:
+    page = Page(rendered(reports.digits))
+    ids = page.values("id")
+    assert len(plots(rendered(reports.digits))) == 2
+    assert len(set(ids)) == len(ids)
+    references = [value.removeprefix("#") for value in page.values("href")]
+    references += [value[5:-1] for value in page.values("clip-path")]
+    assert references
+    assert set(references) <= set(ids)
+
+
+def test_plots_have_the_colours_of_the_page() -> None:
+    for plot in plots(rendered(reports.digits)):
+        assert "var(--ink)" in plot or "var(--soft)" in plot
+        assert not re.search(r"(fill|stroke): #", plot)
+        assert "font-family" not in plot
+
+
+def test_a_quality_that_is_no_number_is_not_drawn() -> None:
+    report = reports.digits()
+    candidates = tuple(
+        replace(candidate, quality=math.nan) if candidate.name == "weight_int4" else candidate
+        for candidate in report.compression.candidates
+    )
+    changed = replace(report, compression=replace(report.compression, candidates=candidates))
+    assert "weight_int4" not in plots(render(changed))[0]
+    assert "not a number" in section(render(changed), "candidates")
+
+
+def test_names_cannot_become_part_of_the_page() -> None:
+    html = rendered(reports.hostile)
     page = Page(html)
-    assert "script" not in page.tags
     assert b"<script" not in html
-    assert page.text.count(EVIL) > 8
+    assert b"onerror=alert(1)>" not in html
+    assert set(page.values("src")) <= {f"data:image/png;base64,{p}" for p in _pictures()}
+    assert page.text.count("<script>alert(1)</script>") > 20
+    assert "{{ 7*7 }}" in page.text
+    assert "#010203" in page.text
+    assert "\u202e" not in page.text
+    assert b"\x00" not in html
 
 
-def test_the_same_description_gives_the_same_page(description: Description) -> None:
-    assert render(description) == render(description)
+def _pictures() -> set[str]:
+    return {
+        picture for example in reports.hostile().changed for picture in example.pictures.values()
+    }

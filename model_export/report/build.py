@@ -1,0 +1,221 @@
+"""Puts the report together from what the steps of an export found."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tomli_w
+from PIL import Image
+
+from model_export.calibration import reliability
+from model_export.candidates import Answered
+from model_export.comparison import Comparison, confusion
+from model_export.data import Split
+from model_export.interface import Arrays, Interface
+from model_export.package import Description
+from model_export.recipe import GateSection, Recipe
+from model_export.report.document import Budget, ChangedExample, LayerCost, Report
+from tflite_serving.contract.codec import encode
+from tflite_serving.contract.evidence import Candidate, Quality
+
+_MOST_CHANGED = 24
+_MOST_VALUES = 12
+_SIDES = range(4, 513)
+_REGRESSION_TOLERANCE = 0.1
+"""Of the targets' standard deviation: by how much a value must move to count as changed."""
+
+Scores = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What an export found out about the candidate that it publishes.
+
+    Attributes:
+        description: of the artifact.
+        answered: the candidate, with its answers to the test split.
+        reference: the Keras model's answers to it.
+        test: the test split.
+        interface: what clients see.
+    """
+
+    description: Description
+    answered: Answered
+    reference: Arrays
+    test: Split
+    interface: Interface
+
+
+def build_report(
+    findings: Findings, recipe: Recipe, version: str, created_at: str, command: str
+) -> Report:
+    """The report.
+
+    Args:
+        findings: of the export.
+        recipe: after overrides.
+        version: of the artifact.
+        created_at: RFC 3339.
+        command: that makes the artifact again.
+    """
+    description, interface, test = findings.description, findings.interface, findings.test
+    comparison = findings.answered.comparison
+    reference = interface.scores(findings.reference)
+    published = interface.scores(findings.answered.outputs)
+    is_classifier = interface.task == "classification"
+    changed = list(_changed(reference, published, test, interface))
+    chosen = next(c for c in description.compression.candidates if c.chosen)
+    return Report(
+        name=description.name,
+        version=version,
+        created_at=created_at,
+        task=description.task,
+        verdict=verdict(chosen, description.quality, description.compression.float32_bytes),
+        quality=description.quality,
+        compression=description.compression,
+        resources=description.resources,
+        provenance=description.provenance,
+        prefer=recipe.gate.prefer,
+        agreement=comparison.agreement,
+        budgets=tuple(_budgets(recipe.gate, chosen, comparison)),
+        classes=comparison.classes,
+        confusion=confusion(interface.labels, reference, published, test.targets)
+        if is_classifier
+        else None,
+        reliability=reliability(reference, published, test.targets) if is_classifier else None,
+        layers=_layers(findings.answered),
+        changed=tuple(
+            _example(row, reference, published, test, interface) for row in changed[:_MOST_CHANGED]
+        ),
+        changed_total=len(changed),
+        recipe=to_toml(recipe),
+        reproduce=command,
+    )
+
+
+def verdict(chosen: Candidate, quality: Quality, float32_bytes: int) -> str:
+    """One sentence: what was chosen, and what it cost."""
+    share = chosen.bytes / float32_bytes
+    size = f"{share * 100:.0f} % of the float32 size" if share < 1 else "no smaller than float32"
+    change = (
+        f"the same {quality.metric}, {quality.published:.4f}"
+        if quality.drop == 0
+        else f"{quality.metric} {quality.published:.4f} instead of {quality.reference:.4f}"
+    )
+    return f"{chosen.name} keeps the budget: {size}, and {change}."
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe as it would be written, every key of it."""
+    return tomli_w.dumps(_without_none(encode(recipe)), multiline_strings=False)
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item not in (None, {})}
+    return value
+
+
+def _budgets(gate: GateSection, chosen: Candidate, comparison: Comparison) -> Iterator[Budget]:
+    drop = comparison.drop if gate.confidence is None else comparison.interval[1]
+    limits = {
+        "max_drop": (gate.max_drop, drop),
+        "max_class_drop": (gate.max_class_drop, comparison.worst_class_drop),
+        "max_bytes": (gate.max_bytes, chosen.bytes),
+        "max_latency_ms": (gate.max_latency_ms, chosen.latency_ms.p50),
+        "max_rss_mib": (gate.max_rss_mib, chosen.peak_rss_mib),
+    }
+    for key, (limit, value) in limits.items():
+        if limit is not None and value is not None:
+            yield Budget(key=f"gate.{key}", limit=float(limit), value=float(value))
+
+
+def _layers(answered: Answered) -> tuple[LayerCost, ...]:
+    return tuple(
+        LayerCost(
+            layer=operator.layer,
+            name=operator.name,
+            kind=operator.kind,
+            dtype=operator.weights.dtype,
+            bits=operator.weights.bits,
+            weights=operator.weights.count,
+            bytes=operator.weights.bytes,
+            sparsity=operator.weights.sparsity,
+        )
+        for operator in answered.form.facts.operators
+        if operator.weights
+    )
+
+
+def _changed(
+    reference: Scores, published: Scores, test: Split, interface: Interface
+) -> Sequence[int]:
+    """Rows whose answer changed, those first that lost a right answer with the most certainty."""
+    rows = np.arange(len(test))
+    if interface.task == "regression":
+        moved = np.abs(published - reference).max(axis=1)
+        rows = rows[moved > _REGRESSION_TOLERANCE * float(np.std(test.targets))]
+        return [int(row) for row in rows[np.argsort(-moved[rows], kind="stable")]]
+    before, after = reference.argmax(axis=1), published.argmax(axis=1)
+    changed = rows[(before != after) | np.isnan(published).any(axis=1)]
+    lost = before[changed] == test.targets[changed]
+    certainty = reference[changed, before[changed]]
+    return [int(row) for row in changed[np.lexsort((-certainty, ~lost))]]
+
+
+def _example(
+    row: int, reference: Scores, published: Scores, test: Split, interface: Interface
+) -> ChangedExample:
+    inputs = {name: array[row] for name, array in test.inputs.items()}
+    pictures = {name: _picture(value, test.inputs[name]) for name, value in inputs.items()}
+    found = {name: picture for name, picture in pictures.items() if picture is not None}
+    before, after = _answer(reference[row], interface), _answer(published[row], interface)
+    truth = test.targets[row]
+    return ChangedExample(
+        id=f"test[{row}]",
+        truth=_numbers(truth) if interface.task == "regression" else interface.labels[truth],
+        reference=before[0],
+        published=after[0],
+        reference_score=before[1],
+        published_score=after[1],
+        pictures=found,
+        values={name: _numbers(value) for name, value in inputs.items() if name not in found},
+    )
+
+
+def _answer(scores: Scores, interface: Interface) -> tuple[str, float | None]:
+    if interface.task == "regression":
+        return _numbers(scores), None
+    if np.isnan(scores).any():
+        return "no answer (NaN)", None
+    best = int(scores.argmax())
+    return interface.labels[best], float(scores[best])
+
+
+def _numbers(values: Any) -> str:
+    flat = np.ravel(values)
+    shown = ", ".join(f"{value:.4g}" for value in flat[:_MOST_VALUES])
+    return f"{shown}, … ({flat.size} values)" if flat.size > _MOST_VALUES else shown
+
+
+def _picture(value: npt.NDArray[Any], all_values: npt.NDArray[Any]) -> str | None:
+    """A PNG as base64, if the value has the shape of an image: gray, RGB, or gray with an axis."""
+    if value.ndim == 3 and value.shape[2] == 1:
+        value = value[:, :, 0]
+    is_gray, is_color = value.ndim == 2, value.ndim == 3 and value.shape[2] == 3
+    if not (is_gray or is_color) or not all(side in _SIDES for side in value.shape[:2]):
+        return None
+    # By the whole split, so that a dark image stays dark.
+    low, high = float(all_values.min()), float(all_values.max())
+    if low >= 0:
+        low, high = 0.0, next((top for top in (1.0, 255.0) if high <= top), high)
+    pixels = np.clip((value.astype(np.float64) - low) / max(high - low, 1e-12), 0, 1) * 255
+    file = io.BytesIO()
+    Image.fromarray(np.rint(pixels).astype(np.uint8)).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
