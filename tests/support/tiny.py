@@ -18,7 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 from model_export.data import Split
 from model_export.flatbuffer import bindings, inspect
 from model_export.package import Description, choose_golden, write_artifact
-from model_export.quantize import quantize
+from model_export.quantize import STATIC, calibrate, quantize
 from model_export.recipe import Variant
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import move_alias, publish
@@ -94,6 +94,45 @@ def flatbuffer(weights: npt.NDArray[np.float32] = WEIGHTS) -> bytes:
     return bytes(builder.Output())
 
 
+def quantized(variant: Variant, float32: bytes | None = None, test: Split | None = None) -> bytes:
+    """A variant of a flatbuffer, of the tiny one by default, calibrated on the tiny examples."""
+    float32 = flatbuffer() if float32 is None else float32
+    ranges = calibrate(float32, examples() if test is None else test) if variant in STATIC else {}
+    return quantize(float32, variant, ranges)
+
+
+def candidate(
+    name: str,
+    *,
+    size: int = 1000,
+    p50: float = 0.01,
+    drop: float = 0.0,
+    chosen: bool = False,
+    why_not: str | None = None,
+) -> Candidate:
+    """A candidate as the manifest has it."""
+    latency = Latency(p50, 2 * p50)
+    return Candidate(
+        name=name,
+        variant=name,
+        bytes=size,
+        gzip_bytes=size // 2,
+        sparsity=0.25,
+        quality=0.9 - drop,
+        drop=drop,
+        drop_interval_95=(drop - 0.1, drop + 0.1),
+        agreement=1.0,
+        worst_class_drop=0.0,
+        calibration_error=0.02,
+        latency_ms=latency,
+        batch_latency_ms=latency,
+        cold_load_ms=30.0,
+        peak_rss_mib=40.0,
+        chosen=chosen,
+        why_not=why_not,
+    )
+
+
 def write_tiny_artifact(
     folder: Path,
     *,
@@ -115,7 +154,7 @@ def write_tiny_artifact(
     """
     folder.mkdir(parents=True, exist_ok=True)
     test = examples()
-    made = quantize(flatbuffer(weights), variant, test)
+    made = quantized(variant, flatbuffer(weights), test)
     reference = scores(
         test.inputs["features"], weights if golden_weights is None else golden_weights
     )
@@ -128,16 +167,32 @@ def write_tiny_artifact(
         outputs=(OutputSpec("species", "float32", (None, len(weights)), labels=LABELS),),
         tensors=tensors,
         compression=Compression(
-            variant,
-            (Candidate(variant, len(made), len(made), 0.0, 1.0, latency, 40.0, chosen=True),),
+            variant, (candidate(variant, size=len(made), chosen=True),), 1000, 8
         ),
-        quality=Quality("accuracy", "tiny", 60, 1.0, 1.0, 0.0, (-0.01, 0.01)),
-        runtime=Runtime("ai-edge-litert", "2.3.0", inspect(made).operators),
+        quality=Quality(
+            metric="accuracy",
+            lower_is_better=False,
+            dataset="tiny",
+            examples=60,
+            reference=1.0,
+            published=1.0,
+            drop=0.0,
+            drop_interval_95=(-0.01, 0.01),
+            interval_method="by hand",
+        ),
+        runtime=Runtime("ai-edge-litert", "2.3.0", inspect(made).kinds),
         resources=Resources(5.0, 40.0, latency, Recommended(256, 1, 8, 1)),
         provenance=Provenance("0" * 64, "1" * 64, "2" * 64, {"numpy": "2"}, None, "a cpu"),
     )
     golden = choose_golden(test, {"species": reference}, {"species": reference})
-    return write_artifact(folder, description, made, golden, created_at, {"report.html": b"<p>"})
+    return write_artifact(
+        folder,
+        description,
+        made,
+        golden,
+        created_at,
+        lambda version: {"report.html": version.encode()},
+    )
 
 
 def publish_tiny(
