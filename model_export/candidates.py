@@ -1,86 +1,174 @@
-"""Candidates: variants of the model, measured on the test split."""
+"""Candidates: forms of the model, with what they answer and what they cost."""
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model_export.data import Split
+from model_export.comparison import Comparison
 from model_export.errors import ConversionError
-from model_export.flatbuffer import FlatbufferFacts, bindings, inspect
-from model_export.gate import Measured
+from model_export.flatbuffer import FlatbufferFacts, bindings, check_zeros, inspect
+from model_export.gate import Weighed
 from model_export.interface import Arrays, Interface
-from model_export.measure import Measurement, measure
-from model_export.quality import accuracy, drop_interval
-from model_export.quantize import quantize
-from model_export.recipe import GateSection, Variant
+from model_export.measure.process import Process, Servable
+from model_export.measure.timing import Timing
+from model_export.quantize import Ranges, quantize
+from model_export.recipe import Variant
+from model_export.slim import slim
+from model_export.sparse_encoding import encode_blocks
+from tflite_serving.contract import evidence
+from tflite_serving.contract.evidence import FloatOperator, PrunedLayer
 from tflite_serving.contract.tensors import Tensors
 
+_ENDLESS = 1e30
+
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """What the Keras model itself answers to the test split.
+class Form:
+    """One form of the model.
 
     Attributes:
-        outputs: by name, [examples, …], in natural units.
-        quality: the gate's metric.
+        name: the variant, with "_mixed" if parts of it stayed in float.
+        variant: of quantization.
+        flatbuffer: of it.
+        tensors: how inputs and outputs map onto it.
+        facts: what it said of itself before names were taken out of it.
+        kept_in_float: operators that were not quantized, where the rest was.
     """
 
-    outputs: Arrays
-    quality: float
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A variant with all that was found out about it."""
-
+    name: str
     variant: Variant
     flatbuffer: bytes
     tensors: Tensors
     facts: FlatbufferFacts
-    measurement: Measurement
+    kept_in_float: tuple[FloatOperator, ...] = ()
+
+    def servable(self, interface: Interface) -> Servable:
+        """What a measuring process needs."""
+        return Servable(self.name, self.flatbuffer, self.tensors, interface.outputs)
 
 
-def make_candidate(
-    variant: Variant, float32: bytes, interface: Interface, calibration: Split, test: Split
-) -> Candidate:
-    """Makes a variant from the float32 flatbuffer, and measures it.
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A form with its answers to the test split.
+
+    Attributes:
+        form: of the model.
+        outputs: by name, [examples, …], in natural units.
+        comparison: of its quality with the reference's.
+    """
+
+    form: Form
+    outputs: Arrays
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class FormMaker:
+    """Makes forms of one float32 flatbuffer.
+
+    Attributes:
+        float32: the flatbuffer.
+        ranges: of its tensors, for the static variants.
+        interface: what clients see.
+        layers: names of the Keras model's layers.
+        pruned: what must be zero in every form.
+    """
+
+    float32: bytes
+    ranges: Ranges
+    interface: Interface
+    layers: frozenset[str]
+    pruned: Sequence[PrunedLayer] = ()
+
+    def make(self, variant: Variant, kept_in_float: tuple[FloatOperator, ...] = ()) -> Form:
+        """One form, checked.
+
+        Args:
+            variant: of quantization.
+            kept_in_float: operators to leave as they are.
+
+        Raises:
+            ConversionError: it cannot be quantized or bound, needs operators that the function
+                lacks, or lost zeros.
+        """
+        kept = [operator.name for operator in kept_in_float]
+        if variant == "sparse_float32":
+            made = encode_blocks(self.float32)
+        else:
+            made = quantize(self.float32, variant, self.ranges, but=kept)
+        facts = inspect(made, self.layers)
+        if facts.custom:
+            raise ConversionError(
+                f"{variant}: it needs operators that the function lacks: {', '.join(facts.custom)}"
+            )
+        check_zeros(facts, self.pruned, variant)
+        name = f"{variant}_mixed" if kept else variant
+        slimmed = slim(made, facts)
+        return Form(name, variant, slimmed, self.bind(slimmed), facts, kept_in_float)
+
+    def bind(self, flatbuffer: bytes) -> Tensors:
+        """How inputs and outputs map onto a flatbuffer made from `float32`."""
+        return Tensors(
+            *bindings(
+                flatbuffer,
+                tuple(spec.name for spec in self.interface.inputs),
+                tuple(spec.name for spec in self.interface.outputs),
+            )
+        )
+
+
+def answer(form: Form, interface: Interface, inputs: Arrays, threads: int) -> Arrays:
+    """What a form answers, from a fresh process.
+
+    Args:
+        form: of the model.
+        interface: what clients see.
+        inputs: by input name, [examples, …], in natural units.
+        threads: of the interpreter.
+
+    Returns:
+        by output name, [examples, …], in natural units.
 
     Raises:
-        ConversionError: it cannot be quantized, bound, or run.
+        ConversionError: the runtime cannot run it.
     """
-    made = quantize(float32, variant, calibration)
-    facts = inspect(made)
-    if facts.custom:
-        raise ConversionError(
-            f"{variant}: it needs operators that the function lacks: {', '.join(facts.custom)}"
-        )
-    tensors = Tensors(
-        *bindings(
-            made,
-            tuple(spec.name for spec in interface.inputs),
-            tuple(spec.name for spec in interface.outputs),
-        )
-    )
-    measurement = measure(variant, made, tensors, interface.outputs, test.inputs)
-    return Candidate(variant, made, tensors, facts, measurement)
+    with Process(threads) as process:
+        process.load(form.servable(interface), inputs)
+        return process.answer(inputs)
 
 
-def weigh(
-    candidate: Candidate, reference: Reference, interface: Interface, test: Split, gate: GateSection
-) -> Measured:
-    """A candidate as the gate wants it: with its quality against the reference."""
-    scores = interface.scores(candidate.measurement.outputs)
-    published = accuracy(scores, test.classes)
-    return Measured(
-        variant=candidate.variant,
-        bytes=len(candidate.flatbuffer),
-        gzip_bytes=candidate.measurement.gzip_bytes,
-        sparsity=candidate.facts.sparsity,
-        quality=published,
-        latency_ms=candidate.measurement.latency_ms,
-        peak_rss_mib=candidate.measurement.peak_rss_mib,
-        drop=reference.quality - published,
-        drop_interval=drop_interval(
-            interface.scores(reference.outputs), scores, test.classes, gate.confidence or 0.95
+def weigh(answered: Answered, timing: Timing) -> Weighed:
+    """A candidate as the gate wants it."""
+    form, comparison = answered.form, answered.comparison
+    return Weighed(
+        evidence.Candidate(
+            name=form.name,
+            variant=form.variant,
+            bytes=len(form.flatbuffer),
+            # Level 6 is what HTTP and storage would use; mtime 0 keeps the size the same each time.
+            gzip_bytes=len(gzip.compress(form.flatbuffer, 6, mtime=0)),
+            sparsity=form.facts.sparsity,
+            quality=finite(comparison.candidate),
+            drop=finite(comparison.drop),
+            drop_interval_95=(
+                finite(comparison.interval_95[0]),
+                finite(comparison.interval_95[1]),
+            ),
+            agreement=comparison.agreement,
+            worst_class_drop=comparison.worst_class_drop,
+            calibration_error=comparison.calibration_error,
+            latency_ms=timing.latency_ms,
+            batch_latency_ms=timing.batch_latency_ms,
+            cold_load_ms=timing.cold_load_ms,
+            peak_rss_mib=timing.peak_rss_mib,
+            kept_in_float=form.kept_in_float,
         ),
+        comparison,
     )
+
+
+def finite(value: float) -> float:
+    """The value, or the largest one that people still read as endless: JSON has no infinity."""
+    return max(-_ENDLESS, min(_ENDLESS, value))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from functools import wraps
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from model_export import show as present
 from model_export.bundle import bundle as write_bundle
-from model_export.errors import ExportError
+from model_export.errors import ExportError, GateError, Interrupted, UsageError
 from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
 from model_export.recipe import Recipe, read_recipe
@@ -24,6 +25,7 @@ from model_export.registry.verbs import list_versions, registry_errors
 from tflite_serving.contract.codec import encode
 
 P = ParamSpec("P")
+_PLOTS = (".svg", ".png", ".pdf")
 _FUNCTIONS = Path(__file__).resolve().parent.parent / "functions"
 
 
@@ -46,7 +48,7 @@ def main() -> None:
     """Turns a trained Keras classifier into an artifact that the function serves.
 
     Exit codes: 0 done, 2 usage or recipe, 3 load or conversion, 4 the gate failed and nothing was
-    published, 5 registry, 1 a bug.
+    published, 5 registry, 130 interrupted, 1 a bug.
     """
 
 
@@ -55,10 +57,22 @@ def main() -> None:
 @click.option("--registry", help="URI of the registry; the recipe's by default.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="gate.max_drop=0.02")
 @click.option("--dry-run", is_flag=True, help="Measure and judge, but publish nothing.")
+@click.option("--resume", is_flag=True, help="Go on with what an interrupted export finished.")
+@click.option(
+    "--work",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for unfinished work; the recipe's by default.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON on stdout.")
 @_reports_errors
 def export(
-    recipe: Path, registry: str | None, overrides: tuple[str, ...], dry_run: bool, as_json: bool
+    recipe: Path,
+    registry: str | None,
+    overrides: tuple[str, ...],
+    dry_run: bool,
+    resume: bool,
+    work: Path | None,
+    as_json: bool,
 ) -> None:
     """Prune, convert, quantize, measure, judge and publish one model."""
     parsed = read_recipe(recipe, overrides)
@@ -67,15 +81,67 @@ def export(
     # Progress goes to stderr, and so does what the user's own code prints: stdout is for what the
     # command is asked for.
     with native_logs_held_back() as stderr, redirect_stdout(stderr):
+        from model_export.pipeline import Request
         from model_export.pipeline import export as run
 
-        done = run(parsed, folder, target, Progress(Console(file=stderr)))
+        request = Request(
+            recipe=parsed,
+            folder=folder,
+            registry=target,
+            resume=resume,
+            work=work,
+            command=_command(recipe, overrides),
+        )
+        try:
+            done = run(request, Progress(Console(file=stderr)))
+        except GateError as error:
+            console = present.console(stderr)
+            console.print(
+                present.candidates_table(error.candidates, parsed.gate.metric, console.width)
+            )
+            raise
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted; --resume goes on where it was") from None
     if as_json:
         click.echo(json.dumps(encode(done.manifest)))
         return
     console = present.console()
-    console.print(present.candidates_table(done.manifest, console.width))
+    present.print_candidates(done.manifest, console)
     console.print(present.outcome(done), highlight=False, soft_wrap=True)
+
+
+@main.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="prune.sparsity=0.8")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw the ranking into this file: .svg, .png or .pdf.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the ranking as JSON on stdout.")
+@_reports_errors
+def sensitivity(recipe: Path, overrides: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
+    """Rank the layers by what pruning and int8 cost in quality, each layer alone.
+
+    Nothing is trained and nothing is published; the validation split is asked.
+    """
+    parsed = read_recipe(recipe, overrides)
+    if plot is not None and plot.suffix not in _PLOTS:
+        raise UsageError(f"--plot {plot}: expected one of {', '.join(_PLOTS)}")
+    with native_logs_held_back() as stderr, redirect_stdout(stderr):
+        from model_export.sensitivity import measure_sensitivity
+
+        found = measure_sensitivity(parsed, recipe.resolve().parent, Progress(Console(file=stderr)))
+        if plot is not None:
+            from model_export.report.sensitivity_plot import draw_sensitivity
+
+            draw_sensitivity(found, plot)
+    if as_json:
+        click.echo(json.dumps(encode(found)))
+        return
+    present.console().print(present.sensitivity_table(found))
+    if plot is not None:
+        click.echo(f"drawn to {plot}", err=True)
 
 
 @main.command()
@@ -127,6 +193,11 @@ def bundle(output: Path) -> None:
     """Zip the function for deployment, byte for byte the same each time."""
     path = write_bundle(_FUNCTIONS, output)
     click.echo(f"{path}  {path.stat().st_size:,} bytes")
+
+
+def _command(recipe: Path, overrides: Sequence[str]) -> str:
+    settings = [part for override in overrides for part in ("--set", override)]
+    return shlex.join(["python", "-m", "model_export", "export", str(recipe), *settings])
 
 
 def _registry_of(recipe: Recipe, folder: Path) -> str:

@@ -3,7 +3,7 @@
 A source is ``package.module:function``, which takes no arguments, or a ``.npz`` file. The function
 returns ``{"train": (x, y), "validation": (x, y), "test": (x, y)}``; the file has the arrays
 ``x_train``, ``y_train``, ``x_validation`` and so on. ``x`` is one array, or a dict of arrays by
-input name; ``y`` holds class indices, or one-hot rows.
+input name; ``y`` holds class indices or one-hot rows, or for a regression the values.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.errors import UsageError
+from tflite_serving.contract.manifest import Task
 
 Array = npt.NDArray[Any]
 _SPLITS = ("train", "validation", "test")
@@ -36,18 +37,30 @@ class Split:
     Attributes:
         inputs: by input name, [examples, …] each. A source that gives one unnamed array has it
             under the name "" until `Splits.named`.
-        classes: [examples], int64.
+        targets: the right answers: class indices, [examples] int64; of a regression, values,
+            [examples, outputs] float32.
     """
 
     inputs: Mapping[str, Array]
-    classes: npt.NDArray[np.int64]
+    targets: Array
 
     def __len__(self) -> int:
-        return len(self.classes)
+        return len(self.targets)
+
+    @property
+    def strata(self) -> npt.NDArray[np.int64]:
+        """[examples]: the class of each, which a fair sample has all of; 0 where there is none."""
+        if self.targets.dtype.kind == "f":
+            return np.zeros(len(self), dtype=np.int64)
+        return self.targets
+
+    def first(self, count: int) -> Split:
+        """The first examples, in their order."""
+        return self.rows(np.arange(min(count, len(self))))
 
     def rows(self, index: Array) -> Split:
         """The examples at `index`, in its order."""
-        return Split({name: x[index] for name, x in self.inputs.items()}, self.classes[index])
+        return Split({name: x[index] for name, x in self.inputs.items()}, self.targets[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ class Splits:
         for split in (self.train, self.validation, self.test):
             for name in sorted(split.inputs):
                 _update(digest, name, split.inputs[name])
-            _update(digest, "classes", split.classes)
+            _update(digest, "targets", split.targets)
         return digest.hexdigest()
 
     def each(self, change: Callable[[Split, str], Split]) -> Splits:
@@ -95,14 +108,14 @@ class Splits:
 
     def _named(self, split: Split, which: str, names: tuple[str, ...]) -> Split:
         if set(split.inputs) == {_ONLY} and len(names) == 1:
-            return Split({names[0]: split.inputs[_ONLY]}, split.classes)
+            return Split({names[0]: split.inputs[_ONLY]}, split.targets)
         if set(split.inputs) != set(names):
             raise UsageError(
                 f"{self.source}: {which}: expected the inputs {', '.join(names)}, got "
                 f"{', '.join(split.inputs) if _ONLY not in split.inputs else 'one unnamed array'}"
             )
         # In the model's order, whatever the source's: calibration counts on it.
-        return Split({name: split.inputs[name] for name in names}, split.classes)
+        return Split({name: split.inputs[name] for name in names}, split.targets)
 
 
 def classes_in_turn(
@@ -121,12 +134,13 @@ def classes_in_turn(
     return np.argsort(rank, kind="stable")
 
 
-def load_splits(source: str, folder: Path) -> Splits:
+def load_splits(source: str, folder: Path, task: Task = "classification") -> Splits:
     """Loads the examples.
 
     Args:
         source: see above.
         folder: of the recipe.
+        task: of the model; a regression's answers stay numbers.
 
     Raises:
         UsageError: the source is not there, or gives something else.
@@ -135,7 +149,7 @@ def load_splits(source: str, folder: Path) -> Splits:
     for name in _SPLITS:
         if name not in found:
             raise UsageError(f"{source}: expected the split {name!r}, got only {sorted(found)}")
-    splits = {name: _split(found[name], f"{source}: {name}") for name in _SPLITS}
+    splits = {name: _split(found[name], f"{source}: {name}", task) for name in _SPLITS}
     return Splits(**splits, source=source)
 
 
@@ -220,27 +234,38 @@ def _from_file(path: Path) -> Mapping[str, Any]:
         raise UsageError(f"{path}: expected an npz of x_train, y_train, …: {error}") from None
 
 
-def _split(pair: Any, where: str) -> Split:
+def _split(pair: Any, where: str, task: Task) -> Split:
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise UsageError(f"{where}: expected (x, y), got {type(pair).__name__}")
     x, y = pair
     named = x.items() if isinstance(x, Mapping) else [(_ONLY, x)]
     inputs = {name: _array(array, f"{where}: {name}".rstrip(": ")) for name, array in named}
-    classes = _array(y, f"{where}: answers")
-    if classes.ndim == 2 and classes.shape[1] > 1:
-        classes = classes.argmax(axis=1)
-    classes = classes.reshape(-1)
-    if classes.dtype.kind not in "iufb" or not np.array_equal(classes, np.rint(classes)):
-        raise UsageError(f"{where}: expected class indices, got {classes.dtype} values")
+    answers = _array(y, f"{where}: answers")
+    targets = _values(answers, where) if task == "regression" else _classes(answers, where)
     for name, array in inputs.items():
-        if len(array) != len(classes) or len(array) == 0:
+        if len(array) != len(targets) or len(array) == 0:
             raise UsageError(
                 f"{where}: expected as many examples as answers, at least one, "
-                f"got {len(array)} {name} and {len(classes)}"
+                f"got {len(array)} {name} and {len(targets)}"
             )
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise UsageError(f"{where}: {name}: expected finite numbers, got NaN or infinity")
-    return Split(inputs, classes.astype(np.int64))
+    return Split(inputs, targets)
+
+
+def _classes(answers: Array, where: str) -> Array:
+    if answers.ndim == 2 and answers.shape[1] > 1:
+        answers = answers.argmax(axis=1)
+    answers = answers.reshape(-1)
+    if answers.dtype.kind not in "iufb" or not np.array_equal(answers, np.rint(answers)):
+        raise UsageError(f"{where}: expected class indices, got {answers.dtype} values")
+    return answers.astype(np.int64)
+
+
+def _values(answers: Array, where: str) -> Array:
+    if answers.dtype.kind not in "iuf" or not np.isfinite(answers).all():
+        raise UsageError(f"{where}: expected finite numbers as answers, got {answers.dtype} values")
+    return answers.reshape(len(answers), -1).astype(np.float32)
 
 
 def _array(values: Any, where: str) -> Array:

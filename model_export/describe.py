@@ -7,17 +7,16 @@ from importlib import metadata
 from pathlib import Path
 
 from model_export import provenance
-from model_export.candidates import Candidate, Reference
+from model_export.candidates import Answered, finite
+from model_export.comparison import Comparison
 from model_export.data import Splits
-from model_export.gate import Verdict
-from model_export.interface import Interface
-from model_export.measure import Measurement
+from model_export.metrics import Metric
 from model_export.package import Description
-from model_export.quality import accuracy, drop_interval
+from model_export.prepare import Prepared
 from model_export.recipe import Recipe
 from tflite_serving.contract.evidence import (
+    Candidate,
     Compression,
-    Pruning,
     Quality,
     Recommended,
     Resources,
@@ -33,62 +32,60 @@ _SMALLEST_MEMORY_MIB = 256
 def describe(
     recipe: Recipe,
     folder: Path,
-    interface: Interface,
-    splits: Splits,
-    reference: Reference,
-    pruning: Pruning | None,
-    verdict: Verdict,
-    chosen: Candidate,
+    ready: Prepared,
+    compression: Compression,
+    answered: Answered,
 ) -> Description:
     """Everything in the manifest but the files.
 
     Args:
         recipe, folder: of the export.
-        interface: what clients see.
-        splits: the examples.
-        reference: the Keras model's answers.
-        pruning: what was pruned; None if nothing was.
-        verdict: of the gate, which chose.
-        chosen: the candidate to publish.
+        ready: the model's interface and the examples.
+        compression: with the gate's verdict.
+        answered: the candidate to publish.
     """
-    scores = interface.scores(chosen.measurement.outputs)
-    classes = splits.test.classes
-    published = accuracy(scores, classes)
+    chosen = next(candidate for candidate in compression.candidates if candidate.chosen)
     return Description(
         name=recipe.model.name,
         task=recipe.model.task,
-        inputs=interface.inputs,
-        outputs=interface.outputs,
-        tensors=chosen.tensors,
-        compression=Compression(chosen.variant, verdict.candidates, pruning),
-        quality=Quality(
-            metric=recipe.gate.metric,
-            dataset=f"{splits.source}, test split",
-            examples=len(splits.test),
-            reference=reference.quality,
-            published=published,
-            drop=reference.quality - published,
-            drop_interval_95=drop_interval(interface.scores(reference.outputs), scores, classes),
-        ),
-        runtime=Runtime(_RUNTIME, metadata.version(_RUNTIME), chosen.facts.operators),
-        resources=_resources(chosen.measurement),
+        inputs=ready.interface.inputs,
+        outputs=ready.interface.outputs,
+        tensors=answered.form.tensors,
+        compression=compression,
+        quality=_quality(answered.comparison, ready.metric, ready.splits),
+        runtime=Runtime(_RUNTIME, metadata.version(_RUNTIME), answered.form.facts.kinds),
+        resources=_resources(chosen, recipe.measure.threads),
         provenance=provenance.describe(
-            folder, folder / recipe.model.source, recipe.sha256, splits.sha256
+            folder, folder / recipe.model.source, recipe.sha256, ready.splits.sha256
         ),
     )
 
 
-def _resources(measurement: Measurement) -> Resources:
-    need = measurement.peak_rss_mib + _SERVER_MIB
+def _quality(comparison: Comparison, metric: Metric, splits: Splits) -> Quality:
+    return Quality(
+        metric=metric.name,
+        lower_is_better=metric.lower_is_better,
+        dataset=f"{splits.source}, test split",
+        examples=len(splits.test),
+        reference=finite(comparison.reference),
+        published=finite(comparison.candidate),
+        drop=finite(comparison.drop),
+        drop_interval_95=(finite(comparison.interval_95[0]), finite(comparison.interval_95[1])),
+        interval_method=comparison.method,
+    )
+
+
+def _resources(chosen: Candidate, threads: int) -> Resources:
+    need = chosen.peak_rss_mib + _SERVER_MIB
     return Resources(
-        cold_load_ms=measurement.cold_load_ms,
-        peak_rss_mib=measurement.peak_rss_mib,
-        latency_ms=measurement.latency_ms,
+        cold_load_ms=chosen.cold_load_ms,
+        peak_rss_mib=chosen.peak_rss_mib,
+        latency_ms=chosen.latency_ms,
         recommended=Recommended(
             # Memory is sold in powers of two; one CPU allows concurrency above 1.
             memory_mib=max(_SMALLEST_MEMORY_MIB, 2 ** math.ceil(math.log2(need))),
-            cpu=1,
+            cpu=threads,
             concurrency=8,
-            threads=1,
+            threads=threads,
         ),
     )

@@ -5,6 +5,7 @@ ExportError
 ├── LoadError            3  the model cannot be loaded
 ├── ConversionError      3  the model cannot be converted or quantized
 ├── GateError            4  no candidate keeps the budget; nothing was published
+├── Interrupted        130  the user stopped it
 └── RegistryError        5  the registry refused, did not answer, or changed meanwhile
     └── ConflictError    5  somebody else was faster
 """
@@ -12,6 +13,8 @@ ExportError
 from __future__ import annotations
 
 from typing import ClassVar
+
+from tflite_serving.contract.evidence import Candidate
 
 
 class ExportError(Exception):
@@ -39,9 +42,27 @@ class ConversionError(ExportError):
 
 
 class GateError(ExportError):
-    """No candidate keeps the quality budget; nothing was published."""
+    """No candidate keeps the budget; nothing was published.
+
+    Args:
+        candidates: all of them; what each one missed, and by how much, is its `why_not`.
+    """
 
     exit_code = 4
+
+    def __init__(self, candidates: tuple[Candidate, ...]) -> None:
+        super().__init__(
+            "no candidate keeps the budget; nothing was published. Prune less, add variants to "
+            "quantize.variants, or widen the budget in [gate]; with --resume, the candidates are "
+            "judged again without being measured again"
+        )
+        self.candidates = candidates
+
+
+class Interrupted(ExportError):
+    """The user stopped it; what is finished is kept."""
+
+    exit_code = 130
 
 
 class RegistryError(ExportError):

@@ -1,38 +1,32 @@
-"""The gate: which candidates keep the quality budget, and which of these is published."""
+"""The gate: which candidates keep the budget, and which of these is published."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from model_export.comparison import Comparison
 from model_export.errors import GateError
 from model_export.recipe import GateSection, Variant
-from tflite_serving.contract.evidence import Candidate, Latency
+from model_export.sample_size import examples_needed
+from tflite_serving.contract.evidence import Candidate
 
 _SAME_LATENCY = 1.05
 """Two measurements of one model differ by this much: within it, the smaller candidate wins."""
 
+_DENSE: Variant = "float32"
+_SPARSE: Variant = "sparse_float32"
+
+# A hair of room, because 0.98 - 0.97 is more than 0.01 in binary.
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A candidate as the gate sees it.
+class Weighed:
+    """A candidate with its quality against the reference."""
 
-    Attributes:
-        variant: its name.
-        bytes, gzip_bytes, sparsity, quality, latency_ms, peak_rss_mib: see `Candidate`.
-        drop: of quality against the reference.
-        drop_interval: of the drop, at the gate's confidence or else at 95 %.
-    """
-
-    variant: Variant
-    bytes: int
-    gzip_bytes: int
-    sparsity: float
-    quality: float
-    latency_ms: Latency
-    peak_rss_mib: float
-    drop: float
-    drop_interval: tuple[float, float]
+    candidate: Candidate
+    comparison: Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,95 +34,131 @@ class Verdict:
     """What the gate decided.
 
     Attributes:
-        chosen: the variant to publish; None if none keeps the budget.
+        chosen: name of the candidate to publish; None if none keeps the budget.
         candidates: all of them, with the reason why each was not chosen.
     """
 
-    chosen: Variant | None
+    chosen: str | None
     candidates: tuple[Candidate, ...]
 
 
-def judge(measured: Sequence[Measured], gate: GateSection) -> Verdict:
+def judge(weighed: Sequence[Weighed], gate: GateSection) -> Verdict:
     """Applies the budget, then the preference.
 
     A candidate that is both slower and larger than another that passes is never chosen.
     """
-    misses = {candidate.variant: _misses(candidate, gate) for candidate in measured}
-    passing = [candidate for candidate in measured if not misses[candidate.variant]]
-    fastest = min((candidate.latency_ms.p50 for candidate in passing), default=0.0)
+    candidates = [w.candidate for w in weighed]
+    dense = next((candidate for candidate in candidates if candidate.variant == _DENSE), None)
+    misses = {w.candidate.name: _misses(w, gate, dense) for w in weighed}
+    passing = [candidate for candidate in candidates if not misses[candidate.name]]
+    order = _Order(gate, passing)
     chosen = min(
         (candidate for candidate in passing if _rival(candidate, passing) is None),
-        key=lambda candidate: _order(candidate, gate.prefer, fastest),
+        key=order.costs,
         default=None,
     )
 
-    def why_not(candidate: Measured) -> str | None:
+    def why_not(candidate: Candidate) -> str | None:
         if candidate is chosen:
             return None
-        if misses[candidate.variant]:
-            return "; ".join(misses[candidate.variant])
+        if misses[candidate.name]:
+            return "; ".join(misses[candidate.name])
         rival = _rival(candidate, passing)
         if rival is not None:
-            return f"passes, but {rival.variant} is faster and smaller"
+            return f"passes, but {rival.name} is faster and smaller"
         assert chosen is not None
-        return f"passes, but {chosen.variant} {_advantage(chosen, candidate, gate.prefer, fastest)}"
+        return f"passes, but {chosen.name} {order.advantage(chosen, candidate)}"
 
     return Verdict(
-        chosen.variant if chosen else None,
+        chosen.name if chosen else None,
         tuple(
-            Candidate(
-                name=candidate.variant,
-                bytes=candidate.bytes,
-                gzip_bytes=candidate.gzip_bytes,
-                sparsity=candidate.sparsity,
-                quality=candidate.quality,
-                latency_ms=candidate.latency_ms,
-                peak_rss_mib=candidate.peak_rss_mib,
-                chosen=candidate is chosen,
-                why_not=why_not(candidate),
-            )
-            for candidate in measured
+            replace(c, passes=not misses[c.name], chosen=c is chosen, why_not=why_not(c))
+            for c in candidates
         ),
     )
 
 
-def require_choice(verdict: Verdict) -> Variant:
-    """The chosen variant.
+def require_choice(verdict: Verdict) -> str:
+    """The name of the chosen candidate.
 
     Raises:
-        GateError: there is none; the message lists what each candidate missed, and by how much.
+        GateError: there is none; it has what each candidate missed, and by how much.
     """
     if verdict.chosen is None:
-        lines = [f"  {candidate.name}: {candidate.why_not}" for candidate in verdict.candidates]
-        raise GateError(
-            "no candidate keeps the budget; nothing was published\n"
-            + "\n".join(lines)
-            + "\nprune less, add variants to quantize.variants, or widen the budget in [gate]"
-        )
+        raise GateError(verdict.candidates)
     return verdict.chosen
 
 
-def _misses(candidate: Measured, gate: GateSection) -> list[str]:
+def quality_misses(comparison: Comparison, gate: GateSection) -> list[str]:
+    """What a candidate's quality lacks, in words; empty if it keeps the budget."""
     found = []
     if gate.confidence is None:
-        drop, what = candidate.drop, f"{gate.metric} drops by {candidate.drop:.4f}"
+        drop, what = comparison.drop, f"{gate.metric} is {comparison.drop:.4f} worse"
     else:
-        drop = candidate.drop_interval[1]
-        what = f"{gate.metric} may drop by {drop:.4f} ({gate.confidence:.0%} interval)"
-    # A hair of room, because 0.98 - 0.97 is more than 0.01 in binary.
-    if drop > gate.max_drop + 1e-12:
-        found.append(f"{what}, {drop - gate.max_drop:.4f} over max_drop {gate.max_drop:g}")
+        drop = comparison.interval[1]
+        what = f"{gate.metric} may be {drop:.4f} worse ({gate.confidence:.0%} interval)"
+    if drop > gate.max_drop + _ROUNDING:
+        over = f"{what}, {drop - gate.max_drop:.4f} over max_drop {gate.max_drop:g}"
+        found.append(over + _how_many(comparison, gate))
+    worst = comparison.worst_class_drop
+    most = gate.max_class_drop
+    if most is not None and worst is not None and worst > most + _ROUNDING:
+        found.append(
+            f"class {_worst_class(comparison)!r} loses {worst:.4f} of its recall, "
+            f"{worst - most:.4f} over max_class_drop {most:g}"
+        )
+    return found
+
+
+def _worst_class(comparison: Comparison) -> str:
+    known = [change for change in comparison.classes if change.examples]
+    return max(known, key=lambda change: change.reference - change.published).label
+
+
+def _how_many(comparison: Comparison, gate: GateSection) -> str:
+    """How many examples would prove a drop that is within the budget but not certain."""
+    if gate.confidence is None:
+        return ""
+    needed = examples_needed(comparison, gate.max_drop)
+    if needed is None:
+        return ""
+    return (
+        f" (the drop itself, {comparison.drop:.4f}, is within it: about {needed:,} test examples "
+        f"could prove that, there are {comparison.examples:,})"
+    )
+
+
+def _sparse_misses(candidate: Candidate, dense: Candidate | None) -> list[str]:
+    """Sparse encoding must be smaller than the same weights in full, and as fast."""
+    if candidate.variant != _SPARSE or dense is None:
+        return []
+    found = []
+    if candidate.bytes >= dense.bytes:
+        found.append(f"not smaller than {dense.name}, which has the same weights")
+    slower = candidate.latency_ms.p50 / dense.latency_ms.p50
+    if slower > _SAME_LATENCY:
+        found.append(f"{slower:.2f} times as slow as {dense.name}, which has the same weights")
+    return found
+
+
+def _misses(weighed: Weighed, gate: GateSection, dense: Candidate | None) -> list[str]:
+    candidate = weighed.candidate
+    found = [*quality_misses(weighed.comparison, gate), *_sparse_misses(candidate, dense)]
     if gate.max_bytes is not None and candidate.bytes > gate.max_bytes:
         over = candidate.bytes - gate.max_bytes
-        found.append(f"{candidate.bytes} bytes, {over} over max_bytes {gate.max_bytes}")
+        found.append(f"{candidate.bytes:,} bytes, {over:,} over max_bytes {gate.max_bytes:,}")
     p50 = candidate.latency_ms.p50
     if gate.max_latency_ms is not None and p50 > gate.max_latency_ms:
         over_ms = p50 - gate.max_latency_ms
         found.append(f"p50 {p50:.3f} ms, {over_ms:.3f} over max_latency_ms {gate.max_latency_ms:g}")
+    rss = candidate.peak_rss_mib
+    if gate.max_rss_mib is not None and rss > gate.max_rss_mib:
+        over_mib = rss - gate.max_rss_mib
+        found.append(f"{rss:.1f} MiB, {over_mib:.1f} over max_rss_mib {gate.max_rss_mib:g}")
     return found
 
 
-def _rival(candidate: Measured, passing: Sequence[Measured]) -> Measured | None:
+def _rival(candidate: Candidate, passing: Sequence[Candidate]) -> Candidate | None:
     return next(
         (
             other
@@ -140,26 +170,33 @@ def _rival(candidate: Measured, passing: Sequence[Measured]) -> Measured | None:
 
 
 _ORDERS = {
-    "latency": ("faster", "smaller", "of better quality"),
-    "size": ("smaller", "faster", "of better quality"),
-    "quality": ("of better quality", "faster", "smaller"),
+    "latency": ("faster", "smaller", "of better quality", "smaller when compressed"),
+    "size": ("smaller", "smaller when compressed", "faster", "of better quality"),
+    "quality": ("of better quality", "faster", "smaller", "smaller when compressed"),
 }
 
 
-def _order(candidate: Measured, prefer: str, fastest: float) -> tuple[float, ...]:
-    latency = candidate.latency_ms.p50
-    costs = {
-        "faster": fastest if latency <= fastest * _SAME_LATENCY else latency,
-        "smaller": candidate.bytes,
-        "of better quality": -candidate.quality,
-    }
-    return tuple(costs[advantage] for advantage in _ORDERS[prefer])
+class _Order:
+    """What the recipe prefers, as costs that can be compared one after the other."""
 
+    def __init__(self, gate: GateSection, passing: Sequence[Candidate]) -> None:
+        self._advantages = _ORDERS[gate.prefer]
+        self._fastest = min((candidate.latency_ms.p50 for candidate in passing), default=0.0)
 
-def _advantage(chosen: Measured, other: Measured, prefer: str, fastest: float) -> str:
-    """The first thing, in the order of preference, in which the chosen candidate is better."""
-    costs = zip(_order(chosen, prefer, fastest), _order(other, prefer, fastest), strict=True)
-    for advantage, (cost, other_cost) in zip(_ORDERS[prefer], costs, strict=True):
-        if cost < other_cost:
-            return f"is {advantage}"
-    return "is as good in everything, and comes first"
+    def costs(self, candidate: Candidate) -> tuple[float, ...]:
+        """Lower is better, the first the most important."""
+        latency = candidate.latency_ms.p50
+        costs = {
+            "faster": self._fastest if latency <= self._fastest * _SAME_LATENCY else latency,
+            "smaller": candidate.bytes,
+            "smaller when compressed": candidate.gzip_bytes,
+            # The drop, not the metric: less is better for every metric.
+            "of better quality": candidate.drop,
+        }
+        return tuple(costs[advantage] for advantage in self._advantages)
+
+    def advantage(self, chosen: Candidate, other: Candidate) -> str:
+        """The most important thing in which the chosen candidate is better."""
+        pairs = zip(self._advantages, self.costs(chosen), self.costs(other), strict=True)
+        better = (advantage for advantage, cost, other_cost in pairs if cost < other_cost)
+        return f"is {next(better, 'as good in everything, and comes first')}"

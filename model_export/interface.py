@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from model_export.data import Split, Splits
 from model_export.errors import ConversionError, UsageError
-from model_export.recipe import Recipe
+from model_export.recipe import ModelTask, Recipe
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.tensors import ClientDType, InputSpec, OutputSpec
 from tflite_serving.scores import apply_activation, class_scores
@@ -26,10 +27,21 @@ _SCORE_SLACK = 1e-3  # float16 models round
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """The model's inputs and outputs, as the manifest will have them."""
+    """The model's inputs and outputs, as the manifest will have them.
 
+    Attributes:
+        task: what the model is for.
+        inputs, outputs: what clients send and get.
+    """
+
+    task: ModelTask
     inputs: tuple[InputSpec, ...]
     outputs: tuple[OutputSpec, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the classes; none for a regression."""
+        return self.outputs[0].labels or ()
 
     def natural(self, raw: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The source model's raw outputs with the activations that the function will apply."""
@@ -39,8 +51,13 @@ class Interface:
         }
 
     def scores(self, outputs: Arrays) -> npt.NDArray[Any]:
-        """[examples, classes]: the scores that the gate judges, from outputs in natural units."""
-        return class_scores(outputs[self.outputs[0].name])
+        """What the gate judges, from outputs in natural units.
+
+        Returns:
+            [examples, classes] scores; of a regression, [examples, values].
+        """
+        output = outputs[self.outputs[0].name]
+        return class_scores(output) if self.task == "classification" else output
 
 
 def describe_interface(source: SourceModel, recipe: Recipe, folder: Path) -> Interface:
@@ -80,12 +97,11 @@ def describe_interface(source: SourceModel, recipe: Recipe, folder: Path) -> Int
             f"expected one output, got {len(source.outputs)}: "
             "a classifier with several outputs cannot be exported yet"
         )
-    return Interface(inputs, (_output(source, recipe, folder),))
+    return Interface(recipe.model.task, inputs, (_output(source, recipe, folder),))
 
 
 def check_data(splits: Splits, interface: Interface) -> None:
     """Raises `UsageError` unless every example fits the model's inputs and classes."""
-    classes = interface.outputs[0].labels or ()
     for name in ("train", "validation", "test"):
         split: Split = getattr(splits, name)
         where = f"{splits.source}: {name}"
@@ -99,21 +115,37 @@ def check_data(splits: Splits, interface: Interface) -> None:
                     f"{where}: {spec.name}: expected examples of shape "
                     f"{list(spec.instance_shape)}, got {list(shape)}"
                 )
-        low, high = int(split.classes.min()), int(split.classes.max())
-        if low < 0 or high >= len(classes):
+        _check_targets(split, interface, where)
+
+
+def _check_targets(split: Split, interface: Interface, where: str) -> None:
+    if interface.task == "regression":
+        values = interface.outputs[0].shape[1]
+        if split.targets.shape[1:] != (values,):
             raise UsageError(
-                f"{where}: expected classes from 0 to {len(classes) - 1}, got {low} to {high}"
+                f"{where}: expected answers of {values} values, got {split.targets.shape[1]}"
             )
+        return
+    low, high = int(split.targets.min()), int(split.targets.max())
+    if low < 0 or high >= len(interface.labels):
+        raise UsageError(
+            f"{where}: expected classes from 0 to {len(interface.labels) - 1}, got {low} to {high}"
+        )
 
 
 def check_scores(outputs: Arrays, interface: Interface) -> None:
-    """Raises `ConversionError` unless the source model answers with scores from 0 to 1.
+    """Raises `ConversionError` unless a classifier answers with scores from 0 to 1.
 
     Args:
-        outputs: in natural units, by name, [examples, …].
+        outputs: of the source model, in natural units, by name, [examples, …].
+        interface: of the model; a regression's answers must only be finite.
     """
     name = interface.outputs[0].name
     low, high = float(outputs[name].min()), float(outputs[name].max())
+    if interface.task == "regression":
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ConversionError(f"output {name!r}: expected numbers, got {low:.4g} to {high:.4g}")
+        return
     # Not `low < … or …`: of NaN, every comparison is false.
     if not (low >= -_SCORE_SLACK and high <= 1 + _SCORE_SLACK):
         raise ConversionError(
@@ -135,7 +167,7 @@ def cast_inputs(splits: Splits, interface: Interface) -> Splits:
         where = f"{splits.source}: {which}"
         return Split(
             {name: _cast(x, dtypes[name], f"{where}: {name}") for name, x in split.inputs.items()},
-            split.classes,
+            split.targets,
         )
 
     return splits.each(cast_split)
@@ -174,11 +206,16 @@ def _client_dtype(info: TensorInfo) -> ClientDType:
 
 def _output(source: SourceModel, recipe: Recipe, folder: Path) -> OutputSpec:
     info = source.outputs[0]
+    regression = recipe.model.task == "regression"
     if len(info.shape) != 2 or info.shape[1] is None:
-        raise ConversionError(
-            f"output {info.name!r}: expected scores of shape [batch, classes], "
-            f"got {list(info.shape)}"
+        wanted = (
+            "values of shape [batch, values]" if regression else "scores of shape [batch, classes]"
         )
+        raise ConversionError(f"output {info.name!r}: expected {wanted}, got {list(info.shape)}")
+    if regression:
+        if recipe.model.labels is not None:
+            raise UsageError("recipe.model.labels: a regression has no classes to name")
+        return OutputSpec(info.name, "float32", info.shape, description="predicted values")
     classes = 2 if info.shape[1] == 1 else info.shape[1]
     try:
         return OutputSpec(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,10 +21,11 @@ from tflite_serving.contract.manifest import (
     FileEntry,
     Manifest,
     Task,
+    content_digest,
     write_manifest,
 )
 from tflite_serving.contract.tensors import InputSpec, OutputSpec, Tensors
-from tflite_serving.contract.versions import content_digest, version_id
+from tflite_serving.contract.versions import version_id
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 _GOLDEN_EXAMPLES = 10
@@ -48,34 +49,27 @@ class Description:
     resources: Resources
     provenance: Provenance
 
-    @property
-    def verdict(self) -> str:
-        """One sentence: what was chosen, and what it cost."""
-        quality = self.quality
-        chosen = next(c for c in self.compression.candidates if c.chosen)
-        return (
-            f"{self.compression.quantization}: {chosen.bytes:,} bytes, "
-            f"p50 {chosen.latency_ms.p50:.3f} ms, {quality.metric} {quality.published:.4f} "
-            f"({quality.reference:.4f} before, on {quality.examples} examples)."
-        )
 
-
-def choose_golden(test: Split, reference: Arrays, published: Arrays) -> GoldenExamples:
+def choose_golden(
+    test: Split, reference: Arrays, published: Arrays, task: Task = "classification"
+) -> GoldenExamples:
     """A few examples of the test split, all classes in turn, with the reference's answers.
 
     Args:
         test: the test split.
         reference, published: by output name, [examples, …], both models' answers to it in natural
             units.
+        task: of the model; a regression's values have a scale of their own.
     """
-    in_turn = classes_in_turn(test.classes, np.arange(len(test)))
+    in_turn = classes_in_turn(test.strata, np.arange(len(test)))
     rows = np.sort(in_turn[:_GOLDEN_EXAMPLES])
     return GoldenExamples(
         ids=tuple(f"test[{row}]" for row in rows),
         inputs={name: array[rows] for name, array in test.inputs.items()},
         outputs={name: array[rows] for name, array in reference.items()},
         tolerance={
-            name: float(np.abs(published[name][rows] - array[rows]).max()) + _GOLDEN_SLACK
+            name: float(np.abs(published[name][rows] - array[rows]).max())
+            + _GOLDEN_SLACK * (float(array.std()) if task == "regression" else 1.0)
             for name, array in reference.items()
         },
     )
@@ -87,7 +81,7 @@ def write_artifact(
     flatbuffer: bytes,
     golden: GoldenExamples,
     created_at: datetime,
-    extra_files: Mapping[str, bytes],
+    make_evidence: Callable[[str], Mapping[str, bytes]],
 ) -> Manifest:
     """Writes an artifact.
 
@@ -97,24 +91,23 @@ def write_artifact(
         flatbuffer: the chosen candidate.
         golden: see `choose_golden`.
         created_at: now, in any time zone.
-        extra_files: by path, what else travels along, such as the report.
+        make_evidence: given the version, gives what else travels along, by path: the report.
 
     Returns:
         the manifest, as it was written.
     """
-    contents = {MODEL_FILE: flatbuffer, GOLDEN_FILE: write_golden(golden), **extra_files}
-    files = {
-        path: FileEntry(hashlib.sha256(data).hexdigest(), len(data))
-        for path, data in sorted(contents.items())
-    }
-    digest = content_digest({path: entry.sha256 for path, entry in files.items()})
+    content = {MODEL_FILE: flatbuffer, GOLDEN_FILE: write_golden(golden)}
+    digest = content_digest(_entries(content))
+    version = version_id(created_at, digest)
+    evidence = make_evidence(version)
+    files = _entries(content) | _entries(evidence, is_evidence=True)
     manifest = Manifest(
         name=description.name,
-        version=version_id(created_at, digest),
-        created_at=created_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        version=version,
+        created_at=rfc3339(created_at),
         content_digest=digest,
         task=description.task,
-        files=files,
+        files=dict(sorted(files.items())),
         inputs=description.inputs,
         outputs=description.outputs,
         tensors=description.tensors,
@@ -125,8 +118,20 @@ def write_artifact(
         golden=GOLDEN_FILE,
         provenance=description.provenance,
     )
-    for path, data in contents.items():
+    for path, data in {**content, **evidence}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     (folder / MANIFEST_FILE).write_text(write_manifest(manifest), encoding="utf-8")
     return manifest
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment as the manifest has it."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _entries(contents: Mapping[str, bytes], *, is_evidence: bool = False) -> dict[str, FileEntry]:
+    return {
+        path: FileEntry(hashlib.sha256(data).hexdigest(), len(data), is_evidence)
+        for path, data in contents.items()
+    }

@@ -9,32 +9,50 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_export import gate, package
-from model_export.candidates import Candidate, Reference, make_candidate, weigh
-from model_export.data import Splits, import_object, load_splits
+from model_export import gate, package, provenance
+from model_export.candidates import FormMaker
 from model_export.describe import describe
 from model_export.errors import RegistryError, UsageError
+from model_export.finished import Finished
 from model_export.fold_shapes import fold_batch_shapes
-from model_export.interface import (
-    Interface,
-    cast_inputs,
-    check_data,
-    check_scores,
-    describe_interface,
-)
+from model_export.judging import Judging
+from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
-from model_export.quality import accuracy
-from model_export.quantize import choose_calibration
+from model_export.quantize import STATIC, calibrate, choose_calibration
 from model_export.recipe import Recipe
 from model_export.registry.opening import open_writable
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import move_alias, publish, registry_errors
+from model_export.report.build import Findings, build_report
 from model_export.report.page import render
-from tflite_serving.contract.evidence import Pruning
+from model_export.workspace import export_key, open_workspace
+from tflite_serving.contract.codec import to_text
+from tflite_serving.contract.evidence import Compression, Pruning
 from tflite_serving.contract.manifest import Manifest
 
 if TYPE_CHECKING:
     from model_export.tf.load import SourceModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked of an export.
+
+    Attributes:
+        recipe: what to do.
+        folder: of the recipe; its paths are relative to it.
+        registry: where to publish; None measures and judges, and publishes nothing.
+        resume: whether to go on with what an earlier export of the same things finished.
+        work: folder to keep unfinished work in; None is the recipe's.
+        command: that asked for it, for the report.
+    """
+
+    recipe: Recipe
+    folder: Path
+    registry: str | None
+    resume: bool = False
+    work: Path | None = None
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,45 +70,42 @@ class Export:
     alias: str | None
 
 
-def export(recipe: Recipe, folder: Path, registry: str | None, progress: Progress) -> Export:
+def export(request: Request, progress: Progress) -> Export:
     """Exports one model.
 
     Args:
-        recipe: what to do.
-        folder: of the recipe; its paths are relative to it.
-        registry: where to publish; None measures and judges, and publishes nothing.
+        request: what to do.
         progress: told of every step.
 
     Raises:
         ExportError: its class says which exit code.
     """
+    recipe, folder = request.recipe, request.folder
     # First of all: a wrong address should not cost the minutes that an export takes.
-    store = None if registry is None else _open(registry)
-    source = _load(recipe, folder, progress)
-    interface = describe_interface(source, recipe, folder)
-    splits = _read_data(recipe, folder, interface, progress)
-    reference = _ask_reference(source, interface, splits, progress)
-    pruning = _prune(source, recipe, splits, progress)
-    float32 = _convert(source, progress)
-    candidates = _make_candidates(float32, recipe, interface, splits, progress)
-    measured = [weigh(c, reference, interface, splits.test, recipe.gate) for c in candidates]
-    verdict = gate.judge(measured, recipe.gate)
-    variant = gate.require_choice(verdict)
-    chosen = next(candidate for candidate in candidates if candidate.variant == variant)
-    description = describe(recipe, folder, interface, splits, reference, pruning, verdict, chosen)
-    with tempfile.TemporaryDirectory(prefix="artifact-") as name:
-        artifact = Path(name)
-        manifest = package.write_artifact(
-            artifact,
-            description,
-            chosen.flatbuffer,
-            package.choose_golden(splits.test, reference.outputs, chosen.measurement.outputs),
-            datetime.now(UTC),
-            {"report.html": render(description)},
-        )
-        if store is None:
-            return Export(manifest, None, None)
-        return _publish(manifest, artifact, store, recipe.publish.alias, progress)
+    store = None if request.registry is None else _open(request.registry)
+    source = load(recipe, folder, progress)
+    ready = prepare(source, recipe, folder, progress)
+    key = export_key(
+        recipe, provenance.source_sha256(folder / recipe.model.source), ready.splits.sha256
+    )
+    work = open_workspace(request.work or folder, recipe.model.name, key, resume=request.resume)
+    with work as workspace:
+        finished = Finished(workspace)
+        float32, pruning = _compress(source, ready, recipe, finished, progress)
+        layers = frozenset(source.layers)
+        del source  # what comes now needs its memory, and nothing of it
+        ranges = _calibrate(float32, ready, recipe, progress)
+        pruned = pruning.layers if pruning else ()
+        maker = FormMaker(float32, ranges, ready.interface, layers, pruned)
+        findings = _choose(Judging(recipe, maker, ready, finished, progress), pruning, folder)
+        with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
+            artifact = Path(temporary)
+            manifest = _write(artifact, findings, request)
+            if store is None:
+                return Export(manifest, None, None)
+            done = _publish(manifest, artifact, store, recipe.publish.alias, progress)
+        workspace.clear()
+        return done
 
 
 def _open(registry: str) -> WritableStore:
@@ -98,53 +113,27 @@ def _open(registry: str) -> WritableStore:
         return open_writable(registry)
 
 
-def _load(recipe: Recipe, folder: Path, progress: Progress) -> SourceModel:
-    with progress.step("load") as step:
-        # Not at the top: importing TensorFlow takes seconds, and a wrong recipe should not.
-        from model_export.tf.load import load_source
+def _compress(
+    source: SourceModel, ready: Prepared, recipe: Recipe, finished: Finished, progress: Progress
+) -> tuple[bytes, Pruning | None]:
+    """Prunes and converts, or takes what an earlier export finished."""
+    known = finished.float32()
+    if known is not None:
+        with progress.step("resume") as step:
+            step.result = "pruned and converted before" if known[1] else "converted before"
+        return known
+    pruning = _prune(source, ready, recipe, finished, progress)
+    with progress.step("convert") as step:
+        from model_export.tf.convert import convert_float32
 
-        model = recipe.model
-        custom = _custom_objects(model.custom_objects, folder) if model.custom_objects else None
-        source = load_source(
-            folder / model.source, custom_objects=custom, unsafe_load=model.unsafe_load
-        )
-        step.result = model.source
-    return source
-
-
-def _custom_objects(reference: str, folder: Path) -> Mapping[str, Any]:
-    found = import_object(reference, folder)
-    if not isinstance(found, Mapping):
-        raise UsageError(
-            f"recipe.model.custom_objects: {reference}: expected a dict of classes and functions "
-            f"by name, got {type(found).__name__}"
-        )
-    return found
-
-
-def _read_data(recipe: Recipe, folder: Path, interface: Interface, progress: Progress) -> Splits:
-    with progress.step("data") as step:
-        names = tuple(spec.name for spec in interface.inputs)
-        splits = load_splits(recipe.data.source, folder).named(names)
-        check_data(splits, interface)
-        sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-        step.result = ", ".join(f"{len(split)} {name}" for name, split in sizes.items())
-    return cast_inputs(splits, interface)
-
-
-def _ask_reference(
-    source: SourceModel, interface: Interface, splits: Splits, progress: Progress
-) -> Reference:
-    with progress.step("reference") as step:
-        outputs = interface.natural(source.predict(splits.test.inputs))
-        check_scores(outputs, interface)
-        quality = accuracy(interface.scores(outputs), splits.test.classes)
-        step.result = f"accuracy {quality:.4f} on the test split"
-    return Reference(outputs, quality)
+        float32 = fold_batch_shapes(convert_float32(source))
+        step.result = f"{len(float32):,} bytes"
+    finished.keep_float32(float32, pruning)
+    return float32, pruning
 
 
 def _prune(
-    source: SourceModel, recipe: Recipe, splits: Splits, progress: Progress
+    source: SourceModel, ready: Prepared, recipe: Recipe, finished: Finished, progress: Progress
 ) -> Pruning | None:
     if recipe.prune.method == "none":
         return None
@@ -157,33 +146,70 @@ def _prune(
             "give the .keras file, or set prune.method = 'none'"
         )
     with progress.step("prune") as step:
-        pruning = prune(source.model, recipe.prune, splits.train, splits.validation, progress.tell)
-        layers = ", ".join(pruning.layers)
-        step.result = f"{pruning.sparsity:.0%} of {layers}; {pruning.epochs} epochs"
+        pruning = prune(
+            source.model,
+            recipe.prune,
+            ready.splits.train,
+            ready.splits.validation,
+            ready.metric,
+            progress.tell,
+            finished.training,
+        )
+        layers = ", ".join(layer.name for layer in pruning.layers)
+        epochs = f"{pruning.epochs} epoch{'' if pruning.epochs == 1 else 's'}"
+        step.result = f"{pruning.sparsity:.0%} of {layers}; {epochs}"
     return pruning
 
 
-def _convert(source: SourceModel, progress: Progress) -> bytes:
-    with progress.step("convert") as step:
-        from model_export.tf.convert import convert_float32
+def _calibrate(
+    float32: bytes, ready: Prepared, recipe: Recipe, progress: Progress
+) -> Mapping[str, Any]:
+    if not STATIC.intersection(recipe.quantize.variants):
+        return {}
+    with progress.step("calibrate") as step:
+        examples = choose_calibration(ready.splits.train, recipe.calibration)
+        ranges = calibrate(float32, examples, recipe.calibration.method)
+        step.result = f"{len(examples)} training examples, {recipe.calibration.method}"
+    return ranges
 
-        float32 = fold_batch_shapes(convert_float32(source))
-        step.result = f"{len(float32):,} bytes"
-    return float32
+
+def _choose(judging: Judging, pruning: Pruning | None, folder: Path) -> Findings:
+    recipe, ready = judging.recipe, judging.ready
+    answered = judging.candidates()
+    verdict = judging.verdict(answered)
+    name = gate.require_choice(verdict)
+    chosen = next(candidate for candidate in answered if candidate.form.name == name)
+    compression = Compression(
+        quantization=name,
+        candidates=verdict.candidates,
+        float32_bytes=len(judging.maker.float32),
+        batch=recipe.measure.batch,
+        pruning=pruning,
+    )
+    description = describe(recipe, folder, ready, compression, chosen)
+    return Findings(
+        description, chosen, ready.reference.outputs, ready.splits.test, ready.interface
+    )
 
 
-def _make_candidates(
-    float32: bytes, recipe: Recipe, interface: Interface, splits: Splits, progress: Progress
-) -> list[Candidate]:
-    calibration = choose_calibration(splits.train)
-    candidates = []
-    for variant in recipe.quantize.variants:
-        with progress.step(variant) as step:
-            made = make_candidate(variant, float32, interface, calibration, splits.test)
-            p50 = made.measurement.latency_ms.p50
-            step.result = f"{len(made.flatbuffer):,} bytes, p50 {p50:.4f} ms"
-        candidates.append(made)
-    return candidates
+def _write(folder: Path, findings: Findings, request: Request) -> Manifest:
+    now = datetime.now(UTC)
+
+    def evidence(version: str) -> dict[str, bytes]:
+        report = build_report(
+            findings, request.recipe, version, package.rfc3339(now), request.command
+        )
+        return {"report.html": render(report), "report.json": to_text(report).encode()}
+
+    outputs = findings.answered.outputs
+    return package.write_artifact(
+        folder,
+        findings.description,
+        findings.answered.form.flatbuffer,
+        package.choose_golden(findings.test, findings.reference, outputs, findings.interface.task),
+        now,
+        evidence,
+    )
 
 
 def _publish(

@@ -14,7 +14,24 @@ from model_export.errors import UsageError
 from tflite_serving.contract.codec import ContractError, decode, encode
 from tflite_serving.contract.versions import check_name
 
-Variant = Literal["float32", "float16", "weight_int8", "dynamic_int8", "static_int8", "full_int8"]
+Variant = Literal[
+    "float32",
+    "sparse_float32",
+    "float16",
+    "weight_int8",
+    "weight_int4",
+    "dynamic_int8",
+    "static_int8",
+    "full_int8",
+]
+
+
+ModelTask = Literal["classification", "regression"]
+
+
+def _check(name: str, value: object, expected: str, holds: bool) -> None:  # noqa: FBT001
+    if not holds:
+        raise ContractError(name, f"expected {expected}, got {value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +50,7 @@ class ModelSection:
 
     name: str
     source: str
-    task: Literal["classification"] = "classification"
+    task: ModelTask = "classification"
     labels: tuple[str, ...] | str | None = None
     custom_objects: str | None = None
     unsafe_load: bool = False
@@ -63,42 +80,132 @@ class DataSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DistillSection:
+    """``prune.distill``: fine-tuning learns from the unpruned model, too.
+
+    Hinton et al., "Distilling the Knowledge in a Neural Network" (2015),
+    https://arxiv.org/abs/1503.02531.
+
+    Attributes:
+        temperature: by which both models' logits are divided before they are compared.
+        weight: of the comparison in the loss, 0 to 1; the rest is the loss on the right answers.
+    """
+
+    temperature: float = 4.0
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check("temperature", self.temperature, "more than 0", self.temperature > 0)
+        _check("weight", self.weight, "more than 0, up to 1", 0 < self.weight <= 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PruneSection:
     """``[prune]``: which weights become zero.
 
     Attributes:
-        method: "magnitude" sets each layer's smallest weights to zero.
-        sparsity: fraction of zeros in each pruned layer.
+        method: "magnitude" sets the smallest weights to zero.
+        sparsity: fraction of zeros among the weights of the pruned layers.
+        scope: "layer" gives every layer that sparsity; "global" takes the smallest weights of all
+            of them together.
+        block: weights that are pruned together, outputs by inputs: [1, 4] is what the runtime's
+            sparse kernels take; see docs/5-compression.md.
         schedule: "constant" prunes at once, "polynomial" step by step while it trains.
         epochs: of fine-tuning on the training split.
-        include, exclude: globs of layer names. The last layer is excluded by default.
+        batch_size: of fine-tuning.
+        learning_rate: of fine-tuning; None keeps the optimizer's own.
+        optimizer: Keras's name of one; None keeps the model's own, or else Adam.
+        stop_early: whether to stop as soon as the metric on the validation split is back where it
+            was before pruning.
+        distill: learn from the unpruned model; None learns from the right answers alone.
+        include, exclude: globs of layer names, or of paths such as "attention/query". The last
+            layer and embeddings are pruned only if a glob other than "*" names them.
     """
 
     method: Literal["none", "magnitude"] = "none"
     sparsity: float = 0.5
+    scope: Literal["layer", "global"] = "layer"
+    block: tuple[int, ...] = (1, 1)
     schedule: Literal["constant", "polynomial"] = "constant"
     epochs: int = 2
+    batch_size: int = 32
+    learning_rate: float | None = None
+    optimizer: str | None = None
+    stop_early: bool = True
+    distill: DistillSection | None = None
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 < self.sparsity < 1:
-            raise ContractError("sparsity", f"expected between 0 and 1, got {self.sparsity}")
-        if self.epochs < 0:
-            raise ContractError("epochs", f"expected 0 or more, got {self.epochs}")
+        _check("sparsity", self.sparsity, "between 0 and 1", 0 < self.sparsity < 1)
+        block = list(self.block)
+        _check("block", block, "[1, inputs]", len(block) == 2 and block[0] == 1 and block[1] >= 1)
+        _check(
+            "block", block, 'scope = "layer" beside it', self.scope == "layer" or block == [1, 1]
+        )
+        _check("epochs", self.epochs, "0 or more", self.epochs >= 0)
+        _check("batch_size", self.batch_size, "1 or more", self.batch_size >= 1)
+        rate = self.learning_rate
+        _check("learning_rate", rate, "more than 0", rate is None or rate > 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationSection:
+    """``[calibration]``: how the ranges of activations are found.
+
+    Attributes:
+        examples: how many of the training split, all classes alike.
+        method: "min_max" takes the true range; "moving_average" averages the range of each
+            example, which clips what only few of them reach.
+    """
+
+    examples: int = 200
+    method: Literal["min_max", "moving_average"] = "min_max"
+
+    def __post_init__(self) -> None:
+        _check("examples", self.examples, "1 or more", self.examples >= 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizeSection:
-    """``[quantize]``: the variants that become candidates."""
+    """``[quantize]``: the variants that become candidates.
+
+    Attributes:
+        variants: which.
+        max_tries: how many mixtures of int8 and float are tried for each int8 variant that misses
+            the budget of quality; 0 tries none.
+    """
 
     variants: tuple[Variant, ...] = ("float32", "static_int8")
+    max_tries: int = 8
 
     def __post_init__(self) -> None:
         if not self.variants or len(set(self.variants)) < len(self.variants):
             raise ContractError(
                 "variants", f"expected each variant once, at least one, got {list(self.variants)}"
             )
+        _check("max_tries", self.max_tries, "0 or more", self.max_tries >= 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureSection:
+    """``[measure]``: how candidates are timed.
+
+    Attributes:
+        batch: instances in the larger of the two batches that are timed; the other is one.
+        threads: of the interpreter, as the function's INTERPRETER_THREADS will be.
+        rounds: in each, every candidate has its turn.
+        starts: fresh processes that load each candidate; the median counts.
+    """
+
+    batch: int = 8
+    threads: int = 1
+    rounds: int = 20
+    starts: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "threads", "rounds", "starts"):
+            _check(name, getattr(self, name), "1 or more", getattr(self, name) >= 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,24 +213,37 @@ class GateSection:
     """``[gate]``: the budget that a candidate must keep.
 
     Attributes:
-        metric: of quality, on the test split.
-        max_drop: largest drop of the metric against the Keras model.
+        metric: of quality, on the test split: "accuracy", "top_<k>", "macro_f1", "roc_auc",
+            "log_loss", "mae", "rmse", or ``module:function`` of your own.
+        lower_is_better: what a metric of your own means; None for the others, which know.
+        max_drop: by how much the metric may be worse than the Keras model's.
         confidence: when set, the upper end of this interval of the drop must keep the budget,
             not the drop itself.
+        max_class_drop: by how much the recall of any single class may be worse.
         prefer: what the published candidate is best at, among those that pass.
-        max_bytes, max_latency_ms: further budgets: size of the flatbuffer, p50 of one instance.
+        max_bytes, max_latency_ms, max_rss_mib: further budgets: size of the flatbuffer, p50 of one
+            instance, peak memory of a process that loads it and answers.
     """
 
-    metric: Literal["accuracy"] = "accuracy"
+    metric: str = "accuracy"
+    lower_is_better: bool | None = None
     max_drop: float = 0.01
     confidence: float | None = None
+    max_class_drop: float | None = None
     prefer: Literal["latency", "size", "quality"] = "latency"
     max_bytes: int | None = None
     max_latency_ms: float | None = None
+    max_rss_mib: float | None = None
 
     def __post_init__(self) -> None:
-        if self.confidence is not None and not 0.5 <= self.confidence < 1:
-            raise ContractError("confidence", f"expected 0.5 to 1, got {self.confidence}")
+        confidence = self.confidence
+        _check("confidence", confidence, "0.5 to 1", confidence is None or 0.5 <= confidence < 1)
+        if (self.lower_is_better is not None) != (":" in self.metric):
+            raise ContractError(
+                "lower_is_better",
+                "expected true or false for a metric of your own (module:function), and nothing "
+                f"for others, got {self.lower_is_better} for {self.metric!r}",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +271,23 @@ class Recipe:
     data: DataSection
     inputs: Mapping[str, InputSection] = field(default_factory=dict)
     prune: PruneSection = PruneSection()
+    calibration: CalibrationSection = CalibrationSection()
     quantize: QuantizeSection = QuantizeSection()
+    measure: MeasureSection = MeasureSection()
     gate: GateSection = GateSection()
     publish: PublishSection = PublishSection()
+
+    def __post_init__(self) -> None:
+        if "sparse_float32" not in self.quantize.variants:
+            return
+        if self.prune.method == "none" or list(self.prune.block) != [1, 4]:
+            raise ContractError(
+                "quantize.variants", "sparse_float32 needs prune.method and prune.block = [1, 4]"
+            )
+        if "float32" not in self.quantize.variants:
+            raise ContractError(
+                "quantize.variants", "sparse_float32 needs float32 beside it, to compare with"
+            )
 
     @property
     def sha256(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich import box
 from rich.console import Console
@@ -25,17 +25,19 @@ from tflite_serving.settings import DEFAULT_ALIAS
 
 if TYPE_CHECKING:
     from model_export.pipeline import Export
+    from model_export.sensitivity import Effect, Sensitivity
 
 
+_BAR = 12
 _PIPED_WIDTH = 2000
-_WIDE = 120
-_LESS_IMPORTANT = ("gzip", "zeros", "p99 ms", "RSS MiB")
+_WIDE = 150
+_LESS_IMPORTANT = ("drop, 95 %", "gzip", "zeros", "p99 ms", "batch ms", "cold ms", "RSS MiB")
 
 
-def console() -> Console:
-    """Stdout; wide enough when piped that no table wraps, so that lines stay lines."""
+def console(file: TextIO | None = None) -> Console:
+    """A file, or stdout; wide enough when piped that no table wraps, so that lines stay lines."""
     # No markup: labels and names may have brackets in them.
-    found = Console(highlight=False, markup=False, emoji=False)
+    found = Console(file=file, highlight=False, markup=False, emoji=False)
     if not found.is_terminal:
         found.width = _PIPED_WIDTH
     return found
@@ -70,31 +72,71 @@ def print_document(document: Manifest | AliasDocument, console: Console) -> None
         console.print(_alias_table(document))
         return
     console.print(_facts_table(document))
-    console.print(candidates_table(document, console.width))
+    print_candidates(document, console)
 
 
-def candidates_table(manifest: Manifest, width: int) -> Table:
+def print_candidates(manifest: Manifest, console: Console) -> None:
+    """Prints every candidate, and what the mixtures among them left in float."""
+    candidates, metric = manifest.compression.candidates, manifest.quality.metric
+    console.print(candidates_table(candidates, metric, console.width))
+    for candidate in candidates:
+        for kept in candidate.kept_in_float:
+            console.print(
+                f"  {candidate.name}: {kept.layer or kept.name} ({kept.kind}) stays in float; "
+                f"quantized alone, it moves the output by {kept.error:.3g}"
+            )
+
+
+def candidates_table(candidates: Sequence[Candidate], metric: str, width: int) -> Table:
     """Every candidate with its size, quality and latency.
 
     Args:
-        manifest: of the artifact.
+        candidates: of one export.
+        metric: of quality.
         width: of the console; a narrow one gets the columns that matter most.
     """
     wide = width >= _WIDE
-    cells = [
-        _candidate_cells(candidate, manifest.quality.metric)
-        for candidate in manifest.compression.candidates
-    ]
+    cells = [_candidate_cells(candidate, metric) for candidate in candidates]
     table = Table(box=box.SIMPLE)
     for name in cells[0]:
         if name == "why not":
             table.add_column(name, overflow="fold")
         elif wide or name not in _LESS_IMPORTANT:
             table.add_column(name, no_wrap=True, justify="left" if name == "candidate" else "right")
-    for candidate, row in zip(manifest.compression.candidates, cells, strict=True):
+    for candidate, row in zip(candidates, cells, strict=True):
         shown = [cell for name, cell in row.items() if wide or name not in _LESS_IMPORTANT]
         table.add_row(*shown, style="bold" if candidate.chosen else None)
     return table
+
+
+def sensitivity_table(found: Sensitivity) -> Table:
+    """The layers of a model, the most sensitive first."""
+    table = Table(
+        box=box.SIMPLE,
+        title=f"{found.model}: what each layer costs alone, in {found.metric} on "
+        f"{found.examples:,} validation examples ({found.reference:.4f} unchanged)",
+        title_justify="left",
+    )
+    table.add_column("layer", overflow="fold")
+    table.add_column("weights", justify="right", no_wrap=True)
+    for change in (f"{found.sparsity:.0%} zeros", found.variant):
+        table.add_column(f"{change}: drop", justify="right", no_wrap=True)
+        table.add_column("output moves", no_wrap=True)
+    effects = [effect for layer in found.layers for effect in (layer.pruning, layer.quantization)]
+    largest = max((effect.error for effect in effects if effect), default=0.0)
+    for layer in found.layers:
+        cells = [layer.layer, f"{layer.weights:,}"]
+        for effect in (layer.pruning, layer.quantization):
+            cells += _effect_cells(effect, largest)
+        table.add_row(*cells)
+    return table
+
+
+def _effect_cells(effect: Effect | None, largest: float) -> list[str]:
+    if effect is None:
+        return ["", ""]
+    bar = "█" * round(_BAR * effect.error / largest) if largest else ""
+    return [f"{effect.drop:+.4f}", f"{effect.error:.4f} {bar}"]
 
 
 def versions_table(versions: Sequence[ListedVersion]) -> Table:
@@ -148,11 +190,14 @@ def _candidate_cells(candidate: Candidate, metric: str) -> dict[str, str]:
     return {
         "candidate": candidate.name,
         metric: f"{candidate.quality:.4f}",
+        "drop, 95 %": "{:+.4f} to {:+.4f}".format(*candidate.drop_interval_95),
         "bytes": f"{candidate.bytes:,}",
         "gzip": f"{candidate.gzip_bytes:,}",
         "zeros": f"{candidate.sparsity:.0%}",
         "p50 ms": f"{candidate.latency_ms.p50:.4f}",
         "p99 ms": f"{candidate.latency_ms.p99:.4f}",
+        "batch ms": f"{candidate.batch_latency_ms.p50:.4f}",
+        "cold ms": f"{candidate.cold_load_ms:.0f}",
         "RSS MiB": f"{candidate.peak_rss_mib:.0f}",
         "why not": candidate.why_not or "chosen",
     }

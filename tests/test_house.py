@@ -10,11 +10,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from model_export import errors as export_errors
-from model_export import recipe
+from model_export import metrics, recipe
 from tflite_serving.routing import ROUTES
 from tflite_serving.settings import Settings, has_default
 from tools.lock import LOCKS, stale_locks
@@ -143,27 +144,40 @@ def test_the_settings_table_is_the_settings() -> None:
             assert default.removesuffix(".0") == shown.removesuffix(".0"), field.name
 
 
-def test_the_recipe_table_is_the_recipe() -> None:
-    expected = []
+def recipe_keys() -> dict[str, dataclasses.Field[Any]]:
+    """Every key of a recipe as the table has it, such as ``prune.distill.weight``."""
+    keys: dict[str, dataclasses.Field[Any]] = {}
     for section in dataclasses.fields(recipe.Recipe):
         cls = getattr(recipe, f"{section.name.removesuffix('s').capitalize()}Section")
         prefix = "inputs.NAME" if section.name == "inputs" else section.name
-        expected += [f"{prefix}.{field.name}" for field in dataclasses.fields(cls)]
-    assert sorted(table("2-recipe.md")) == sorted(expected)
+        for field in dataclasses.fields(cls):
+            keys[f"{prefix}.{field.name}"] = field
+    del keys["prune.distill"]
+    for field in dataclasses.fields(recipe.DistillSection):
+        keys[f"prune.distill.{field.name}"] = field
+    return keys
+
+
+def test_the_recipe_table_is_the_recipe() -> None:
+    assert sorted(table("2-recipe.md")) == sorted(recipe_keys())
 
 
 def test_the_recipe_table_has_the_defaults() -> None:
     rows = table("2-recipe.md")
-    for section in dataclasses.fields(recipe.Recipe):
-        cls = getattr(recipe, f"{section.name.removesuffix('s').capitalize()}Section")
-        for field in dataclasses.fields(cls):
-            prefix = "inputs.NAME" if section.name == "inputs" else section.name
-            shown = rows[f"{prefix}.{field.name}"][0].strip("`")
-            if field.default is dataclasses.MISSING:
-                assert shown == "required"
-            elif field.default is not None:
-                value = list(field.default) if isinstance(field.default, tuple) else field.default
-                assert json.loads(shown) == value, field.name
+    for key, field in recipe_keys().items():
+        shown = rows[key][0].strip("`")
+        if field.default is dataclasses.MISSING:
+            assert shown == "required"
+        elif field.default is not None:
+            value = list(field.default) if isinstance(field.default, tuple) else field.default
+            assert json.loads(shown) == value, key
+
+
+def test_the_metrics_table_has_every_metric() -> None:
+    names = {
+        "module:function" if ":" in name else name for name in table("2-recipe.md", "## Metrics")
+    }
+    assert names == {*metrics.NAMES, "module:function"}
 
 
 def test_the_variants_table_has_every_variant() -> None:

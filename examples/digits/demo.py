@@ -58,7 +58,7 @@ def main(folder: Path, count: int, epochs: int) -> None:
         _train(folder, epochs, console)
         _heading(console, "export")
         manifest = _export(folder, console)
-        console.print(show.candidates_table(manifest, console.width))
+        show.print_candidates(manifest, console)
     except ExportError as error:
         console.print(f"error: {error}", markup=False)
         sys.exit(error.exit_code)
@@ -98,9 +98,16 @@ def _export(folder: Path, console: Console) -> Manifest:
         )
         return published
     with native_logs_held_back():
-        from model_export.pipeline import export
+        from model_export.pipeline import Request, export
 
-        return export(recipe, _HERE, registry, Progress(console)).manifest
+        request = Request(
+            recipe=recipe,
+            folder=_HERE,
+            registry=registry,
+            work=folder,
+            command="python -m model_export export examples/digits/recipe.toml",
+        )
+        return export(request, Progress(console)).manifest
 
 
 def _published(recipe: Recipe, registry: str) -> Manifest | None:

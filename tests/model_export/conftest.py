@@ -53,8 +53,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Saved]:
             folder = tmp_path_factory.mktemp(name)
             model = getattr(keras_models, name)()
             model.save(folder / f"{name}.keras")
-            examples = keras_models.bars if name == "conv" else keras_models.flowers
-            classes = 2 if name == "binary" else keras_models.CLASSES
+            made_of = {"conv": keras_models.bars, "regression": keras_models.prices}
+            examples = made_of.get(name, keras_models.flowers)
+            classes = {"binary": 2, "regression": None}.get(name, keras_models.CLASSES)
             keras_models.save_npz(folder / f"{name}.npz", examples, classes=classes)
             made[name] = Saved(model, folder / f"{name}.keras", folder / f"{name}.npz")
         return made[name]
@@ -74,11 +75,13 @@ def recipe_for(saved: Callable[[str], Saved], tmp_path: Path) -> RecipeWriter:
             "model": {"name": name, "source": str(saved(name).path)},
             "data": {"source": str(saved(name).data)},
             "quantize": {"variants": ["float32"]},
+            # Enough to have figures; what they are is not what these tests look at.
+            "measure": {"starts": 1, "rounds": 2},
             "gate": {"max_drop": 0.1},
         }
         for key, value in changes.items():
-            section, _, name = key.partition("__")
-            keys.setdefault(section, {})[name] = value
+            section, _, field = key.partition("__")
+            keys.setdefault(section, {})[field] = value
         lines = []
         for section, values in keys.items():
             lines.append(f"[{section}]")

@@ -67,7 +67,7 @@ def test_an_export_that_is_piped_speaks_plainly_on_the_right_streams(
     assert read_manifest((published / "manifest.json").read_text()) == manifest
     lines = process.stderr.splitlines()
     steps = [line.split()[0] for line in lines if line.startswith("  ")]
-    assert steps == ["load", "data", "reference", "convert", "float32", "publish"]
+    assert steps == ["load", "data", "reference", "convert", "float32", "measure", "publish"]
     # Nothing but the steps, and what the user's own code printed.
     assert [line for line in lines if not line.startswith("  ")] == ["printed by the data"]
     assert "\x1b" not in process.stderr + process.stdout
@@ -106,14 +106,20 @@ def test_a_relative_registry_of_the_recipe_lies_beside_it(
 
 
 def test_a_budget_that_is_missed_leaves_the_registry_as_it_was(
-    cli: Cli, recipe_for: Recipes, registry: tuple[Path, Manifest]
+    cli: Cli,
+    recipe_for: Recipes,
+    registry: tuple[Path, Manifest],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     before = contents(registry[0])
     recipe = recipe_for("dense", publish__alias="production")
+    capfd.readouterr()
     result = cli("export", recipe, "--registry", registry[0], "--set", "gate.max_drop=-1")
     assert result.exit_code == 4
-    assert "error: no candidate keeps the budget; nothing was published\n" in result.stderr
-    assert "1.0000 over max_drop -1" in result.stderr
+    assert "error: no candidate keeps the budget; nothing was published. " in result.stderr
+    (row,) = [line for line in capfd.readouterr().err.splitlines() if "over max_drop" in line]
+    assert row.split()[0] == "float32"
+    assert row.rstrip().endswith("accuracy is 0.0000 worse, 1.0000 over max_drop -1")
     assert result.stdout == ""
     assert contents(registry[0]) == before
 
@@ -204,7 +210,7 @@ def test_a_model_that_cannot_be_converted_exits_with_3(
     recipe = recipe_for("dense", model__source="l.keras", data__source="l.npz")
     result = cli("export", recipe, "--dry-run")
     assert result.exit_code == 3
-    assert "from layer 'memory'. A recurrent layer converts" in result.stderr
+    assert "of layer 'memory' (LSTM). A recurrent layer converts" in result.stderr
 
 
 def test_a_registry_that_cannot_be_written_exits_with_5(
@@ -238,6 +244,43 @@ def test_an_alias_that_is_damaged_exits_with_5_and_is_left_alone(
     assert result.exit_code == 5
     assert "damaged" in result.stderr
     assert alias.read_text() == "{"
+
+
+def test_an_interrupted_export_says_how_to_go_on(
+    recipe_for: Recipes, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("model_export.judging.Judging.verdict", interrupted)
+    recipe = recipe_for("dense")
+    result = cli("export", recipe, "--registry", tmp_path / "registry")
+    assert result.exit_code == 130
+    assert "error: interrupted; --resume goes on where it was\n" in result.stderr
+    assert not (tmp_path / "registry").exists()
+    monkeypatch.undo()
+    again = cli("export", recipe, "--registry", tmp_path / "registry", "--resume")
+    assert again.exit_code == 0
+    assert "published float32" in again.stdout
+
+
+def test_unfinished_work_is_kept_where_it_is_wanted(
+    recipe_for: Recipes, cli: Cli, tmp_path: Path
+) -> None:
+    recipe = recipe_for("dense")
+    result = cli("export", recipe, "--dry-run", "--work", tmp_path / "elsewhere")
+    assert result.exit_code == 0
+    assert (tmp_path / "elsewhere/.model_export/dense/float32.tflite").is_file()
+    assert not (tmp_path / ".model_export").exists()
+
+
+def test_a_place_for_work_that_cannot_be_written_exits_with_2(
+    recipe_for: Recipes, cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    result = cli("export", recipe_for("dense"), "--dry-run", "--work", tmp_path / "file/folder")
+    assert result.exit_code == 2
+    assert "give another folder with --work" in result.stderr
 
 
 def test_a_bug_shows_itself(recipe_for: Recipes, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

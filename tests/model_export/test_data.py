@@ -6,14 +6,19 @@ import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from model_export.data import Split, Splits, import_object, load_splits
+import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile
+from model_export.data import Split, Splits, classes_in_turn, import_object, load_splits
 from model_export.errors import UsageError
+from tflite_serving.contract.manifest import Task
 
 Array = npt.NDArray[Any]
 X: Array = np.arange(12, dtype=np.float32).reshape(6, 2)
@@ -35,9 +40,9 @@ def save_npz(folder: Path, **changes: Array) -> Path:
     return path
 
 
-def load(folder: Path, code: str, name: str = "splits") -> Splits:
+def load(folder: Path, code: str, task: Task = "classification") -> Splits:
     (folder / "my_data.py").write_text(GOOD + code)
-    return load_splits(f"my_data:{name}", folder)
+    return load_splits("my_data:splits", folder, task)
 
 
 def returning(train: str, others: str = "(x, y)") -> str:
@@ -57,7 +62,7 @@ def test_a_function_gives_three_splits(tmp_path: Path) -> None:
     splits = load(tmp_path, returning("(x, y)", "(x[:3], y[:3])"))
     assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [6, 3, 3]
     assert splits.source == "my_data:splits"
-    assert splits.train.classes.dtype == np.int64
+    assert splits.train.targets.dtype == np.int64
     np.testing.assert_array_equal(splits.named(("pixels",)).train.inputs["pixels"], X)
 
 
@@ -72,7 +77,7 @@ def test_a_function_in_a_package_is_found_in_the_recipes_folder(tmp_path: Path) 
 def test_an_npz_file_gives_three_splits(tmp_path: Path) -> None:
     save_npz(tmp_path, y_test=np.array([2, 2, 2, 2, 2, 1]))
     splits = load_splits("data.npz", tmp_path)
-    np.testing.assert_array_equal(splits.test.classes, [2, 2, 2, 2, 2, 1])
+    np.testing.assert_array_equal(splits.test.targets, [2, 2, 2, 2, 2, 1])
     np.testing.assert_array_equal(splits.named(("x",)).train.inputs["x"], X)
 
 
@@ -84,14 +89,52 @@ def test_both_sources_give_the_same_examples_and_digest(tmp_path: Path) -> None:
 
 def test_one_hot_rows_are_read_as_class_indices(tmp_path: Path) -> None:
     splits = load(tmp_path, returning("(x, np.eye(3)[y])", "(x, y[:, None])"))
-    np.testing.assert_array_equal(splits.train.classes, Y)
-    np.testing.assert_array_equal(splits.test.classes, Y)
+    np.testing.assert_array_equal(splits.train.targets, Y)
+    np.testing.assert_array_equal(splits.test.targets, Y)
 
 
 def test_whole_numbers_and_truths_count_as_class_indices(tmp_path: Path) -> None:
     splits = load(tmp_path, returning("(x, y.astype('float32'))", "(x, y > 0)"))
-    np.testing.assert_array_equal(splits.train.classes, Y)
-    np.testing.assert_array_equal(splits.test.classes, Y > 0)
+    np.testing.assert_array_equal(splits.train.targets, Y)
+    np.testing.assert_array_equal(splits.test.targets, Y > 0)
+
+
+def test_the_answers_of_a_regression_stay_numbers(tmp_path: Path) -> None:
+    splits = load(tmp_path, returning("(x, y / 4)", "(x, np.stack([y, -y], 1))"), "regression")
+    assert splits.train.targets.dtype == np.float32
+    np.testing.assert_array_equal(splits.train.targets, Y[:, None] / 4)
+    np.testing.assert_array_equal(splits.test.targets, np.stack([Y, -Y], axis=1))
+
+
+@pytest.mark.parametrize(("values", "dtype"), [("y / 0", "float64"), ("y.astype(str)", "<U21")])
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_answers_of_a_regression_that_are_no_numbers_are_refused(
+    tmp_path: Path, values: str, dtype: str
+) -> None:
+    assert complaint(lambda: load(tmp_path, returning(f"(x, {values})"), "regression")) == (
+        f"my_data:splits: train: expected finite numbers as answers, got {dtype} values"
+    )
+
+
+def test_a_fair_sample_has_all_classes_and_of_a_regression_all_examples() -> None:
+    np.testing.assert_array_equal(Split({"x": X}, Y).strata, Y)
+    np.testing.assert_array_equal(Split({"x": X}, X).strata, np.zeros(6))
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.randoms(use_true_random=False))
+def test_classes_come_in_turn_until_they_run_out(classes: list[int], random: Random) -> None:
+    order = list(range(len(classes)))
+    random.shuffle(order)
+    rows = classes_in_turn(np.array(classes), np.array(order)).tolist()
+    assert sorted(rows) == sorted(order)
+    turns = [
+        [classes[r] for r in rows[:place]].count(classes[row]) for place, row in enumerate(rows)
+    ]
+    assert turns == sorted(turns)
+    for label in set(classes):
+        members = [row for row in order if classes[row] == label]
+        assert [row for row in rows if classes[row] == label] == members
 
 
 def test_several_inputs_come_in_the_order_of_the_model(tmp_path: Path) -> None:

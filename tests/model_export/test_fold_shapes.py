@@ -10,7 +10,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from model_export.flatbuffer import bindings, inspect
 from model_export.fold_shapes import fold_batch_shapes
-from model_export.quantize import quantize
 from tests.support import tiny
 from tests.support.litert import Graph, pack, parse, run
 
@@ -60,7 +59,7 @@ def flattening(
 
 
 def operators(flatbuffer: bytes) -> set[str]:
-    return set(inspect(flatbuffer).operators)
+    return set(inspect(flatbuffer).kinds)
 
 
 def test_a_flatten_loses_its_arithmetic_and_answers_the_same() -> None:
@@ -95,7 +94,7 @@ def test_a_folded_keras_model_stays_in_one_piece_when_it_is_quantized(
 
     split = bars(60, 0)
     folded = fold_batch_shapes(converted("conv"))
-    made = quantize(folded, "full_int8", split)
+    made = tiny.quantized("full_int8", folded, split)
     assert not operators(made) & {*ARITHMETIC, "QUANTIZE", "DEQUANTIZE"}
     x = bars(7, 3).inputs["pixels"]
     np.testing.assert_allclose(run(made, x), run(folded, x), atol=0.1)

@@ -19,7 +19,7 @@ from model_export.interface import (
     check_scores,
     describe_interface,
 )
-from model_export.recipe import DataSection, InputSection, ModelSection, Recipe
+from model_export.recipe import DataSection, InputSection, ModelSection, ModelTask, Recipe
 from tflite_serving.contract.tensors import Activation, InputSpec, OutputSpec, Shape
 
 Array = npt.NDArray[Any]
@@ -43,9 +43,13 @@ class Source:
     activation: Activation = "none"
 
 
-def recipe(labels: tuple[str, ...] | str | None = None, **inputs: InputSection) -> Recipe:
+def recipe(
+    labels: tuple[str, ...] | str | None = None,
+    task: ModelTask = "classification",
+    **inputs: InputSection,
+) -> Recipe:
     return Recipe(
-        model=ModelSection(name="iris", source="iris.keras", labels=labels),
+        model=ModelSection(name="iris", source="iris.keras", task=task, labels=labels),
         data=DataSection(source="iris.npz"),
         inputs=inputs,
     )
@@ -66,7 +70,10 @@ def complaint(kind: type[ExportError], source: Source, recipe: Recipe = recipe()
 
 
 def examples(x: Array, classes: list[int] | None = None) -> Splits:
-    y = np.array(classes if classes is not None else [0] * len(x))
+    return answered(x, np.array(classes if classes is not None else [0] * len(x)))
+
+
+def answered(x: Array, y: Array) -> Splits:
     split = Split({"features": x}, y)
     return Splits(split, split, split, "data.npz")
 
@@ -75,6 +82,7 @@ def test_the_recipes_notes_and_labels_are_added_to_what_the_model_says() -> None
     notes = InputSection(description="of one flower", units="cm")
     found = described(Source(activation="softmax"), recipe(("a", "b", "c"), features=notes))
     assert found == Interface(
+        "classification",
         (InputSpec("features", "float32", (None, 4), description="of one flower", units="cm"),),
         (
             OutputSpec(
@@ -226,3 +234,54 @@ def test_one_score_counts_as_those_of_two_classes() -> None:
     interface = described(Source(outputs=(Info("spam", "float32", (None, 1)),)))
     scores = interface.scores({"spam": np.array([[0.25], [0.75]])})
     np.testing.assert_array_equal(scores, [[0.75, 0.25], [0.25, 0.75]])
+
+
+PRICE = Source(outputs=(Info("price", "float32", (None, 2)),))
+REGRESSION = recipe(task="regression")
+
+
+def test_a_regression_has_values_and_no_labels() -> None:
+    found = described(PRICE, REGRESSION)
+    assert found.task == "regression"
+    assert found.labels == ()
+    assert found.outputs == (
+        OutputSpec("price", "float32", (None, 2), description="predicted values"),
+    )
+
+
+def test_labels_of_a_regression_are_refused() -> None:
+    told = complaint(UsageError, PRICE, recipe(("low", "high"), task="regression"))
+    assert told == "recipe.model.labels: a regression has no classes to name"
+
+
+def test_a_regression_of_an_image_is_refused() -> None:
+    source = Source(outputs=(Info("map", "float32", (None, 4, 4, 1)),))
+    assert complaint(ConversionError, source, REGRESSION) == (
+        "output 'map': expected values of shape [batch, values], got [None, 4, 4, 1]"
+    )
+
+
+def test_the_activation_of_a_models_last_layer_is_none_of_a_regressions() -> None:
+    source = Source(outputs=PRICE.outputs, activation="softmax")
+    assert described(source, REGRESSION).outputs[0].activation == "none"
+
+
+def test_a_regressions_answers_are_as_many_values_as_the_models() -> None:
+    interface = described(PRICE, REGRESSION)
+    check_data(answered(np.zeros((3, 4)), np.zeros((3, 2), np.float32)), interface)
+    with pytest.raises(UsageError) as caught:
+        check_data(answered(np.zeros((3, 4)), np.zeros((3, 1), np.float32)), interface)
+    assert str(caught.value) == "data.npz: train: expected answers of 2 values, got 1"
+
+
+def test_a_regression_may_answer_any_number_but_must_answer_numbers() -> None:
+    interface = described(PRICE, REGRESSION)
+    check_scores({"price": np.array([[-1e6, 1e6]])}, interface)
+    for value in (np.nan, np.inf):
+        with pytest.raises(ConversionError, match="output 'price': expected numbers, got"):
+            check_scores({"price": np.array([[1.0, value]])}, interface)
+
+
+def test_the_gate_judges_a_regressions_values_as_they_are() -> None:
+    values = np.array([[1.0, 2.0]])
+    np.testing.assert_array_equal(described(PRICE, REGRESSION).scores({"price": values}), values)

@@ -18,6 +18,7 @@ from click.testing import Result
 from model_export.provenance import source_sha256
 from model_export.recipe import read_recipe
 from tests.support import keras_models
+from tests.support.serving import running
 from tflite_serving.artifacts.opening import open_store
 from tflite_serving.catalog import Catalog
 from tflite_serving.contract.golden import read_golden
@@ -80,7 +81,12 @@ def test_a_full_export_describes_the_artifact_in_every_part(  # noqa: PLR0915  #
 
     assert (manifest.name, manifest.task) == ("conv", "classification")
     assert before <= datetime.fromisoformat(manifest.created_at) <= datetime.now(UTC)
-    assert sorted(manifest.files) == ["golden.npz", "model.tflite", "report.html"]
+    assert sorted(manifest.files) == [
+        "golden.npz",
+        "model.tflite",
+        "report.html",
+        "report.json",
+    ]
     assert {path.name for path in files.iterdir()} == {*manifest.files, "manifest.json"}
     assert manifest.files["model.tflite"].bytes == (files / "model.tflite").stat().st_size
 
@@ -101,12 +107,13 @@ def test_a_full_export_describes_the_artifact_in_every_part(  # noqa: PLR0915  #
     assert chosen.sparsity > 0.3
     assert all((c.why_not is None) is c.chosen for c in manifest.compression.candidates)
     assert manifest.compression.pruning is not None
-    assert manifest.compression.pruning.layers == ("edges", "hidden")
+    pruned = {layer.name: layer.sparsity for layer in manifest.compression.pruning.layers}
+    assert pruned == {"edges": 0.5, "hidden": pytest.approx(0.5, abs=0.01)}
 
     test = keras_models.bars(90, 2)
     keras_answers = keras_models.answers(saved("conv").model, test.inputs["pixels"])
     quality = manifest.quality
-    assert quality.reference == np.mean(keras_answers.argmax(axis=1) == test.classes)
+    assert quality.reference == np.mean(keras_answers.argmax(axis=1) == test.targets)
     assert quality.published == chosen.quality
     assert quality.drop == pytest.approx(quality.reference - quality.published)
     assert quality.drop_interval_95[0] < quality.drop < quality.drop_interval_95[1]
@@ -128,14 +135,14 @@ def test_a_full_export_describes_the_artifact_in_every_part(  # noqa: PLR0915  #
     golden = read_golden((files / "golden.npz").read_bytes())
     rows = [int(name.removeprefix("test[").removesuffix("]")) for name in golden.ids]
     assert len(rows) == 10
-    assert set(test.classes[rows]) == {0, 1, 2}
+    assert set(test.targets[rows]) == {0, 1, 2}
     np.testing.assert_array_equal(golden.inputs["pixels"], test.inputs["pixels"][rows])
     np.testing.assert_allclose(golden.outputs["shape"], keras_answers[rows], atol=1e-5)
 
     answers = served(registry, manifest, tmp_path / "cache", pixels=test.inputs["pixels"])
     gaps = np.abs(answers["shape"] - keras_answers)[rows]
     assert gaps.max() <= golden.tolerance["shape"]
-    assert np.mean(answers["shape"].argmax(axis=1) == test.classes) == quality.published
+    assert np.mean(answers["shape"].argmax(axis=1) == test.targets) == quality.published
 
     alias = json.loads((registry / "models/conv/aliases/production.json").read_text())
     assert alias["version"] == manifest.version
@@ -174,6 +181,82 @@ def test_a_model_that_ends_in_logits_is_served_with_its_softmax(
     )
 
 
+@pytest.mark.parametrize(
+    ("metric", "variant"), [("mae", "float32"), ("rmse", "static_int8"), ("mae", "full_int8")]
+)
+def test_a_regression_is_exported_judged_and_reproduces_its_golden_examples(
+    cli: Cli, recipe_for: Recipes, saved: Models, tmp_path: Path, metric: str, variant: str
+) -> None:
+    recipe = recipe_for(
+        "regression",
+        model__task="regression",
+        gate__metric=metric,
+        gate__max_drop=0.5,
+        quantize__variants=[variant],
+    )
+    manifest = export(cli, recipe, tmp_path / "registry")
+    assert manifest.task == "regression"
+    (output,) = manifest.outputs
+    assert (output.name, output.shape, output.labels) == ("price", (None, 2), None)
+    test = keras_models.prices(90, 2)
+    x = test.inputs["features"]
+    expected = keras_models.answers(saved("regression").model, x)
+    answers = served(tmp_path / "registry", manifest, tmp_path / "cache", features=x)
+    np.testing.assert_allclose(answers["price"], expected, atol=0.5)
+
+    quality = manifest.quality
+    assert (quality.metric, quality.lower_is_better) == (metric, True)
+    for figure, given in ((quality.reference, expected), (quality.published, answers["price"])):
+        errors = np.abs(given - test.targets)
+        error = np.mean(errors) if metric == "mae" else np.sqrt(np.mean(errors**2))
+        assert figure == pytest.approx(error, rel=1e-4)
+    assert quality.drop == pytest.approx(quality.published - quality.reference)
+    (candidate,) = manifest.compression.candidates
+    assert candidate.agreement is None
+    assert candidate.worst_class_drop is None
+    assert candidate.calibration_error is None
+
+
+def test_a_regression_that_gets_too_wrong_is_refused(
+    cli: Cli, recipe_for: Recipes, tmp_path: Path
+) -> None:
+    recipe = recipe_for(
+        "regression", model__task="regression", gate__metric="mae", gate__max_drop=-0.001
+    )
+    result = cli("export", recipe, "--registry", tmp_path / "registry")
+    assert result.exit_code == 4
+    assert not (tmp_path / "registry").exists()
+
+
+def test_a_regression_answers_over_http_in_both_dialects(
+    cli: Cli, recipe_for: Recipes, saved: Models, tmp_path: Path
+) -> None:
+    recipe = recipe_for(
+        "regression",
+        model__task="regression",
+        gate__metric="mae",
+        publish__alias="production",
+    )
+    manifest = export(cli, recipe, tmp_path / "registry")
+    x = keras_models.prices(3, 5).inputs["features"]
+    expected = keras_models.answers(saved("regression").model, x)
+    environment = {"MODEL_REGISTRY": str(tmp_path / "registry"), "MODELS": "regression"}
+    with running("predict", environment, tmp_path) as function:
+        body = {"instances": x.tolist()}
+        simple = function.post("/predict", body)
+        assert simple.status_code == 200, simple.text
+        answer = simple.json()
+        assert answer["model"] == {"name": "regression", "version": manifest.version}
+        assert [list(row) for row in answer["predictions"]] == [["values"]] * 3
+        values = [row["values"] for row in answer["predictions"]]
+        np.testing.assert_allclose(values, expected, atol=1e-4)
+        raw = function.post("/v1/models/regression:predict", body).json()["predictions"]
+        np.testing.assert_allclose(raw, expected, atol=1e-4)
+        refused = function.post("/predict?top_k=1", body)
+        assert refused.status_code == 400
+        assert refused.json()["code"] == "invalid_query"
+
+
 def test_a_model_with_several_inputs_is_calibrated_measured_and_served_by_name(
     cli: Cli, tmp_path: Path
 ) -> None:
@@ -184,11 +267,12 @@ def test_a_model_with_several_inputs_is_calibrated_measured_and_served_by_name(
         "def splits():\n"
         "    names = ('train', 'validation', 'test')\n"
         "    made = [keras_models.pairs(30, seed) for seed in range(3)]\n"
-        "    return {n: (dict(s.inputs), s.classes) for n, s in zip(names, made)}\n"
+        "    return {n: (dict(s.inputs), s.targets) for n, s in zip(names, made)}\n"
     )
     (tmp_path / "recipe.toml").write_text(
         '[model]\nname = "two"\nsource = "two.keras"\n[data]\nsource = "pairs_data:splits"\n'
         '[quantize]\nvariants = ["full_int8"]\n[gate]\nmax_drop = 1\n'
+        "[measure]\nstarts = 1\nrounds = 2\n"
     )
     manifest = export(cli, tmp_path / "recipe.toml", tmp_path / "registry")
     assert [spec.name for spec in manifest.inputs] == ["pixels", "features"]
@@ -251,6 +335,7 @@ def test_custom_layers_come_from_the_recipes_folder(cli: Cli, tmp_path: Path) ->
     (tmp_path / "recipe.toml").write_text(
         '[model]\nname = "own"\nsource = "own.keras"\ncustom_objects = "own_layers:custom"\n'
         '[data]\nsource = "data.npz"\n[quantize]\nvariants = ["float32"]\n'
+        "[measure]\nstarts = 1\nrounds = 2\n"
     )
     assert export(cli, tmp_path / "recipe.toml", tmp_path / "registry").name == "own"
     wrong = ("--set", "model.custom_objects=own_layers:wrong", "--dry-run")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 
+import pytest
 from rich.console import Console
 
 from model_export.progress import Progress
@@ -42,3 +43,14 @@ def test_a_step_that_fails_tells_no_result() -> None:
     except ValueError:
         pass
     assert file.getvalue() == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_step_may_tell_how_much_of_it_is_done(*, terminal: bool) -> None:
+    file = io.StringIO()
+    with Progress(Console(file=file, force_terminal=terminal, width=80)).step("measure") as step:
+        for fraction in (0.0, 0.5, 1.0):
+            step.advance(fraction)
+        step.result = "done"
+    assert re.search(r"  measure +\d+\.\d s  done", file.getvalue())
+    assert len(file.getvalue().splitlines()) == 1 or terminal

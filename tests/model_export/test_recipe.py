@@ -9,9 +9,12 @@ import pytest
 
 from model_export.errors import UsageError
 from model_export.recipe import (
+    CalibrationSection,
     DataSection,
+    DistillSection,
     GateSection,
     InputSection,
+    MeasureSection,
     ModelSection,
     PruneSection,
     PublishSection,
@@ -43,19 +46,37 @@ source = "data:splits"
 [prune]
 method = "magnitude"
 sparsity = 0.7
+scope = "global"
 schedule = "polynomial"
 epochs = 5
+batch_size = 16
+learning_rate = 0.001
+optimizer = "sgd"
+stop_early = false
+distill = { temperature = 2, weight = 0.25 }
 include = ["conv*"]
 exclude = ["conv_1"]
+[calibration]
+examples = 50
+method = "moving_average"
 [quantize]
 variants = ["float16", "full_int8"]
+max_tries = 3
+[measure]
+batch = 16
+threads = 2
+rounds = 5
+starts = 1
 [gate]
-metric = "accuracy"
+metric = "my_data:cost"
+lower_is_better = true
 max_drop = 0.02
 confidence = 0.9
+max_class_drop = 0.05
 prefer = "quality"
 max_bytes = 100000
 max_latency_ms = 2
+max_rss_mib = 64
 [publish]
 registry = "gs://bucket/prefix"
 alias = "staging"
@@ -89,19 +110,30 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         prune=PruneSection(
             method="magnitude",
             sparsity=0.7,
+            scope="global",
             schedule="polynomial",
             epochs=5,
+            batch_size=16,
+            learning_rate=0.001,
+            optimizer="sgd",
+            stop_early=False,
+            distill=DistillSection(temperature=2.0, weight=0.25),
             include=("conv*",),
             exclude=("conv_1",),
         ),
-        quantize=QuantizeSection(variants=("float16", "full_int8")),
+        calibration=CalibrationSection(examples=50, method="moving_average"),
+        quantize=QuantizeSection(variants=("float16", "full_int8"), max_tries=3),
+        measure=MeasureSection(batch=16, threads=2, rounds=5, starts=1),
         gate=GateSection(
-            metric="accuracy",
+            metric="my_data:cost",
+            lower_is_better=True,
             max_drop=0.02,
             confidence=0.9,
+            max_class_drop=0.05,
             prefer="quality",
             max_bytes=100_000,
             max_latency_ms=2.0,
+            max_rss_mib=64.0,
         ),
         publish=PublishSection(registry="gs://bucket/prefix", alias="staging"),
     )
@@ -116,7 +148,9 @@ def test_all_but_the_model_and_its_examples_has_a_default(tmp_path: Path) -> Non
     assert recipe.model.unsafe_load is False
     assert recipe.prune.method == "none"
     assert recipe.quantize.variants == ("float32", "static_int8")
-    assert recipe.gate == GateSection(max_drop=0.01, prefer="latency")
+    assert recipe.calibration == CalibrationSection(examples=200, method="min_max")
+    assert recipe.measure == MeasureSection(batch=8, threads=1)
+    assert recipe.gate == GateSection(metric="accuracy", max_drop=0.01, prefer="latency")
     assert recipe.publish == PublishSection(registry=None, alias=None)
 
 
@@ -149,7 +183,7 @@ def test_a_key_that_is_unknown_or_missing_is_named(
     [
         ("model.name=3", "recipe.model.name: expected a string, got 3"),
         ("model.name=a/b", "recipe.model.name: expected 1 to 63 letters"),
-        ("model.task=regression", "recipe.model.task: expected one of 'classification', got 'reg"),
+        ("model.task=embedding", "recipe.model.task: expected one of 'classification', 'regress"),
         ("model.unsafe_load=1", "recipe.model.unsafe_load: expected true or false, got 1"),
         ("model.labels=7", "recipe.model.labels: expected a list or a string, got 7"),
         ("data.source=true", "recipe.data.source: expected a string, got true"),
@@ -159,6 +193,18 @@ def test_a_key_that_is_unknown_or_missing_is_named(
         ("prune.schedule=cubic", "recipe.prune.schedule: expected one of 'constant', 'polynomial'"),
         ("prune.epochs=1.5", "recipe.prune.epochs: expected a whole number, got 1.5"),
         ("prune.epochs=-1", "recipe.prune.epochs: expected 0 or more, got -1"),
+        ("prune.batch_size=0", "recipe.prune.batch_size: expected 1 or more, got 0"),
+        ("prune.learning_rate=0", "recipe.prune.learning_rate: expected more than 0, got 0"),
+        ("prune.scope=model", "recipe.prune.scope: expected one of 'layer', 'global', got 'model'"),
+        ("prune.distill.weight=0", "recipe.prune.distill.weight: expected more than 0, up to 1"),
+        ("prune.distill.temperature=0", "recipe.prune.distill.temperature: expected more than 0"),
+        ("calibration.examples=0", "recipe.calibration.examples: expected 1 or more, got 0"),
+        ("calibration.method=max", "recipe.calibration.method: expected one of 'min_max', 'moving"),
+        ("quantize.max_tries=-1", "recipe.quantize.max_tries: expected 0 or more, got -1"),
+        ("measure.batch=0", "recipe.measure.batch: expected 1 or more, got 0"),
+        ("measure.threads=0", "recipe.measure.threads: expected 1 or more, got 0"),
+        ("measure.rounds=0", "recipe.measure.rounds: expected 1 or more, got 0"),
+        ("measure.starts=0", "recipe.measure.starts: expected 1 or more, got 0"),
         ("prune.include=conv*", "recipe.prune.include: expected a list, got 'conv*'"),
         ("prune.exclude=[1]", "recipe.prune.exclude[0]: expected a string, got 1"),
         ("quantize.variants=[]", "recipe.quantize.variants: expected each variant once, at least"),
@@ -167,7 +213,10 @@ def test_a_key_that_is_unknown_or_missing_is_named(
             "quantize.variants=['float32', 'float32']",
             "recipe.quantize.variants: expected each variant once",
         ),
-        ("gate.metric=f1", "recipe.gate.metric: expected one of 'accuracy', got 'f1'"),
+        ("gate.metric=1", "recipe.gate.metric: expected a string, got 1"),
+        ("gate.metric=mine:f1", "recipe.gate.lower_is_better: expected true or false for a metric"),
+        ("gate.lower_is_better=true", "and nothing for others, got True for 'accuracy'"),
+        ("gate.max_rss_mib=all", "recipe.gate.max_rss_mib: expected a number, got 'all'"),
         ("gate.max_drop=little", "recipe.gate.max_drop: expected a number, got 'little'"),
         ("gate.max_drop=nan", "recipe.gate.max_drop: expected a finite number, got nan"),
         ("gate.confidence=95", "recipe.gate.confidence: expected 0.5 to 1, got 95"),
@@ -245,7 +294,14 @@ def test_a_recipe_that_cannot_be_read_is_refused_by_its_path(tmp_path: Path, nam
 
 
 @pytest.mark.parametrize(
-    "override", ["gate.max_drop=0.03", "model.source=other.keras", "prune.epochs=6"]
+    "override",
+    [
+        "gate.max_drop=0.03",
+        "model.source=other.keras",
+        "prune.epochs=6",
+        "calibration.examples=51",
+        "measure.rounds=6",
+    ],
 )
 def test_the_digest_changes_with_what_the_artifact_depends_on(
     tmp_path: Path, override: str

@@ -75,7 +75,7 @@ def binary() -> keras.Model:
     """One sigmoid score: is it of class 1? Trained on flowers of the first two classes."""
     keras.utils.set_random_seed(0)
     data = flowers(240, 0)
-    two = data.rows(np.flatnonzero(data.classes < 2))
+    two = data.rows(np.flatnonzero(data.targets < 2))
     model = keras.Sequential(
         [
             keras.Input((FEATURES,), name="features"),
@@ -107,6 +107,55 @@ def conv() -> keras.Model:
     )
 
 
+def outlier() -> keras.Model:
+    """A classifier of flowers with one activation of ten thousand, which int8 cannot follow.
+
+    What the layer "second" makes too large, "third" takes back: in float it answers as before.
+    """
+    keras.utils.set_random_seed(0)
+    names = ("first", "second", "third")
+    model = keras.Sequential(
+        [
+            keras.Input((FEATURES,), name="features"),
+            *(layers.Dense(16, activation="relu", name=name) for name in names),
+            layers.Dense(CLASSES, activation="softmax", name="species"),
+        ]
+    )
+    data = flowers(240, 0)
+    _fitted(model, data)
+    shallow = keras.Model(model.inputs[0], model.get_layer("second").output)
+    busiest = int(answers(shallow, data.inputs["features"]).mean(axis=0).argmax())
+    (kernel, bias), (next_kernel, next_bias) = (
+        model.get_layer(name).get_weights() for name in names[1:]
+    )
+    kernel[:, busiest] *= 1e4
+    bias[busiest] *= 1e4
+    next_kernel[busiest] *= 1e-4
+    model.get_layer("second").set_weights([kernel, bias])
+    model.get_layer("third").set_weights([next_kernel, next_bias])
+    return model
+
+
+def prices(count: int, seed: int) -> Split:
+    """Rows of four features, and two numbers that follow from them, such as 10 and -20."""
+    x = np.random.default_rng(seed).random((count, FEATURES), dtype=np.float32)
+    first = 20 * x[:, 0] - 5 * x[:, 1]
+    return Split({"features": x}, np.stack([first, -20 * x[:, 2]], axis=1).astype(np.float32))
+
+
+def regression() -> keras.Model:
+    """Two numbers of `prices`."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((FEATURES,), name="features"),
+            layers.Dense(16, activation="relu", name="hidden"),
+            layers.Dense(2, name="price"),
+        ]
+    )
+    return _fitted(model, prices(240, 0), loss="mse", epochs=30)
+
+
 def two_inputs(*, as_dict: bool = False) -> keras.Model:
     """An image and a row; the inputs' order is no alphabet's. Not trained."""
     keras.utils.set_random_seed(0)
@@ -122,23 +171,26 @@ def two_inputs(*, as_dict: bool = False) -> keras.Model:
 def pairs(count: int, seed: int) -> Split:
     """Examples for `two_inputs`, in another order than the model's."""
     features, pixels = flowers(count, seed), bars(count, seed)
-    return Split({**features.inputs, **pixels.inputs}, pixels.classes)
+    return Split({**features.inputs, **pixels.inputs}, pixels.targets)
 
 
-def save_npz(path: Path, make: Callable[[int, int], Split], *, classes: int = CLASSES) -> None:
+def save_npz(
+    path: Path, make: Callable[[int, int], Split], *, classes: int | None = CLASSES
+) -> None:
     """Writes the splits that `make` gives as the pipeline reads them, with one input.
 
     Args:
         path: of the ``.npz`` file.
         make: gives so many examples of a seed.
-        classes: those beyond are left out.
+        classes: those beyond are left out; None where there are none.
     """
     arrays: dict[str, Array] = {}
     for seed, (name, count) in enumerate((("train", 240), ("validation", 60), ("test", 90))):
         split = make(count, seed)
-        split = split.rows(np.flatnonzero(split.classes < classes))
+        if classes is not None:
+            split = split.rows(np.flatnonzero(split.targets < classes))
         (arrays[f"x_{name}"],) = split.inputs.values()
-        arrays[f"y_{name}"] = split.classes
+        arrays[f"y_{name}"] = split.targets
     np.savez(path, allow_pickle=False, **arrays)
 
 
@@ -157,5 +209,5 @@ def _fitted(
     # Compiling with XLA takes longer than it saves.
     model.compile(optimizer=keras.optimizers.Adam(0.02), loss=loss, jit_compile=False)
     (x,) = data.inputs.values()
-    model.fit(x, data.classes, epochs=epochs, batch_size=32, verbose=0)
+    model.fit(x, data.targets, epochs=epochs, batch_size=32, verbose=0)
     return model

@@ -1,0 +1,131 @@
+"""The costly steps of an export, each done once: what is in the workspace is not done again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+from model_export.candidates import Form, FormMaker, answer
+from model_export.data import Split
+from model_export.interface import Arrays, Interface
+from model_export.measure.process import Servable
+from model_export.measure.timing import Timing, time_all
+from model_export.measure.worker import read_arrays, write_arrays
+from model_export.mixed_precision import rank_operators
+from model_export.recipe import MeasureSection, Variant
+from model_export.workspace import Workspace
+from tflite_serving.contract.codec import decode, to_text
+from tflite_serving.contract.evidence import FloatOperator, Pruning
+
+_FLOAT32 = "float32.tflite"
+_PRUNING = "pruning.json"
+Advance = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One part of the workspace: how far training is."""
+
+    workspace: Workspace
+    name: str
+
+    def load(self) -> bytes | None:
+        """What was saved last."""
+        return self.workspace.load(self.name)
+
+    def save(self, data: bytes) -> None:
+        """Replaces what was saved last."""
+        self.workspace.save(self.name, data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pruned:
+    pruning: Pruning | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    operators: tuple[FloatOperator, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Timings:
+    timings: tuple[Timing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Does a step, or takes its result from the workspace.
+
+    Attributes:
+        workspace: where the results are kept.
+    """
+
+    workspace: Workspace
+
+    @property
+    def training(self) -> Checkpoint:
+        """Where fine-tuning keeps its state after each epoch."""
+        return Checkpoint(self.workspace, "training.npz")
+
+    def float32(self) -> tuple[bytes, Pruning | None] | None:
+        """The pruned and converted model, if both are done."""
+        flatbuffer, pruning = self.workspace.load(_FLOAT32), self.workspace.load(_PRUNING)
+        if flatbuffer is None or pruning is None:
+            return None
+        return flatbuffer, decode(_Pruned, json.loads(pruning), _PRUNING).pruning
+
+    def keep_float32(self, flatbuffer: bytes, pruning: Pruning | None) -> None:
+        """Keeps the pruned and converted model."""
+        self.workspace.save(_PRUNING, to_text(_Pruned(pruning)).encode())
+        self.workspace.save(_FLOAT32, flatbuffer)
+
+    def answers(
+        self, form: Form, interface: Interface, inputs: Arrays, split: str, threads: int
+    ) -> Arrays:
+        """See `candidates.answer`; `split` names the one that `inputs` are of."""
+        name = f"{split}-{_digest(form.flatbuffer)}.npz"
+        kept = self.workspace.load(name)
+        if kept is not None:
+            return read_arrays(BytesIO(kept))
+        outputs = answer(form, interface, inputs, threads)
+        file = BytesIO()
+        write_arrays(file, outputs)
+        self.workspace.save(name, file.getvalue())
+        return outputs
+
+    def ranking(
+        self, maker: FormMaker, variant: Variant, examples: Split, threads: int, advance: Advance
+    ) -> list[FloatOperator]:
+        """See `mixed_precision.rank_operators`."""
+        name = f"ranking-{variant}.json"
+        kept = self.workspace.load(name)
+        if kept is not None:
+            return list(decode(_Ranking, json.loads(kept), name).operators)
+        ranked = rank_operators(maker, variant, examples, threads, advance)
+        self.workspace.save(name, to_text(_Ranking(tuple(ranked))).encode())
+        return ranked
+
+    def timings(
+        self,
+        servables: Sequence[Servable],
+        examples: Arrays,
+        section: MeasureSection,
+        advance: Advance,
+    ) -> list[Timing]:
+        """See `timing.time_all`: they are measured against each other, and kept together."""
+        digests = "".join(_digest(servable.flatbuffer) for servable in servables)
+        name = f"timings-{_digest(digests.encode())}.json"
+        kept = self.workspace.load(name)
+        if kept is not None:
+            return list(decode(_Timings, json.loads(kept), name).timings)
+        timings = time_all(servables, examples, section, advance)
+        self.workspace.save(name, to_text(_Timings(tuple(timings))).encode())
+        return timings
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]

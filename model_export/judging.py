@@ -1,0 +1,130 @@
+"""From the float32 model to the gate's verdict: every candidate made, asked, rescued and timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from model_export import gate
+from model_export.candidates import Answered, Form, FormMaker, weigh
+from model_export.data import Split
+from model_export.finished import Finished
+from model_export.interface import Arrays
+from model_export.mixed_precision import Rescue, search
+from model_export.prepare import Prepared
+from model_export.progress import Progress
+from model_export.quantize import choose_calibration
+from model_export.recipe import Recipe, Variant
+
+_RANKING_EXAMPLES = 32
+"""Enough to tell which operators hurt; every one of them is quantized and run on these."""
+
+_NEVER_MIXED: frozenset[Variant] = frozenset({"float32", "sparse_float32", "float16"})
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """The candidates of one export.
+
+    Attributes:
+        recipe: what to do.
+        maker: of the forms.
+        ready: the examples, and the Keras model's answers.
+        finished: what need not be done again.
+        progress: told of every step.
+    """
+
+    recipe: Recipe
+    maker: FormMaker
+    ready: Prepared
+    finished: Finished
+    progress: Progress
+
+    def candidates(self) -> list[Answered]:
+        """Every variant of the recipe, and mixtures with float of those that miss the budget."""
+        answered = [self._variant(variant) for variant in self.recipe.quantize.variants]
+        rescued = [self._rescue(candidate) for candidate in answered]
+        return [*answered, *(candidate for candidate in rescued if candidate is not None)]
+
+    def verdict(self, answered: Sequence[Answered]) -> gate.Verdict:
+        """Times all candidates against each other, and lets the gate judge."""
+        servables = [a.form.servable(self.maker.interface) for a in answered]
+        with self.progress.step("measure") as step:
+            timings = self.finished.timings(
+                servables, self.ready.splits.test.inputs, self.recipe.measure, step.advance
+            )
+            step.result = ", ".join(
+                f"{a.form.name} {timing.latency_ms.p50:.4f} ms"
+                for a, timing in zip(answered, timings, strict=True)
+            )
+        weighed = [weigh(a, timing) for a, timing in zip(answered, timings, strict=True)]
+        return gate.judge(weighed, self.recipe.gate)
+
+    def _variant(self, variant: Variant) -> Answered:
+        with self.progress.step(variant) as step:
+            answered = self._ask(self.maker.make(variant))
+            quality = f"{self.recipe.gate.metric} {answered.comparison.candidate:.4f}"
+            step.result = f"{len(answered.form.flatbuffer):,} bytes, {quality}"
+        return answered
+
+    def _rescue(self, answered: Answered) -> Answered | None:
+        variant, quantize = answered.form.variant, self.recipe.quantize
+        if variant in _NEVER_MIXED or not quantize.max_tries or self._keeps_budget(answered):
+            return None
+        with self.progress.step(f"{variant}_mixed") as step:
+            rescue = self._search(variant, step.advance)
+            if rescue.form is None:
+                step.result = f"none of {rescue.tries} mixtures keeps the budget"
+                return None
+            rescued = self._ask(rescue.form)
+            kept = ", ".join(o.layer or o.name for o in rescue.form.kept_in_float)
+            step.result = (
+                f"{len(rescue.form.flatbuffer):,} bytes, "
+                f"{self.recipe.gate.metric} {rescued.comparison.candidate:.4f}, "
+                f"in float: {kept} ({rescue.tries} tries)"
+            )
+        return rescued
+
+    def _search(self, variant: Variant, advance: Callable[[float], None]) -> Rescue:
+        ranked = self.finished.ranking(
+            self.maker,
+            variant,
+            choose_calibration(self.ready.splits.train, self.recipe.calibration).first(
+                _RANKING_EXAMPLES
+            ),
+            self.recipe.measure.threads,
+            lambda fraction: advance(fraction / 2),
+        )
+        return search(
+            self.maker,
+            variant,
+            ranked,
+            self._is_good,
+            self.recipe.quantize.max_tries,
+            lambda fraction: advance(0.5 + fraction / 2),
+        )
+
+    def _is_good(self, form: Form) -> bool:
+        """Whether a mixture keeps the budget: on the validation split first.
+
+        The test split decides in the end, and every question asked of it makes it a little less
+        independent; so only what looks good already is asked.
+        """
+        outputs = self._outputs(form, self.ready.splits.validation, "validation")
+        scores = self.maker.interface.scores(outputs)
+        if self.ready.reference.validation.drop(scores) > self.recipe.gate.max_drop:
+            return False
+        return self._keeps_budget(self._ask(form))
+
+    def _keeps_budget(self, answered: Answered) -> bool:
+        return not gate.quality_misses(answered.comparison, self.recipe.gate)
+
+    def _ask(self, form: Form) -> Answered:
+        outputs = self._outputs(form, self.ready.splits.test, "test")
+        comparison = self.ready.reference.test.against(self.maker.interface.scores(outputs))
+        return Answered(form, outputs, comparison)
+
+    def _outputs(self, form: Form, split: Split, name: str) -> Arrays:
+        return self.finished.answers(
+            form, self.maker.interface, split.inputs, name, self.recipe.measure.threads
+        )
