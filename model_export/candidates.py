@@ -17,11 +17,14 @@ from model_export.quantize import Ranges, quantize
 from model_export.recipe import Variant
 from model_export.slim import slim
 from model_export.sparse_encoding import encode_blocks
+from model_export.stem import depthwise_operators, stem_operators
 from tflite_serving.contract import evidence
 from tflite_serving.contract.evidence import FloatOperator, PrunedLayer
 from tflite_serving.contract.tensors import Tensors
 
 _ENDLESS = 1e30
+# Weight-only forms compute in float anyway, and full_int8 promises integers throughout.
+_FLOAT_WHERE_FASTER: frozenset[Variant] = frozenset({"dynamic_int8", "static_int8"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class FormMaker:
         interface: what clients see.
         layers: names of the Keras model's layers.
         pruned: what must be zero in every form.
+        float_where_faster: see `QuantizeSection`.
     """
 
     float32: bytes
@@ -81,18 +85,34 @@ class FormMaker:
     interface: Interface
     layers: frozenset[str]
     pruned: Sequence[PrunedLayer] = ()
+    float_where_faster: bool = True
+
+    def slower_in_int8(self, variant: Variant) -> tuple[FloatOperator, ...]:
+        """The operators that stay in float because int8 would be slower."""
+        if not self.float_where_faster or variant not in _FLOAT_WHERE_FASTER:
+            return ()
+        names = stem_operators(self.float32)
+        if variant == "dynamic_int8":
+            names += depthwise_operators(self.float32)
+        return tuple(
+            FloatOperator(operator.name, operator.layer, operator.kind, "speed", None)
+            for operator in inspect(self.float32, self.layers).operators
+            if operator.name in names
+        )
 
     def make(self, variant: Variant, kept_in_float: tuple[FloatOperator, ...] = ()) -> Form:
         """One form, checked.
 
         Args:
             variant: of quantization.
-            kept_in_float: operators to leave as they are.
+            kept_in_float: operators to leave as they are, beside those that are faster so.
 
         Raises:
             ConversionError: it cannot be quantized or bound, needs operators that the function
                 lacks, or lost zeros.
         """
+        name = f"{variant}_mixed" if kept_in_float else variant
+        kept_in_float = (*self.slower_in_int8(variant), *kept_in_float)
         kept = [operator.name for operator in kept_in_float]
         if variant == "sparse_float32":
             made = encode_blocks(self.float32)
@@ -104,7 +124,6 @@ class FormMaker:
                 f"{variant}: it needs operators that the function lacks: {', '.join(facts.custom)}"
             )
         check_zeros(facts, self.pruned, variant)
-        name = f"{variant}_mixed" if kept else variant
         slimmed = slim(made, facts)
         return Form(name, variant, slimmed, self.bind(slimmed), facts, kept_in_float)
 

@@ -56,17 +56,24 @@ def rank_operators(
     Returns:
         the operators that quantization changes at all.
     """
-    operators = inspect(maker.float32, maker.layers).operators
+    in_float = {operator.name for operator in maker.slower_in_int8(variant)}
+    operators = [
+        operator
+        for operator in inspect(maker.float32, maker.layers).operators
+        if operator.name not in in_float
+    ]
     found = []
     with Process(threads) as process:
         isolation = Isolation(maker, variant, examples, process)
         for index, operator in enumerate(operators):
             error = isolation.error([operator.name])
             if error > 0:
-                found.append(FloatOperator(operator.name, operator.layer, operator.kind, error))
+                found.append(
+                    FloatOperator(operator.name, operator.layer, operator.kind, "quality", error)
+                )
             advance((index + 1) / len(operators))
     # By name where errors are equal, so that every run ranks alike.
-    return sorted(found, key=lambda operator: (-operator.error, operator.name))
+    return sorted(found, key=lambda operator: (-(operator.error or 0.0), operator.name))
 
 
 class Isolation:

@@ -96,7 +96,9 @@ def export(request: Request, progress: Progress) -> Export:
         del source  # what comes now needs its memory, and nothing of it
         ranges = _calibrate(float32, ready, recipe, progress)
         pruned = pruning.layers if pruning else ()
-        maker = FormMaker(float32, ranges, ready.interface, layers, pruned)
+        maker = FormMaker(
+            float32, ranges, ready.interface, layers, pruned, recipe.quantize.float_where_faster
+        )
         findings = _choose(Judging(recipe, maker, ready, finished, progress), pruning, folder)
         with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
             artifact = Path(temporary)

@@ -172,11 +172,14 @@ class QuantizeSection:
 
     Attributes:
         variants: which.
+        float_where_faster: whether convolutions that int8 makes slower stay in float: those that
+            read an image of few channels, and depthwise ones in dynamic_int8.
         max_tries: how many mixtures of int8 and float are tried for each int8 variant that misses
             the budget of quality; 0 tries none.
     """
 
     variants: tuple[Variant, ...] = ("float32", "static_int8")
+    float_where_faster: bool = True
     max_tries: int = 8
 
     def __post_init__(self) -> None:

@@ -81,9 +81,13 @@ def print_candidates(manifest: Manifest, console: Console) -> None:
     console.print(candidates_table(candidates, metric, console.width))
     for candidate in candidates:
         for kept in candidate.kept_in_float:
+            why = (
+                "it is faster there"
+                if kept.error is None
+                else f"quantized alone, it moves the output by {kept.error:.3g}"
+            )
             console.print(
-                f"  {candidate.name}: {kept.layer or kept.name} ({kept.kind}) stays in float; "
-                f"quantized alone, it moves the output by {kept.error:.3g}"
+                f"  {candidate.name}: {kept.layer or kept.name} ({kept.kind}) stays in float; {why}"
             )
 
 

@@ -50,7 +50,7 @@ def test_the_operators_that_quantization_hurts_come_first(
     ranked = rank_operators(maker, "static_int8", keras_models.flowers(30, 1), advance=told.append)
     assert {operator.layer for operator in ranked[:2]} == {"second", "third"}
     assert all(operator.kind == "FULLY_CONNECTED" for operator in ranked[:2])
-    errors = [operator.error for operator in ranked]
+    errors = [operator.error or 0.0 for operator in ranked]
     assert errors == sorted(errors, reverse=True)
     assert errors[1] > 0.1 > errors[2] > 0
     assert told == sorted(told)
@@ -92,7 +92,7 @@ class Counting:
 
 
 def operators(count: int) -> list[FloatOperator]:
-    return [FloatOperator(str(index), None, "CONV_2D", 1.0) for index in range(count)]
+    return [FloatOperator(str(index), None, "CONV_2D", "quality", 1.0) for index in range(count)]
 
 
 def searched(count: int, threshold: int, max_tries: int) -> tuple[Any, int, list[int]]:
@@ -155,7 +155,7 @@ def test_an_export_rescues_a_model_that_int8_alone_would_ruin(
     assert "over max_drop 0.02" in plain.why_not
     assert (mixed.name, mixed.variant) == ("static_int8_mixed", "static_int8")
     assert {operator.layer for operator in mixed.kept_in_float} == {"second", "third"}
-    assert all(operator.error > 0.1 for operator in mixed.kept_in_float)
+    assert all((operator.error or 0) > 0.1 for operator in mixed.kept_in_float)
     shown = cli("show", f"{tmp_path}/registry/models/outlier/versions/{manifest.version}")
     assert "static_int8_mixed: second (FULLY_CONNECTED) stays in float" in shown.stdout
 

@@ -74,8 +74,10 @@ def candidate(name: str, **fields: Any) -> Candidate:
 def digits() -> Report:
     """Ten classes, seven candidates, mixed precision, pictures."""
     kept = (
-        FloatOperator("digits/scores/Softmax", "scores", "SOFTMAX", 0.0213),
-        FloatOperator("digits/edges/Conv2D;digits/norm/batchnorm", "edges", "CONV_2D", 0.0087),
+        FloatOperator("digits/scores/Softmax", "scores", "SOFTMAX", "quality", 0.0213),
+        FloatOperator(
+            "digits/edges/Conv2D;digits/norm/batchnorm", "edges", "CONV_2D", "speed", None
+        ),
     )
     candidates = (
         candidate("float32"),
@@ -209,7 +211,7 @@ def one_candidate() -> Report:
 def hostile() -> Report:
     """Whatever can be named has a name that tries to break the page."""
     evil = HOSTILE[0] + HOSTILE[1]
-    kept = tuple(FloatOperator(name, name, name, 0.1) for name in HOSTILE)
+    kept = tuple(FloatOperator(name, name, name, "quality", 0.1) for name in HOSTILE)
     candidates = tuple(
         candidate(
             name, quality=0.97 - 0.001 * index, latency_ms=Latency(0.01 + 0.0005 * index, 0.1),

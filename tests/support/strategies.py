@@ -118,7 +118,14 @@ prunings = st.builds(
     layers=st.lists(st.builds(PrunedLayer, texts, fractions), max_size=3).map(tuple),
 )
 intervals = st.tuples(numbers, numbers)
-operators = st.builds(FloatOperator, texts, st.none() | texts, texts, numbers)
+operators = st.builds(
+    FloatOperator,
+    texts,
+    st.none() | texts,
+    texts,
+    st.sampled_from(["quality", "speed"]),
+    st.none() | numbers,
+)
 
 
 def candidates_named(name: str, *, chosen: bool) -> st.SearchStrategy[Candidate]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from tflite_serving.contract.codec import ContractError
 
@@ -18,20 +19,22 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class FloatOperator:
-    """One operator of a quantized model that was left in float, because int8 cost too much there.
+    """One operator of a quantized model that was left in float.
 
     Attributes:
         name: of the tensor that the operator makes.
         layer: of the Keras model; None where it is not known.
         kind: such as "CONV_2D".
+        why: "quality": int8 costs too much of it there; "speed": int8 would be slower.
         error: root mean square of the change in the model's output, over calibration examples,
-            when this operator alone is quantized.
+            when this operator alone is quantized; None where that is not why.
     """
 
     name: str
     layer: str | None
     kind: str
-    error: float
+    why: Literal["quality", "speed"]
+    error: float | None
 
 
 @dataclass(frozen=True, slots=True)

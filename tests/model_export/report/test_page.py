@@ -123,7 +123,7 @@ def test_every_candidate_is_there_with_its_figures_and_its_reason() -> None:
         assert f"{candidate.bytes:,}" in told
         assert (candidate.why_not or "chosen") in told
     assert told.count("chosen ·") == 1
-    assert "scores SOFTMAX digits/scores/Softmax 0.0213" in told
+    assert "scores SOFTMAX digits/scores/Softmax quality 0.0213" in told
 
 
 def test_the_worst_class_comes_first() -> None:
