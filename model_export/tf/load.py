@@ -72,6 +72,8 @@ class KerasSource:
                 "save a Sequential or functional model"
             ) from None
         self.model = model
+        # Eagerly, a large model keeps the activations of every layer, for every example of a batch.
+        self._graph = tf.function(self._call, reduce_retracing=True, autograph=False)
         self.activation = missing_activation(model)
         self.layers: Mapping[str, str] = {
             layer.name: type(layer).__name__ for _, layer in walk_layers(model)
@@ -80,7 +82,7 @@ class KerasSource:
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The model's raw outputs, computed in batches."""
         pieces = [
-            [np.asarray(output) for output in self._call([x[start : start + _BATCH] for x in xs])]
+            [np.asarray(output) for output in self._graph([x[start : start + _BATCH] for x in xs])]
             for xs in [[inputs[info.name] for info in self.inputs]]
             for start in range(0, len(xs[0]), _BATCH)
         ]
