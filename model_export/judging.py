@@ -19,6 +19,9 @@ from model_export.recipe import Recipe, Variant
 _RANKING_EXAMPLES = 32
 """Enough to tell which operators hurt; every one of them is quantized and run on these."""
 
+_FLOAT16 = 16
+"""Bits of the smallest weights that are not quantized."""
+
 _NEVER_MIXED: frozenset[Variant] = frozenset({"float32", "sparse_float32", "float16"})
 
 
@@ -77,7 +80,9 @@ class Judging:
                 step.result = f"none of {rescue.tries} mixtures keeps the budget"
                 return None
             rescued = self._ask(rescue.form)
-            kept = ", ".join(o.layer or o.name for o in rescue.form.kept_in_float)
+            kept = ", ".join(
+                o.layer or o.name for o in rescue.form.kept_in_float if o.why == "quality"
+            )
             step.result = (
                 f"{len(rescue.form.flatbuffer):,} bytes, "
                 f"{self.recipe.gate.metric} {rescued.comparison.candidate:.4f}, "
@@ -108,8 +113,11 @@ class Judging:
         """Whether a mixture keeps the budget: on the validation split first.
 
         The test split decides in the end, and every question asked of it makes it a little less
-        independent; so only what looks good already is asked.
+        independent; so only what looks good already is asked. And a mixture without any quantized
+        weights is the float model in disguise.
         """
+        if not any(o.weights and o.weights.bits < _FLOAT16 for o in form.facts.operators):
+            return False
         outputs = self._outputs(form, self.ready.splits.validation, "validation")
         scores = self.maker.interface.scores(outputs)
         if self.ready.reference.validation.drop(scores) > self.recipe.gate.max_drop:
