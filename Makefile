@@ -9,7 +9,7 @@ DEMO := build/demo
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY) ## Train, export, publish and serve a digits classifier; ask it over HTTP
@@ -17,7 +17,7 @@ demo: $(READY) ## Train, export, publish and serve a digits classifier; ask it o
 
 .PHONY: test
 test: check ## Run all tests, linters and types
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
 
 .PHONY: check
 check: $(READY) ## Run ruff, mypy --strict, import-linter and the lock check
@@ -37,6 +37,10 @@ serve: $(READY) ## Serve what demo published, in the foreground, on PORT (defaul
 bench: $(READY) ## Measure cold start, latency and memory against a bare echo function
 	@test -d $(DEMO)/registry || $(MAKE) demo
 	$(BIN)/python -m benchmarks.serving --registry $(DEMO)/registry
+
+.PHONY: bench-compression
+bench-compression: $(READY) ## Measure what compression does, into docs/5-compression.md
+	$(BIN)/python -m benchmarks.compression
 
 .PHONY: bundle
 bundle: $(READY) ## Zip functions/ for deployment, byte for byte the same each time

@@ -1,0 +1,1 @@
+"""What our export makes of a model, against what TensorFlow Lite's converter makes of it."""
