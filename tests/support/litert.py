@@ -86,7 +86,7 @@ class Graph:
         self._graph.tensors[index].shapeSignature = None
         self._graph.tensors[index].shape = list(values.shape)
         buffer = schema.BufferT()
-        buffer.data = list(values.tobytes())
+        buffer.data = np.frombuffer(values.tobytes(), dtype=np.uint8)
         self._model.buffers.append(buffer)
         self._graph.tensors[index].buffer = len(self._model.buffers) - 1
         return index

@@ -148,8 +148,8 @@ def test_a_saved_models_operator_is_named_with_its_place_in_the_graph(tmp_path: 
             layers.StringLookup(vocabulary=["a", "b"], name="words"),
             "words",
             (
-                "Lookups and hashes must stay outside of the model: build one that starts after layer "
-                "'words', and send it the indices"
+                "Lookups and hashes must stay outside of the model: build one that starts after "
+                "layer 'words', and send it the indices"
             ),
         ),
         (

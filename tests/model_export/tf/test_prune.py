@@ -233,7 +233,16 @@ def test_layers_of_models_within_the_model_are_pruned() -> None:
         "sparse_categorical_crossentropy",
         keras.losses.SparseCategoricalCrossentropy(),
     ],
-    ids=str,
+    ids=[
+        "one-hot name",
+        "one-hot object",
+        "one-hot function",
+        "of values",
+        "list",
+        "dict",
+        "indices name",
+        "indices object",
+    ],
 )
 def test_a_model_is_tuned_with_the_loss_that_it_was_compiled_with(
     tmp_path: Path, loss: Any
