@@ -14,6 +14,7 @@ from model_export.candidates import FormMaker
 from model_export.describe import describe
 from model_export.errors import RegistryError, UsageError
 from model_export.finished import Finished
+from model_export.flatbuffer import check_zeros, inspect
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.judging import Judging
 from model_export.prepare import Prepared, load, prepare
@@ -96,6 +97,12 @@ def export(request: Request, progress: Progress) -> Export:
         del source  # what comes now needs its memory, and nothing of it
         ranges = _calibrate(float32, ready, recipe, progress)
         pruned = pruning.layers if pruning else ()
+        unknown = check_zeros(inspect(float32, layers), pruned, "float32")
+        if unknown:
+            progress.tell(
+                f"not found in the flatbuffer by name, so that their zeros are not checked there: "
+                f"{', '.join(unknown)}"
+            )
         maker = FormMaker(
             float32, ranges, ready.interface, layers, pruned, recipe.quantize.float_where_faster
         )

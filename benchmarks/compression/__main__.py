@@ -33,6 +33,7 @@ _PARTS = {
     "rescue": "rescue",
     "memory": "memory",
     "sparse": "sparse_kernels",
+    "stem": "stem",
     "confidence": "confidence",
 }
 """Their modules; each has ``run(progress, quick)``."""

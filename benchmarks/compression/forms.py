@@ -35,7 +35,9 @@ def maker(source: Any, ready: Prepared, pruned: Sequence[PrunedLayer] = ()) -> F
     """
     float32 = convert(source)
     examples = choose_calibration(ready.splits.train, CalibrationSection())
-    return FormMaker(float32, calibrate(float32, examples), ready.interface, source.layers, pruned)
+    return FormMaker(
+        float32, calibrate(float32, examples), ready.interface, frozenset(source.layers), pruned
+    )
 
 
 def make(found: FormMaker, variants: Sequence[Variant]) -> list[Form]:
