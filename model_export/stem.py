@@ -3,6 +3,7 @@
 Integer kernels multiply several input channels at a time. An image has one or three; the rest is
 padding, and a float kernel is up to twice as fast. From eight channels on, int8 wins. Depthwise
 convolutions, which multiply one channel each, have no accelerated kernel for dynamic int8 at all.
+docs/5-compression.md has what was measured.
 """
 
 from __future__ import annotations

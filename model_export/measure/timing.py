@@ -26,7 +26,8 @@ class Timing:
     """What one candidate costs.
 
     Attributes:
-        cold_load_ms: from a fresh process to the first answer; the median of several.
+        cold_load_ms: import of the runtime, load, and the first answer, in a fresh process; the
+            median of several.
         peak_rss_mib: of such a process, after one instance and one batch; the median.
         latency_ms: of one instance, through (de)quantization and back.
         batch_latency_ms: of a batch of `MeasureSection.batch` instances.

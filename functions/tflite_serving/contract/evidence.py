@@ -54,7 +54,7 @@ class Candidate:
         calibration_error: expected calibration error, 0 to 1; None for a regression.
         latency_ms: of one instance.
         batch_latency_ms: of a batch of `Compression.batch` instances.
-        cold_load_ms: from a fresh process to the first answer.
+        cold_load_ms: import of the runtime, load, and the first answer, in a fresh process.
         peak_rss_mib: of a fresh process that loads it and answers one instance and one batch.
         kept_in_float: operators that were not quantized, where the rest was.
         passes: whether it keeps the budget.
