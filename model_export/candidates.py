@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from model_export.comparison import Comparison
 from model_export.errors import ConversionError
@@ -17,12 +18,13 @@ from model_export.quantize import Ranges, quantize
 from model_export.recipe import Variant
 from model_export.slim import slim
 from model_export.sparse_encoding import encode_blocks
-from model_export.stem import depthwise_operators, stem_operators
+from model_export.stem import stem_operators
 from tflite_serving.contract import evidence
 from tflite_serving.contract.evidence import FloatOperator, PrunedLayer
 from tflite_serving.contract.tensors import Tensors
 
 _ENDLESS = 1e30
+_DEPTHWISE = "DEPTHWISE_CONV_2D"
 # Weight-only forms compute in float anyway, and full_int8 promises integers throughout.
 _FLOAT_WHERE_FASTER: frozenset[Variant] = frozenset({"dynamic_int8", "static_int8"})
 
@@ -67,7 +69,7 @@ class Answered:
     comparison: Comparison
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FormMaker:
     """Makes forms of one float32 flatbuffer.
 
@@ -87,17 +89,22 @@ class FormMaker:
     pruned: Sequence[PrunedLayer] = ()
     float_where_faster: bool = True
 
+    @cached_property
+    def facts(self) -> FlatbufferFacts:
+        """What the float32 flatbuffer says of itself."""
+        return inspect(self.float32, self.layers)
+
     def slower_in_int8(self, variant: Variant) -> tuple[FloatOperator, ...]:
         """The operators that stay in float because int8 would be slower."""
         if not self.float_where_faster or variant not in _FLOAT_WHERE_FASTER:
             return ()
-        names = stem_operators(self.float32)
-        if variant == "dynamic_int8":
-            names += depthwise_operators(self.float32)
+        stem = stem_operators(self.float32)
+        # Depthwise convolutions have no accelerated kernel for dynamic int8 at all.
+        kinds = {_DEPTHWISE} if variant == "dynamic_int8" else set()
         return tuple(
             FloatOperator(operator.name, operator.layer, operator.kind, "speed", None)
-            for operator in inspect(self.float32, self.layers).operators
-            if operator.name in names
+            for operator in self.facts.operators
+            if operator.name in stem or operator.kind in kinds
         )
 
     def make(self, variant: Variant, kept_in_float: tuple[FloatOperator, ...] = ()) -> Form:

@@ -181,7 +181,7 @@ def _import_module(name: str, reference: str, folder: Path) -> ModuleType:
         ) from None
     except Exception as error:
         # It is the user's own code, which may raise anything.
-        raise UsageError(f"{reference}: the module cannot be imported: {_told(error)}") from error
+        raise UsageError(f"{reference}: the module cannot be imported: {told(error)}") from error
     finally:
         sys.path[:] = path
 
@@ -200,9 +200,10 @@ def _forget_namesake(package: str, folder: Path) -> None:
     importlib.invalidate_caches()
 
 
-def _told(error: Exception) -> str:
-    """What was raised, and the last line of code that it came through."""
-    frames = traceback.extract_tb(error.__traceback__)
+def told(error: Exception) -> str:
+    """What the user's code raised, and the last line of it that it came through."""
+    # The first frame is that of our own call.
+    frames = traceback.extract_tb(error.__traceback__)[1:]
     where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{where}"
 
@@ -215,7 +216,7 @@ def _call(source: str, folder: Path) -> Mapping[str, Any]:
         found = function()
     except Exception as error:
         # It is the user's own code, which may raise anything.
-        raise UsageError(f"{source}: it raised {_told(error)}") from error
+        raise UsageError(f"{source}: it raised {told(error)}") from error
     if not isinstance(found, Mapping):
         raise UsageError(f"{source}: expected a dict of splits, got {type(found).__name__}")
     return found

@@ -44,7 +44,7 @@ def describe(
         compression: with the gate's verdict.
         answered: the candidate to publish.
     """
-    chosen = next(candidate for candidate in compression.candidates if candidate.chosen)
+    chosen = compression.chosen
     return Description(
         name=recipe.model.name,
         task=recipe.model.task,
@@ -52,7 +52,7 @@ def describe(
         outputs=ready.interface.outputs,
         tensors=answered.form.tensors,
         compression=compression,
-        quality=_quality(answered.comparison, ready.metric, ready.splits),
+        quality=_quality(chosen, answered.comparison, ready.metric, ready.splits),
         runtime=Runtime(_RUNTIME, metadata.version(_RUNTIME), answered.form.facts.kinds),
         resources=_resources(chosen, recipe.measure.threads),
         provenance=provenance.describe(
@@ -61,16 +61,16 @@ def describe(
     )
 
 
-def _quality(comparison: Comparison, metric: Metric, splits: Splits) -> Quality:
+def _quality(chosen: Candidate, comparison: Comparison, metric: Metric, splits: Splits) -> Quality:
     return Quality(
         metric=metric.name,
         lower_is_better=metric.lower_is_better,
         dataset=f"{splits.source}, test split",
         examples=len(splits.test),
         reference=finite(comparison.reference),
-        published=finite(comparison.candidate),
-        drop=finite(comparison.drop),
-        drop_interval_95=(finite(comparison.interval_95[0]), finite(comparison.interval_95[1])),
+        published=chosen.quality,
+        drop=chosen.drop,
+        drop_interval_95=chosen.drop_interval_95,
         interval_method=comparison.method,
     )
 

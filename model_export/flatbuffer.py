@@ -128,7 +128,7 @@ def inspect(flatbuffer: bytes, layers: frozenset[str] = frozenset()) -> Flatbuff
     builtin, custom = set(), set()
     used = {operator.opcodeIndex for graph in model.subgraphs for operator in graph.operators}
     for index in used:
-        kind = _kind(model.operatorCodes[index])
+        kind = _OPERATOR_NAMES[_code(model.operatorCodes[index])]
         if kind == "CUSTOM":
             custom.add((model.operatorCodes[index].customCode or b"?").decode())
         else:
@@ -218,6 +218,11 @@ def _shape(detail: Mapping[str, Any]) -> Shape:
     return (None, *sizes[1:])
 
 
+def builtin_code(model: Any, operator: Any) -> int:
+    """Which builtin operator of the schema it is."""
+    return _code(model.operatorCodes[operator.opcodeIndex])
+
+
 def _operators(model: Any, layers: frozenset[str]) -> tuple[Operator, ...]:
     graph = model.subgraphs[0]
     consumers = {index: op for op in graph.operators for index in op.inputs}
@@ -225,7 +230,7 @@ def _operators(model: Any, layers: frozenset[str]) -> tuple[Operator, ...]:
     counted: set[int] = set()
     found = []
     for operator in graph.operators:
-        kind = _kind(model.operatorCodes[operator.opcodeIndex])
+        kind = _OPERATOR_NAMES[builtin_code(model, operator)]
         if not len(operator.outputs):
             continue
         output = operator.outputs[0]
@@ -279,9 +284,9 @@ def _index_bytes(sparsity: Any) -> int:
     return sum(np.asarray(vector.values).nbytes for vector in vectors)
 
 
-def _kind(code: Any) -> str:
+def _code(code: Any) -> int:
     # The old field holds codes up to 126 only; the new one is 0 in old files.
-    return str(_OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)])
+    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
 
 
 def _name(tensor: Any) -> str:

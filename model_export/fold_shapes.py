@@ -14,6 +14,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
+from model_export.flatbuffer import builtin_code
+
 _Operator = schema.BuiltinOperator
 _ABSENT = -1  # an optional input that is not there
 
@@ -39,7 +41,7 @@ def _fold(model: Any, graph: Any) -> bool:
     producers = {output: op for op in graph.operators for output in op.outputs}
     found = False
     for operator in graph.operators:
-        if _kind(model, operator) != _Operator.RESHAPE or len(operator.inputs) != 2:
+        if builtin_code(model, operator) != _Operator.RESHAPE or len(operator.inputs) != 2:
             continue
         sizes = _sizes(model, graph, producers, operator.inputs[1])
         if sizes is not None:
@@ -56,7 +58,7 @@ def _sizes(model: Any, graph: Any, producers: dict[int, Any], shape: int) -> lis
     The -1 is the batch again, because the constants leave only one possibility.
     """
     pack = producers.get(shape)
-    if pack is None or _kind(model, pack) != _Operator.PACK:
+    if pack is None or builtin_code(model, pack) != _Operator.PACK:
         return None
     if not _is_batch_size(model, graph, producers, pack.inputs[0]):
         return None
@@ -69,10 +71,10 @@ def _sizes(model: Any, graph: Any, producers: dict[int, Any], shape: int) -> lis
 def _is_batch_size(model: Any, graph: Any, producers: dict[int, Any], index: int) -> bool:
     """Whether the tensor is ``shape(y)[0]``."""
     cut = producers.get(index)
-    if cut is None or _kind(model, cut) != _Operator.STRIDED_SLICE:
+    if cut is None or builtin_code(model, cut) != _Operator.STRIDED_SLICE:
         return False
     asked = producers.get(cut.inputs[0])
-    if asked is None or _kind(model, asked) != _Operator.SHAPE:
+    if asked is None or builtin_code(model, asked) != _Operator.SHAPE:
         return False
     begin, end, step = (_constant(model, graph, part) for part in cut.inputs[1:4])
     bounds = [value.tolist() if value is not None else None for value in (begin, end, step)]
@@ -124,8 +126,3 @@ def _drop_unused(model: Any, graph: Any) -> None:
     for signature in model.signatureDefs or ():
         for entry in [*signature.inputs, *signature.outputs]:
             entry.tensorIndex = place[entry.tensorIndex]
-
-
-def _kind(model: Any, operator: Any) -> int:
-    code = model.operatorCodes[operator.opcodeIndex]
-    return int(flatbuffer_utils.get_builtin_code_from_operator_code(code))

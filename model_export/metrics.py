@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 import reprlib
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from model_export.data import import_object
+from model_export.data import import_object, told
 from model_export.errors import UsageError
 from model_export.recipe import GateSection
 
@@ -333,9 +332,7 @@ def _of_function(gate: GateSection, task: Task, folder: Path) -> Metric:
             value = function(scores, targets)
         except Exception as error:
             # It is the user's own code, which may raise anything.
-            raise UsageError(
-                f"gate.metric: {name}: it raised {type(error).__name__}: {error}{_raised_at(error)}"
-            ) from error
+            raise UsageError(f"gate.metric: {name}: it raised {told(error)}") from error
         if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
             raise UsageError(
                 f"gate.metric: {name}: expected a finite number, got {reprlib.repr(value)}"
@@ -344,12 +341,6 @@ def _of_function(gate: GateSection, task: Task, folder: Path) -> Metric:
         return float(value)
 
     return Metric(name=name, lower_is_better=bool(gate.lower_is_better), task=task, compute=compute)
-
-
-def _raised_at(error: Exception) -> str:
-    # The first frame is that of the call here.
-    frames = traceback.extract_tb(error.__traceback__)[1:]
-    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
 
 
 def _defined_at(function: object) -> str:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from model_export.candidates import Form, FormMaker
 from model_export.data import Split
 from model_export.errors import ConversionError
-from model_export.flatbuffer import inspect
 from model_export.measure.process import Process, Servable
 from model_export.quantize import quantize
 from model_export.recipe import Variant
@@ -57,11 +56,7 @@ def rank_operators(
         the operators that quantization changes at all.
     """
     in_float = {operator.name for operator in maker.slower_in_int8(variant)}
-    operators = [
-        operator
-        for operator in inspect(maker.float32, maker.layers).operators
-        if operator.name not in in_float
-    ]
+    operators = [operator for operator in maker.facts.operators if operator.name not in in_float]
     found = []
     with Process(threads) as process:
         isolation = Isolation(maker, variant, examples, process)
@@ -74,6 +69,12 @@ def rank_operators(
             advance((index + 1) / len(operators))
     # By name where errors are equal, so that every run ranks alike.
     return sorted(found, key=lambda operator: (-(operator.error or 0.0), operator.name))
+
+
+def root_mean_square(scores: Scores, reference: Scores) -> float:
+    """How far scores are from others of the same shape; an answer of NaN is 1 away."""
+    difference = scores.astype(np.float64) - reference
+    return float(np.sqrt(np.mean(np.nan_to_num(difference, nan=1.0) ** 2)))
 
 
 class Isolation:
@@ -108,10 +109,7 @@ class Isolation:
     def error(self, names: Sequence[str]) -> float:
         """Root mean square of the change; 0 if they cannot be quantized."""
         answer = self.answer(names)
-        if answer is None:
-            return 0.0
-        difference = answer.astype(np.float64) - self.reference
-        return float(np.sqrt(np.mean(np.nan_to_num(difference, nan=1.0) ** 2)))
+        return 0.0 if answer is None else root_mean_square(answer, self.reference)
 
     def _answer(self, flatbuffer: bytes) -> Scores:
         interface = self._maker.interface

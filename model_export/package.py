@@ -25,7 +25,7 @@ from tflite_serving.contract.manifest import (
     write_manifest,
 )
 from tflite_serving.contract.tensors import InputSpec, OutputSpec, Tensors
-from tflite_serving.contract.versions import version_id
+from tflite_serving.contract.versions import rfc3339, version_id
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 _GOLDEN_EXAMPLES = 10
@@ -123,11 +123,6 @@ def write_artifact(
         (folder / path).write_bytes(data)
     (folder / MANIFEST_FILE).write_text(write_manifest(manifest), encoding="utf-8")
     return manifest
-
-
-def rfc3339(moment: datetime) -> str:
-    """A moment as the manifest has it."""
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _entries(contents: Mapping[str, bytes], *, is_evidence: bool = False) -> dict[str, FileEntry]:

@@ -14,7 +14,7 @@ from model_export.candidates import FormMaker
 from model_export.describe import describe
 from model_export.errors import RegistryError, UsageError
 from model_export.finished import Finished
-from model_export.flatbuffer import check_zeros, inspect
+from model_export.flatbuffer import check_zeros
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.judging import Judging
 from model_export.prepare import Prepared, load, prepare
@@ -30,6 +30,7 @@ from model_export.workspace import export_key, open_workspace
 from tflite_serving.contract.codec import to_text
 from tflite_serving.contract.evidence import Compression, Pruning
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.versions import rfc3339
 
 if TYPE_CHECKING:
     from model_export.tf.load import SourceModel
@@ -97,15 +98,15 @@ def export(request: Request, progress: Progress) -> Export:
         del source  # what comes now needs its memory, and nothing of it
         ranges = _calibrate(float32, ready, recipe, progress)
         pruned = pruning.layers if pruning else ()
-        unknown = check_zeros(inspect(float32, layers), pruned, "float32")
+        maker = FormMaker(
+            float32, ranges, ready.interface, layers, pruned, recipe.quantize.float_where_faster
+        )
+        unknown = check_zeros(maker.facts, pruned, "float32")
         if unknown:
             progress.tell(
                 f"not found in the flatbuffer by name, so that their zeros are not checked there: "
                 f"{', '.join(unknown)}"
             )
-        maker = FormMaker(
-            float32, ranges, ready.interface, layers, pruned, recipe.quantize.float_where_faster
-        )
         findings = _choose(Judging(recipe, maker, ready, finished, progress), pruning, folder)
         with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
             artifact = Path(temporary)
@@ -205,9 +206,7 @@ def _write(folder: Path, findings: Findings, request: Request) -> Manifest:
     now = datetime.now(UTC)
 
     def evidence(version: str) -> dict[str, bytes]:
-        report = build_report(
-            findings, request.recipe, version, package.rfc3339(now), request.command
-        )
+        report = build_report(findings, request.recipe, version, rfc3339(now), request.command)
         return {"report.html": render(report), "report.json": to_text(report).encode()}
 
     outputs = findings.answered.outputs

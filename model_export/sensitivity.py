@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.candidates import FormMaker
-from model_export.flatbuffer import Operator, inspect
+from model_export.flatbuffer import Operator
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.measure.process import Process
-from model_export.mixed_precision import Isolation
+from model_export.mixed_precision import Isolation, root_mean_square
 from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
 from model_export.quantize import calibrate, choose_calibration
@@ -135,10 +135,9 @@ class _Asked:
 
     def effect(self, scores: Scores) -> Effect:
         """What it costs to answer `scores`, [examples, …]."""
-        difference = scores.astype(np.float64) - self._paired.reference_scores
         return Effect(
             drop=self._paired.against(scores).drop,
-            error=float(np.sqrt(np.mean(np.nan_to_num(difference, nan=1.0) ** 2))),
+            error=root_mean_square(scores, self._paired.reference_scores),
         )
 
 
@@ -168,9 +167,8 @@ def _quantize_each(
         float32 = fold_batch_shapes(convert_float32(source))
         step.result = f"{len(float32):,} bytes"
     ranges = calibrate(float32, choose_calibration(ready.splits.train, recipe.calibration))
-    layers = frozenset(source.layers)
-    maker = FormMaker(float32, ranges, ready.interface, layers)
-    groups = _by_layer(inspect(float32, layers).operators)
+    maker = FormMaker(float32, ranges, ready.interface, frozenset(source.layers))
+    groups = _by_layer(maker.facts.operators)
     found = {}
     with progress.step("quantize") as step, Process(recipe.measure.threads) as process:
         isolation = Isolation(maker, variant, ready.splits.validation, process)

@@ -1,8 +1,7 @@
 """Finds the convolutions that int8 makes slower.
 
 Integer kernels multiply several input channels at a time. An image has one or three; the rest is
-padding, and a float kernel is up to twice as fast. From eight channels on, int8 wins. Depthwise
-convolutions, which multiply one channel each, have no accelerated kernel for dynamic int8 at all.
+padding, and a float kernel is up to twice as fast. From eight channels on, int8 wins.
 docs/5-compression.md has what was measured.
 """
 
@@ -12,7 +11,7 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from model_export.flatbuffer import read_model
+from model_export.flatbuffer import builtin_code, read_model
 
 _MOST_CHANNELS = 4
 _Operator = schema.BuiltinOperator
@@ -44,17 +43,6 @@ def stem_operators(flatbuffer: bytes) -> tuple[str, ...]:
     )
 
 
-def depthwise_operators(flatbuffer: bytes) -> tuple[str, ...]:
-    """Depthwise convolutions, by the names of the tensors that they make, in their order."""
-    model = read_model(flatbuffer)
-    graph = model.subgraphs[0]
-    return tuple(
-        graph.tensors[operator.outputs[0]].name.decode()
-        for operator in graph.operators
-        if _kind(model, operator) == _Operator.DEPTHWISE_CONV_2D
-    )
-
-
 def _above(model: Any, makers: dict[int, Any], operator: Any) -> list[Any] | None:
     """The operators between the model's input and this one; None if one of them convolves, too."""
     found: list[Any] = []
@@ -71,7 +59,7 @@ def _above(model: Any, makers: dict[int, Any], operator: Any) -> list[Any] | Non
 
 
 def _is_convolution(model: Any, operator: Any) -> bool:
-    return bool(_kind(model, operator) == _Operator.CONV_2D)
+    return bool(builtin_code(model, operator) == _Operator.CONV_2D)
 
 
 def _channels(graph: Any, operator: Any) -> int:
@@ -81,7 +69,7 @@ def _channels(graph: Any, operator: Any) -> int:
 
 def _is_light(model: Any, operator: Any) -> bool:
     """Whether it only scales, moves or reshapes: as rescaling an image does."""
-    return _kind(model, operator) in {
+    return builtin_code(model, operator) in {
         _Operator.ADD,
         _Operator.SUB,
         _Operator.MUL,
@@ -94,8 +82,3 @@ def _is_light(model: Any, operator: Any) -> bool:
         _Operator.RESIZE_BILINEAR,
         _Operator.RESIZE_NEAREST_NEIGHBOR,
     }
-
-
-def _kind(model: Any, operator: Any) -> int:
-    code = model.operatorCodes[operator.opcodeIndex]
-    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))

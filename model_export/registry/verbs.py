@@ -80,7 +80,7 @@ def move_alias(
     _check(versions.check_name, alias, "alias")
     read_version(store, name, version)
     path = layout.alias_path(name, alias)
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    now = versions.rfc3339(datetime.now(UTC))
     change = AliasChange(version=version, at=now, by=_user(), action=action)
     with registry_errors():
         try:

@@ -70,7 +70,7 @@ def build_report(
     published = interface.scores(findings.answered.outputs)
     is_classifier = interface.task == "classification"
     changed = list(_changed(reference, published, test, interface))
-    chosen = next(c for c in description.compression.candidates if c.chosen)
+    chosen = description.compression.chosen
     return Report(
         name=description.name,
         version=version,

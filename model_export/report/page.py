@@ -48,7 +48,7 @@ def render(report: Report) -> bytes:
     candidates = report.compression.candidates
     html = environment.get_template("page.html").render(
         report=report,
-        chosen=next(candidate for candidate in candidates if candidate.chosen),
+        chosen=report.compression.chosen,
         float32=next((c for c in candidates if c.name == "float32" and not c.chosen), None),
         front=front(candidates, lower_is_better=report.quality.lower_is_better),
         pareto=pareto_plot(report),

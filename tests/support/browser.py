@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.support.programs import find_program
 
 _SCRIPT = Path(__file__).with_name("look.js")
 _SECONDS = 120
@@ -68,7 +66,7 @@ def look_at(
 ) -> list[Look]:
     """Opens each page in each width.
 
-    Without a browser the test is skipped; where CI is "true" it fails.
+    Without a browser the test is skipped; where CI is set it fails.
 
     Args:
         pages: HTML by name.
@@ -76,7 +74,7 @@ def look_at(
         folder: for copies of the pages.
         dark: whether the user prefers dark.
     """
-    program = _program()
+    program = find_program(*_PROGRAMS)
     script = _SCRIPT.read_text(encoding="utf-8")
     for name, page in pages.items():
         (folder / f"{name}.html").write_bytes(page + f"<script>{script}</script>".encode())
@@ -102,14 +100,3 @@ def look_at(
         Look(one["frame"], one["width"], one["dark"], tuple(one["problems"]))
         for one in json.loads(html.unescape(match[1]) or "[]")
     ]
-
-
-def _program() -> str:
-    for name in _PROGRAMS:
-        program = shutil.which(name)
-        if program is not None:
-            return program
-    reason = f"no browser is installed: none of {', '.join(_PROGRAMS)}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)

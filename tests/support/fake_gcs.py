@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -11,10 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import requests
+
+from tests.support.programs import find_program
 
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.05
@@ -40,14 +39,7 @@ def running_fake_gcs() -> Iterator[FakeGcs]:
 
     Without the program the test is skipped; where CI is set it fails.
     """
-    program = shutil.which("fake-gcs-server") or shutil.which(
-        "fake-gcs-server", path=Path.home() / "go" / "bin"
-    )
-    if program is None:
-        reason = "fake-gcs-server is not installed: see github.com/fsouza/fake-gcs-server"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    program = find_program("fake-gcs-server")
     address = f"127.0.0.1:{free_port()}"
     host, port = address.split(":")
     url = f"http://{address}"

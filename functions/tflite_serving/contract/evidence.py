@@ -145,6 +145,11 @@ class Compression:
                 "candidates", f"expected {self.quantization!r} alone to be chosen, got {chosen}"
             )
 
+    @property
+    def chosen(self) -> Candidate:
+        """The candidate that was published."""
+        return next(candidate for candidate in self.candidates if candidate.chosen)
+
 
 @dataclass(frozen=True, slots=True)
 class Quality:

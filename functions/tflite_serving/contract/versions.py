@@ -40,6 +40,11 @@ def version_id(created_at: datetime, digest: str) -> str:
     return f"{created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}"
 
 
+def rfc3339(moment: datetime) -> str:
+    """A moment as manifests and aliases have it, in whole seconds."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def is_version(text: str) -> bool:
     """Whether the text has the form of a version id (an alias never has)."""
     return _VERSION.fullmatch(text) is not None

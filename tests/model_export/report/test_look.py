@@ -75,5 +75,5 @@ def test_without_a_browser_tests_are_skipped_but_not_where_all_must_run(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("CI", ci)
-    with pytest.raises(outcome, match="no browser is installed"):
+    with pytest.raises(outcome, match="not installed: chromium"):
         look_at({}, [], tmp_path, dark=False)
