@@ -1,21 +1,79 @@
-"""Writing to a registry in a Cloud Storage bucket."""
+"""A registry in a Cloud Storage bucket, for operators."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
+import google.auth.exceptions
+import requests
 from google.api_core import exceptions
+from google.api_core.retry import Retry
+from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from model_export.errors import ConflictError
-from tflite_serving.artifacts.bucket import BucketStore
+from tflite_serving.artifacts.bucket_folder import BucketFolder
+from tflite_serving.artifacts.store import StoredObject
 from tflite_serving.errors import ObjectNotFound
 
+_CONNECT_SECONDS = 5.0
+_FIRST_DELAY_SECONDS = 0.25
+_UNREACHABLE = (
+    exceptions.RetryError,
+    exceptions.ServerError,
+    exceptions.TooManyRequests,
+    google.auth.exceptions.TimeoutError,
+    google.auth.exceptions.TransportError,
+    requests.RequestException,
+    ConnectionError,
+    TimeoutError,
+)
 
-class WritableBucket(BucketStore):
+
+class WritableBucket:
     """A registry in a bucket; `if_generation_match` gives its promises.
 
+    Through Google's client, in reading too: an operator's machine has proxies, certificates and
+    logins that it knows of. The function's own reader is for the cold start. What passes (429,
+    5xx, lost connections) is tried again with exponential backoff until the folder's patience is
+    over; the rest fails at once.
+
     Source: https://cloud.google.com/storage/docs/request-preconditions
+
+    Args:
+        folder: where the registry is.
     """
+
+    def __init__(self, folder: BucketFolder) -> None:
+        self._folder = folder
+        patience = folder.patience_seconds
+        # To connect, and to wait for each piece of an answer.
+        self._timeout = (min(_CONNECT_SECONDS, patience), patience)
+        # The client gives up when the next delay would end after the patience: with short delays
+        # it gives up near the end, not in the middle.
+        self._retry = Retry(
+            predicate=DEFAULT_RETRY._predicate,  # noqa: SLF001  # what passes, the client knows
+            initial=_FIRST_DELAY_SECONDS,
+            maximum=patience / 8,
+            timeout=patience,
+            on_error=_hang_up,
+        )
+
+    @property
+    def uri(self) -> str:
+        """The bucket and prefix as a ``gs://`` URI."""
+        return self._folder.uri
+
+    def read(self, path: str) -> StoredObject:
+        """See `WritableStore.read`."""
+        blob = self._blob(path)
+        with self._errors(path):
+            data = blob.download_as_bytes(timeout=self._timeout, retry=self._retry)
+        return StoredObject(data, str(blob.generation))
 
     def folders(self, path: str) -> list[str]:
         """See `WritableStore.folders`."""
@@ -49,14 +107,15 @@ class WritableBucket(BucketStore):
 
     def _write(self, path: str, data: bytes, generation: int) -> bool:
         """Whether it was written: it is not when the object is of another generation."""
-        with self.errors(path):
+        blob = self._blob(path)
+        with self._errors(path):
             try:
-                self.blob(path).upload_from_string(
+                blob.upload_from_string(
                     data,
                     content_type=_content_type(path),
                     if_generation_match=generation,
-                    timeout=self.timeout,
-                    retry=self.retry,
+                    timeout=self._timeout,
+                    retry=self._retry,
                 )
             except exceptions.PreconditionFailed:
                 return False
@@ -67,15 +126,56 @@ class WritableBucket(BucketStore):
         return True
 
     def _below(self, path: str) -> tuple[list[str], list[str]]:
-        prefix = f"{self.blob(path).name}/"
-        with self.errors(path):
-            listing = self.bucket.list_blobs(
-                prefix=prefix, delimiter="/", timeout=self.timeout, retry=self.retry
+        prefix = f"{self._folder.object_name(path)}/"
+        with self._errors(path):
+            listing = self._bucket.list_blobs(
+                prefix=prefix, delimiter="/", timeout=self._timeout, retry=self._retry
             )
             files = [blob.name.removeprefix(prefix) for blob in listing]
             # The listing knows its folders only once it was read to the end.
             folders = [name.removeprefix(prefix).rstrip("/") for name in listing.prefixes]
         return sorted(folders), sorted(name for name in files if name)
+
+    def _blob(self, path: str) -> storage.Blob:
+        with self._errors(path):
+            return self._bucket.blob(self._folder.object_name(path))
+
+    @cached_property
+    def _bucket(self) -> storage.Bucket:
+        """Made on first use, because the client looks for credentials."""
+        client = storage.Client(project=None)  # objects need no project, and not all have one
+        # Else it asks for the bucket's metadata beside the first request, for traces that
+        # nobody records, with retries of its own and a permission that readers lack.
+        client._bucket_metadata_cache = None  # noqa: SLF001
+        return client.bucket(self._folder.bucket)
+
+    @contextmanager
+    def _errors(self, path: str) -> Iterator[None]:
+        """Turns the client's errors into the store's, naming the object."""
+        try:
+            yield
+        except _UNREACHABLE as error:
+            raise self._folder.unreachable(path, _cause(error)) from error
+        except DataCorruption as error:
+            raise self._folder.unreachable(path, "the checksum differs") from error
+        except google.auth.exceptions.GoogleAuthError as error:
+            reason = str(error.args[0] if error.args else error)
+            raise self._folder.no_credentials(path, reason) from error
+        except exceptions.GoogleAPICallError as error:
+            raise self._folder.refused(path, error.code or 500, error.message) from error
+
+
+def _hang_up(error: Exception) -> None:
+    """Frees the connection of an answer that is not read, which the client forgets to."""
+    if isinstance(error, InvalidResponse):
+        error.response.close()
+
+
+def _cause(error: BaseException) -> str:
+    cause = getattr(error, "cause", None) or error
+    response = getattr(cause, "response", None)
+    code = getattr(cause, "code", None) or getattr(response, "status_code", None)
+    return f"{type(cause).__name__} {code}" if code else type(cause).__name__
 
 
 def _content_type(path: str) -> str:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from model_export.registry.folder import WritableFolder
 from model_export.registry.store import WritableStore
+from tflite_serving.artifacts.bucket_folder import BucketFolder
 from tflite_serving.contract.address import RegistryUri
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.errors import StoreError
 
 
 def open_writable(uri: str, patience_seconds: float = 60.0) -> WritableStore:
-    """Opens a registry for writing; see `tflite_serving.artifacts.opening.open_store`."""
+    """Opens a registry for writing. Nothing is asked of a bucket until something is read.
+
+    Args:
+        uri: see `RegistryUri.parse`.
+        patience_seconds: how long to retry a registry that does not answer.
+
+    Raises:
+        StoreError: it is no address.
+    """
     try:
         address = RegistryUri.parse(uri)
     except ContractError as error:
@@ -21,4 +30,4 @@ def open_writable(uri: str, patience_seconds: float = 60.0) -> WritableStore:
     # Google's client takes a third of a second to import: only those who use a bucket pay.
     from model_export.registry.bucket import WritableBucket
 
-    return WritableBucket(address.bucket, address.prefix, patience_seconds)
+    return WritableBucket(BucketFolder(address.bucket, address.prefix, patience_seconds))

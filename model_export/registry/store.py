@@ -5,14 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from tflite_serving.artifacts.store import Store
+from tflite_serving.artifacts.store import StoredObject
 
 
-class WritableStore(Store, Protocol):
-    """A store that can also be written, with two promises: see `create` and `replace`.
+class WritableStore(Protocol):
+    """What operators read and write, with two promises: see `create` and `replace`.
 
     Methods raise `StoreError` and its kinds, and `ConflictError`.
     """
+
+    @property
+    def uri(self) -> str:
+        """What people call it, such as ``gs://bucket/prefix``."""
+
+    def read(self, path: str) -> StoredObject:
+        """One small file, whole."""
 
     def folders(self, path: str) -> list[str]:
         """Names of the folders directly below `path`, sorted; none if it is not there."""

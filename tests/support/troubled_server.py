@@ -21,6 +21,7 @@ class TroubledServer(ThreadingHTTPServer):
 
     Attributes:
         requests: method and path of each request, as they came.
+        connections: how many were made.
         reached: set by answers that wait.
         released: what they wait for; set at the end.
     """
@@ -32,6 +33,7 @@ class TroubledServer(ThreadingHTTPServer):
         self._answers = list(answers)
         self._lock = threading.Lock()
         self.requests: list[str] = []
+        self.connections = 0
         self.reached = threading.Event()
         self.released = threading.Event()
 
@@ -61,6 +63,7 @@ class Handler(BaseHTTPRequestHandler):
         super().setup()
         assert isinstance(self.server, TroubledServer)
         self.troubled = self.server
+        self.troubled.connections += 1
 
     def do_GET(self) -> None:
         """Answers in turn."""
@@ -101,6 +104,16 @@ def status(code: int, body: bytes = b"", headers: Mapping[str, str] | None = Non
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)
+
+    return answer
+
+
+def wants(headers: Mapping[str, str | None], then: Answer, otherwise: Answer) -> Answer:
+    """One answer for requests with these headers (None: without it), and another for the rest."""
+
+    def answer(handler: Handler) -> None:
+        given = {name: handler.headers.get(name) for name in headers}
+        (then if given == headers else otherwise)(handler)
 
     return answer
 

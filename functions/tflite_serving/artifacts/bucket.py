@@ -1,146 +1,164 @@
-"""A registry in a Cloud Storage bucket."""
+"""Reading a registry in a Cloud Storage bucket."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cached_property
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
 
-import google.auth.exceptions
-import requests
-from google.api_core import exceptions
-from google.api_core.retry import Retry
-from google.cloud import storage
-from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
-from google.cloud.storage.retry import DEFAULT_RETRY
-
-from tflite_serving.artifacts.store import StoredObject
-from tflite_serving.errors import AccessDenied, ObjectNotFound, StoreError, StoreUnreachable
-
-_CONNECT_SECONDS = 5.0
-_FIRST_DELAY_SECONDS = 0.25
-_UNREACHABLE = (
-    exceptions.RetryError,
-    exceptions.ServerError,
-    exceptions.TooManyRequests,
-    google.auth.exceptions.TimeoutError,
-    google.auth.exceptions.TransportError,
-    requests.RequestException,
-    ConnectionError,
-    TimeoutError,
+from tflite_serving.artifacts.bucket_folder import BucketFolder
+from tflite_serving.artifacts.connections import Answer, HttpServer
+from tflite_serving.artifacts.credentials import (
+    PASSING_STATUSES,
+    Credentials,
+    CredentialsError,
+    Nobody,
+    find_credentials,
 )
+from tflite_serving.artifacts.retrying import Passing, patiently
+from tflite_serving.artifacts.store import StoredObject
+from tflite_serving.errors import StoreError
+
+T = TypeVar("T")
+_STORAGE = "https://storage.googleapis.com"
+_SILENCE_SECONDS = 5.0
+_MESSAGE_CHARACTERS = 200
+
+
+def open_bucket(folder: BucketFolder, environ: Mapping[str, str]) -> BucketStore:
+    """Opens a registry in a bucket. Nothing is asked of anybody yet.
+
+    Args:
+        folder: where it is.
+        environ: where STORAGE_EMULATOR_HOST is, a server that wants no credentials, and what
+            `find_credentials` reads.
+
+    Raises:
+        StoreError: one of them is no address.
+    """
+    silence = min(_SILENCE_SECONDS, folder.patience_seconds)
+    emulator = environ.get("STORAGE_EMULATOR_HOST")
+    try:
+        credentials = Nobody() if emulator else find_credentials(environ, silence)
+        return BucketStore(folder, HttpServer(emulator or _STORAGE, silence), credentials)
+    except ValueError as error:
+        name = "STORAGE_EMULATOR_HOST" if emulator else "GCE_METADATA_HOST"
+        raise StoreError(f"{name}: {error}") from None
 
 
 class BucketStore:
-    """Reads a registry in a bucket.
+    """Reads a registry in a bucket, through the JSON API.
 
-    What the client library counts as passing (429, 5xx, lost connections) is retried with
-    exponential backoff until `patience_seconds` are over; the rest fails at once.
+    What may pass (408, 429, 5xx, lost connections, silence, changed bytes) is tried again until
+    the folder's patience is over; the rest fails at once.
+
+    Source: https://cloud.google.com/storage/docs/request-endpoints
+    Source: https://cloud.google.com/storage/docs/json_api/v1/objects/get
 
     Args:
-        bucket: its name.
-        prefix: of every object, without slashes around it.
-        patience_seconds: how long to retry, and to wait for a silent server.
+        folder: where the registry is.
+        server: Cloud Storage.
+        credentials: of the reader.
     """
 
-    def __init__(self, bucket: str, prefix: str, patience_seconds: float) -> None:
-        self._name = bucket
-        self._prefix = f"{prefix}/" if prefix else ""
-        self._patience_seconds = patience_seconds
+    def __init__(self, folder: BucketFolder, server: HttpServer, credentials: Credentials) -> None:
+        self._folder = folder
+        self._server = server
+        self._credentials = credentials
 
     @property
     def uri(self) -> str:
         """The bucket and prefix as a ``gs://`` URI."""
-        return f"gs://{self._name}/{self._prefix}".rstrip("/")
-
-    @property
-    def timeout(self) -> tuple[float, float]:
-        """Seconds to connect, and to wait for each piece of an answer."""
-        return min(_CONNECT_SECONDS, self._patience_seconds), self._patience_seconds
-
-    @property
-    def retry(self) -> Retry:
-        """Backoff within the patience."""
-        # The client gives up when the next delay would end after the patience: with short delays
-        # it gives up near the end, not in the middle.
-        return Retry(
-            predicate=DEFAULT_RETRY._predicate,  # noqa: SLF001  # what passes, the client knows
-            initial=_FIRST_DELAY_SECONDS,
-            maximum=self._patience_seconds / 8,
-            timeout=self._patience_seconds,
-            on_error=_hang_up,
-        )
-
-    @cached_property
-    def bucket(self) -> storage.Bucket:
-        """The client library's bucket; made on first use, because it looks for credentials."""
-        with self.errors(""):
-            client = storage.Client(project=None)  # objects need no project, and not all have one
-            # Else it asks for the bucket's metadata beside the first request, for traces that
-            # nobody records, with retries of its own and a permission that readers lack.
-            client._bucket_metadata_cache = None  # noqa: SLF001
-            return client.bucket(self._name)
-
-    def blob(self, path: str) -> storage.Blob:
-        """The client library's object at `path` of the registry."""
-        return self.bucket.blob(self._prefix + path)
+        return self._folder.uri
 
     def read(self, path: str) -> StoredObject:
         """One object, whole, with its generation."""
-        blob = self.blob(path)
-        with self.errors(path):
-            data = blob.download_as_bytes(timeout=self.timeout, retry=self.retry)
-        return StoredObject(data, str(blob.generation))
+
+        def take(answer: Answer) -> StoredObject:
+            data = b"".join(_unchanged(answer))
+            return StoredObject(data, answer.headers.get("X-Goog-Generation", ""))
+
+        return self._get(path, take)
 
     def local(self, path: str) -> None:
         """Nothing of a bucket is on this disk."""
 
     def fetch(self, path: str, destination: Path) -> None:
         """Downloads one object to `destination`."""
-        with self.errors(path):
-            self.blob(path).download_to_filename(
-                str(destination), timeout=self.timeout, retry=self.retry
-            )
 
-    @contextmanager
-    def errors(self, path: str) -> Iterator[None]:
-        """Turns the client library's errors into the store's, naming the object."""
-        where = f"{self.uri}/{path}".rstrip("/")
+        def take(answer: Answer) -> None:
+            with destination.open("wb") as file:
+                file.writelines(_unchanged(answer))
+
+        self._get(path, take)
+
+    def _get(self, path: str, take: Callable[[Answer], T]) -> T:
         try:
-            yield
-        except exceptions.NotFound:
-            raise ObjectNotFound(f"{where}: there is no such object or bucket") from None
-        except (exceptions.Forbidden, exceptions.Unauthorized) as error:
-            raise AccessDenied(
-                f"{where}: access denied ({error.code}); the identity needs "
-                "roles/storage.objectViewer to read, roles/storage.objectUser to publish"
-            ) from None
-        except _UNREACHABLE as error:
-            raise StoreUnreachable(
-                f"{where}: no answer within {self._patience_seconds:g} s ({_cause(error)})"
-            ) from error
-        except google.auth.exceptions.GoogleAuthError as error:
-            raise AccessDenied(
-                f"{where}: no valid Google credentials ({error.args[0] if error.args else error}); "
-                "run `gcloud auth application-default login`, or check the service account"
-            ) from error
-        except DataCorruption as error:
-            raise StoreUnreachable(
-                f"{where}: changed on its way here (the checksum differs); try again"
-            ) from error
-        except exceptions.GoogleAPICallError as error:
-            raise StoreError(f"{where}: {error.code} {error.message}") from error
+            return patiently(lambda: self._ask(path, take), self._folder.patience_seconds)
+        except Passing as error:
+            raise self._folder.unreachable(path, str(error)) from error
+        except CredentialsError as error:
+            raise self._folder.no_credentials(path, str(error)) from error
+
+    def _ask(self, path: str, take: Callable[[Answer], T], *, is_renewed: bool = False) -> T:
+        shown = self._credentials.headers()
+        with self._server.get(self._target(path), shown) as answer:
+            if answer.status == 200:
+                return take(answer)
+            body = answer.read()
+        if answer.status == 401 and not is_renewed:
+            self._credentials.renew(shown)
+            return self._ask(path, take, is_renewed=True)
+        if answer.status in PASSING_STATUSES:
+            raise Passing(str(answer.status))
+        raise self._folder.refused(path, answer.status, _message(body))
+
+    def _target(self, path: str) -> str:
+        bucket = quote(self._folder.bucket, safe="")
+        name = quote(self._folder.object_name(path), safe="")  # a name's slashes, too
+        return f"/download/storage/v1/b/{bucket}/o/{name}?alt=media"
 
 
-def _hang_up(error: Exception) -> None:
-    """Frees the connection of an answer that is not read, which the client forgets to."""
-    if isinstance(error, InvalidResponse):
-        error.response.close()
+def _unchanged(answer: Answer) -> Iterator[bytes]:
+    """The body as it comes, compared with the MD5 that storage sent, if it sent one.
+
+    It does for everything but objects that were composed of others, which nothing here makes.
+
+    Source: https://cloud.google.com/storage/docs/data-validation
+    """
+    digest = hashlib.md5(usedforsecurity=False)
+    for piece in answer.pieces():
+        digest.update(piece)
+        yield piece
+    expected = _md5(answer)
+    if expected is not None and expected != base64.b64encode(digest.digest()).decode():
+        raise Passing("changed on its way here: the checksum differs")
 
 
-def _cause(error: BaseException) -> str:
-    cause = getattr(error, "cause", None) or error
-    response = getattr(cause, "response", None)
-    code = getattr(cause, "code", None) or getattr(response, "status_code", None)
-    return f"{type(cause).__name__} {code}" if code else type(cause).__name__
+def _md5(answer: Answer) -> str | None:
+    """In base 64; None if there is none for the bytes that were sent.
+
+    Source: https://cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash
+    """
+    # What somebody stored compressed was expanded for us, and the hash is of the stored bytes.
+    if answer.headers.get("X-Goog-Stored-Content-Encoding", "identity") != "identity":
+        return None
+    hashes = ",".join(answer.headers.get_all("X-Goog-Hash", [])).split(",")
+    named = dict(one.strip().split("=", 1) for one in hashes if "=" in one)
+    return named.get("md5")
+
+
+def _message(body: bytes) -> str:
+    """What an error's body says for people.
+
+    Source: https://cloud.google.com/storage/docs/json_api/v1/status-codes
+    """
+    try:
+        message = json.loads(body)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        message = body.decode(errors="replace")
+    return str(message)[:_MESSAGE_CHARACTERS]

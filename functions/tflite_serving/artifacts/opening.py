@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tflite_serving.artifacts.bucket import open_bucket
+from tflite_serving.artifacts.bucket_folder import BucketFolder
 from tflite_serving.artifacts.folder import FolderStore
 from tflite_serving.artifacts.store import Store
 from tflite_serving.contract.address import RegistryUri
@@ -9,12 +14,17 @@ from tflite_serving.contract.codec import ContractError
 from tflite_serving.errors import StoreError
 
 
-def open_store(uri: str, patience_seconds: float = 20.0) -> Store:
+def open_store(
+    uri: str,
+    patience_seconds: float = 20.0,
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> Store:
     """Opens a registry for reading. Nothing is asked of a bucket until something is read.
 
     Args:
         uri: see `RegistryUri.parse`.
         patience_seconds: how long to retry a registry that does not answer.
+        environ: where a bucket's server and credentials are looked for; see `open_bucket`.
 
     Raises:
         StoreError: it is no address.
@@ -26,7 +36,4 @@ def open_store(uri: str, patience_seconds: float = 20.0) -> Store:
     if address.bucket is None:
         assert address.folder is not None
         return FolderStore(address.folder)
-    # Google's client takes a third of a second to import: only those who use a bucket pay.
-    from tflite_serving.artifacts.bucket import BucketStore
-
-    return BucketStore(address.bucket, address.prefix, patience_seconds)
+    return open_bucket(BucketFolder(address.bucket, address.prefix, patience_seconds), environ)

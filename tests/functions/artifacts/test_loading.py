@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -46,7 +47,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 def reader(registry: Registry) -> Store:
-    return open_store(registry.uri, PATIENCE_SECONDS)
+    return open_store(registry.uri, PATIENCE_SECONDS, os.environ)
 
 
 def load(registry: Registry, cache: Path, version: str) -> LocalArtifact:
@@ -364,6 +365,7 @@ def test_processes_that_fill_one_cache_at_once_all_get_a_good_artifact(
 ) -> None:
     put(bucket, artifact)
     program = """
+import os
 import sys
 from pathlib import Path
 from tflite_serving.artifacts.folder import FolderStore
@@ -371,7 +373,7 @@ from tflite_serving.artifacts.loading import load_artifact
 from tflite_serving.artifacts.opening import open_store
 from tflite_serving.telemetry import Timings
 uri, version, cache = sys.argv[1:]
-store = open_store(uri)
+store = open_store(uri, environ=os.environ)
 store.read(f"models/iris/versions/{version}/manifest.json")
 print("ready", flush=True)
 sys.stdin.readline()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stores import FolderRegistry
+from tests.support.stores import FolderRegistry, Registry
 from tflite_serving.artifacts.opening import open_store
 from tflite_serving.errors import StoreError
 
@@ -35,18 +35,17 @@ def test_a_store_s_own_uri_opens_the_same_store(tmp_path: Path) -> None:
     assert open_store(uri).read("models/x").data == b"x"
 
 
-def test_a_folder_is_read_without_google_s_client(tmp_path: Path) -> None:
+def test_a_registry_is_read_without_google_s_libraries(registry: Registry) -> None:
     program = f"""
-import sys
-from pathlib import Path
+import os, sys
 from tflite_serving.artifacts.loading import load_artifact
 from tflite_serving.artifacts.opening import open_store
-store = open_store({str(tmp_path)!r})
+store = open_store({registry.uri!r}, environ=os.environ)
 assert store.read("hello").data == b"hello"
-slow = ("google.auth", "google.api_core", "google.cloud.storage", "requests")
+slow = ("google.auth", "google.api_core", "google.cloud.storage", "requests", "urllib3")
 print([name for name in slow if name in sys.modules])
 """
-    FolderRegistry(tmp_path).write("hello", b"hello")
+    registry.write("hello", b"hello")
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
@@ -54,9 +53,10 @@ print([name for name in slow if name in sys.modules])
 
 
 def test_opening_a_bucket_asks_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/does/not/exist.json")
-    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
-    assert open_store("gs://nobody-has-this").uri == "gs://nobody-has-this"
+    monkeypatch.setattr("socket.create_connection", None)
+    environ = {"GOOGLE_APPLICATION_CREDENTIALS": "/does/not/exist.json"}
+    for found in ({}, environ, {"K_SERVICE": "iris"}, {"STORAGE_EMULATOR_HOST": "localhost:1"}):
+        assert open_store("gs://nobody-has-this", environ=found).uri == "gs://nobody-has-this"
 
 
 @pytest.mark.parametrize(("change", "differs"), [(b"other", True), (b"first", False)])

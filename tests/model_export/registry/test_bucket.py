@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import base64
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from google.oauth2.credentials import Credentials
 
 from model_export.errors import RegistryError
 from model_export.registry.bucket import WritableBucket
+from model_export.registry.opening import open_writable
+from model_export.registry.store import WritableStore
 from model_export.registry.verbs import list_versions, move_alias, publish, read_named_alias
 from tests.support.fake_gcs import FakeGcs, free_port
 from tests.support.stores import PATIENCE_SECONDS, Artifact, BucketRegistry
@@ -21,10 +27,12 @@ from tests.support.troubled_server import (
     status,
     troubled_server,
 )
+from tflite_serving.artifacts.bucket_folder import BucketFolder
 from tflite_serving.errors import AccessDenied, StoreError, StoreUnreachable
 
 SHORT_PATIENCE_SECONDS = 1.0
 PATH = "models/iris/aliases/production.json"
+URI = f"gs://shop/registry/{PATH}"
 Ask = Callable[[WritableBucket, Path], object]
 ASKS: dict[str, Ask] = {
     "create": lambda store, source: store.create(PATH, source),
@@ -40,7 +48,7 @@ def bad_day(
     """A store whose bucket answers like this."""
     with troubled_server(*answers) as server, monkeypatch.context() as patched:
         patched.setenv("STORAGE_EMULATOR_HOST", server.url)
-        yield WritableBucket(bucket, "", patience), server
+        yield WritableBucket(BucketFolder(bucket, "", patience)), server
 
 
 @pytest.fixture
@@ -70,7 +78,7 @@ def test_a_port_that_nobody_listens_on_is_given_up_after_the_patience(
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
     began = time.monotonic()
     with pytest.raises(StoreUnreachable, match="gs://shop/models/iris/aliases"):
-        ASKS[ask](WritableBucket("shop", "", SHORT_PATIENCE_SECONDS), source)
+        ASKS[ask](WritableBucket(BucketFolder("shop", "", SHORT_PATIENCE_SECONDS)), source)
     assert time.monotonic() - began < 5
 
 
@@ -124,7 +132,7 @@ def test_a_file_whose_upload_was_done_but_never_confirmed_is_no_conflict(
 def test_an_alias_whose_move_was_done_but_never_confirmed_is_no_conflict(
     monkeypatch: pytest.MonkeyPatch, bucket: BucketRegistry, fake_gcs: FakeGcs, artifact: Artifact
 ) -> None:
-    publish(WritableBucket(bucket.bucket.name, "", 10), artifact.manifest, artifact.folder)
+    publish(open_writable(bucket.uri), artifact.manifest, artifact.folder)
     upstream = forward(fake_gcs.url)
     answers = upstream, upstream, forward_and_lose_the_answer(fake_gcs.url), upstream
     name = bucket.bucket.name
@@ -143,3 +151,86 @@ def test_an_operator_is_told_what_the_store_tells(
         assert caught.value.exit_code == 5
         with pytest.raises(RegistryError, match="access denied"):
             list(list_versions(store))
+
+
+def test_bytes_that_changed_on_the_way_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    checksum = base64.b64encode(bytes(4)).decode()
+    answer = status(200, b"there", {"X-Goog-Hash": f"crc32c={checksum}"})
+    with (
+        bad_day(monkeypatch, answer, patience=SHORT_PATIENCE_SECONDS) as (store, _),
+        pytest.raises(StoreUnreachable, match=f"gs://shop/{PATH}.*checksum"),
+    ):
+        store.read(PATH)
+
+
+@pytest.fixture
+def cloudless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """A machine that knows of no Google account, project or metadata server."""
+    for name in (
+        "API_ENDPOINT_OVERRIDE",
+        "GCLOUD_PROJECT",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_CLOUD_PROJECT",
+        "STORAGE_EMULATOR_HOST",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("cloudless")
+def test_missing_credentials_are_told_with_the_command_that_gets_them() -> None:
+    store = open_writable("gs://shop/registry", PATIENCE_SECONDS)
+    with pytest.raises(AccessDenied, match="gcloud auth application-default login"):
+        store.read(PATH)
+
+
+@contextmanager
+def logged_in(
+    monkeypatch: pytest.MonkeyPatch, *answers: Answer
+) -> Iterator[tuple[WritableStore, TroubledServer]]:
+    """A store for somebody who is logged in, but never chose a project."""
+    with troubled_server(*answers) as server:
+        place = f"{server.url}/token"
+        account: Any = Credentials(None, "refresh", None, place, "client", "secret")  # type: ignore[no-untyped-call]
+        monkeypatch.setattr("google.auth.default", lambda **options: (account, None))
+        monkeypatch.setenv("API_ENDPOINT_OVERRIDE", server.url)
+        yield open_writable("gs://shop/registry", PATIENCE_SECONDS), server
+
+
+JSON = {"Content-Type": "application/json"}
+TOKEN = status(200, b'{"access_token": "open", "expires_in": 3600}', JSON)
+
+
+def test_credentials_need_no_project(cloudless: pytest.MonkeyPatch) -> None:
+    with logged_in(cloudless, TOKEN, status(200, b"there")) as (store, _):
+        assert store.read(PATH).data == b"there"
+
+
+def test_credentials_that_are_no_longer_valid_are_told_with_the_command_that_renews_them(
+    cloudless: pytest.MonkeyPatch,
+) -> None:
+    with (
+        logged_in(cloudless, status(400, b'{"error": "invalid_grant"}', JSON)) as (store, _),
+        pytest.raises(AccessDenied, match="gcloud auth application-default login") as caught,
+    ):
+        store.read(PATH)
+    assert URI in str(caught.value)
+    assert "invalid_grant" in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # Google's, of the first refusal
+def test_a_token_that_storage_refuses_even_when_it_is_new_is_told(
+    cloudless: pytest.MonkeyPatch,
+) -> None:
+    answers = TOKEN, status(401), TOKEN, status(401), TOKEN, status(401)
+    with (
+        logged_in(cloudless, *answers) as (store, _),
+        pytest.raises(AccessDenied, match="access denied") as caught,
+    ):
+        store.read(PATH)
+    assert URI in str(caught.value)
+    gc.collect()  # as long as the warning is let pass

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def assert_readers_see_all_or_nothing(
     registry: Registry, artifact: Artifact, cache: Path, *, published: bool, pointed: bool
 ) -> None:
     store = open_writable(registry.uri, PATIENCE_SECONDS)
-    reader = open_store(registry.uri, PATIENCE_SECONDS)
+    reader = open_store(registry.uri, PATIENCE_SECONDS, os.environ)
     version = artifact.manifest.version
     seen = [(one.manifest, one.aliases) for one in list_versions(store)]
     assert seen == ([(artifact.manifest, ("production",) * pointed)] if published else [])

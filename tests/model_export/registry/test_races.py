@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from model_export.registry.store import WritableStore
 from model_export.registry.verbs import list_versions, move_alias, publish, read_named_alias
 from tests.support.stores import PATIENCE_SECONDS, Artifact, Registry
 from tflite_serving.artifacts.loading import load_artifact
+from tflite_serving.artifacts.opening import open_store
 from tflite_serving.telemetry import Timings
 
 OPERATORS = 4
@@ -55,7 +57,8 @@ def test_operators_who_publish_the_same_artifact_at_once_all_succeed(
     assert winners == list(range(OPERATORS))
     store = open_writable(registry.uri, PATIENCE_SECONDS)
     assert [one.manifest for one in list_versions(store)] == [artifact.manifest]
-    load_artifact(store, "iris", artifact.manifest.version, tmp_path / "cache", Timings())
+    reader = open_store(registry.uri, PATIENCE_SECONDS, os.environ)
+    load_artifact(reader, "iris", artifact.manifest.version, tmp_path / "cache", Timings())
     assert_nothing_half_written(registry)
 
 

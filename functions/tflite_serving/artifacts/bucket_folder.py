@@ -1,0 +1,59 @@
+"""A prefix of a bucket: what its objects are called, and what is said when one is not given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tflite_serving.errors import AccessDenied, ObjectNotFound, StoreError, StoreUnreachable
+
+
+@dataclass(frozen=True, slots=True)
+class BucketFolder:
+    """Where a registry in a bucket is.
+
+    Attributes:
+        bucket: its name.
+        prefix: of every object, without slashes around it.
+        patience_seconds: how long it is asked again before it counts as unreachable.
+    """
+
+    bucket: str
+    prefix: str
+    patience_seconds: float
+
+    @property
+    def uri(self) -> str:
+        """The bucket and prefix as a ``gs://`` URI."""
+        return f"gs://{self.bucket}/{self.prefix}".rstrip("/")
+
+    def object_name(self, path: str) -> str:
+        """The name, in the bucket, of the object at `path` of the registry."""
+        return f"{self.prefix}/{path}" if self.prefix else path
+
+    def refused(self, path: str, status: int, message: str) -> StoreError:
+        """Storage answered with an HTTP status that will not pass."""
+        where = self._where(path)
+        if status == 404:
+            return ObjectNotFound(f"{where}: there is no such object or bucket")
+        if status in (401, 403):
+            return AccessDenied(
+                f"{where}: access denied ({status}); the identity needs "
+                "roles/storage.objectViewer to read, roles/storage.objectUser to publish"
+            )
+        return StoreError(f"{where}: {status} {message}".rstrip())
+
+    def unreachable(self, path: str, cause: str) -> StoreUnreachable:
+        """Storage did not answer as long as the patience lasted."""
+        return StoreUnreachable(
+            f"{self._where(path)}: no answer within {self.patience_seconds:g} s ({cause})"
+        )
+
+    def no_credentials(self, path: str, reason: str) -> AccessDenied:
+        """There is nothing to show to storage."""
+        return AccessDenied(
+            f"{self._where(path)}: no valid Google credentials ({reason}); "
+            "run `gcloud auth application-default login`, or check the service account"
+        )
+
+    def _where(self, path: str) -> str:
+        return f"{self.uri}/{path}".rstrip("/")

@@ -1,0 +1,175 @@
+"""What the function shows to Cloud Storage: the access token of a Google account."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Protocol
+
+from tflite_serving.artifacts.connections import HttpServer
+from tflite_serving.artifacts.retrying import Passing
+
+PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+"""What Google's services answer when another try may do better.
+
+Source: https://cloud.google.com/storage/docs/retry-strategy
+"""
+
+_METADATA_HOST = "metadata.google.internal"
+_TOKEN = "/computeMetadata/v1/instance/service-accounts/default/token"  # noqa: S105  # a path
+# The metadata server hands out the same token until four minutes before its end; google-auth
+# asks for the next one just after that, too.
+_RENEWED_BEFORE_END_SECONDS = 225.0
+_SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
+
+
+class CredentialsError(Exception):
+    """There are no credentials, or they are no longer valid; trying again will not help."""
+
+
+class Credentials(Protocol):
+    """Headers that say who asks. Safe to use from several threads."""
+
+    def headers(self) -> Mapping[str, str]:
+        """What goes with the next request.
+
+        Raises:
+            Passing: who should give them does not answer.
+            CredentialsError: there are none.
+        """
+
+    def renew(self, refused: Mapping[str, str]) -> None:
+        """Sees to it that the next headers are others than these, which were refused."""
+
+
+def find_credentials(environ: Mapping[str, str], silence_seconds: float) -> Credentials:
+    """Credentials, looked for where Google's libraries look, in the same order.
+
+    Explicit ones come before those of the metadata server. On Cloud Run, which has no others
+    unless GOOGLE_APPLICATION_CREDENTIALS says so, the metadata server is asked without
+    google-auth, whose import takes a fifth of a second. Nothing is asked of anybody yet.
+
+    Source: https://cloud.google.com/docs/authentication/application-default-credentials
+    Source: https://cloud.google.com/run/docs/container-contract#env-vars
+
+    Args:
+        environ: where K_SERVICE, GOOGLE_APPLICATION_CREDENTIALS and GCE_METADATA_HOST are.
+        silence_seconds: how long to wait for the metadata server.
+
+    Raises:
+        ValueError: GCE_METADATA_HOST is no host.
+    """
+    if environ.get("K_SERVICE") and not environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        host = environ.get("GCE_METADATA_HOST") or _METADATA_HOST
+        return MetadataServer(HttpServer(f"http://{host}", silence_seconds))
+    return ApplicationDefault()
+
+
+class Nobody:
+    """For a server that asks nobody who they are: an emulator."""
+
+    def headers(self) -> dict[str, str]:
+        """None."""
+        return {}
+
+    def renew(self, refused: Mapping[str, str]) -> None:
+        """There is nothing to renew."""
+
+
+class MetadataServer:
+    """The service account of the machine, as the metadata server knows it.
+
+    Source: https://cloud.google.com/compute/docs/access/authenticate-workloads#applications
+
+    Args:
+        server: the metadata server.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, server: HttpServer, clock: Callable[[], float] = time.monotonic) -> None:
+        self._server = server
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._headers: dict[str, str] = {}
+        self._renew_at = -math.inf
+
+    def headers(self) -> Mapping[str, str]:
+        """The token, asked for anew shortly before its end; see `Credentials.headers`."""
+        with self._lock:
+            if self._clock() >= self._renew_at:
+                token, seconds = self._ask()
+                self._headers = {"Authorization": f"Bearer {token}"}
+                self._renew_at = self._clock() + seconds - _RENEWED_BEFORE_END_SECONDS
+            return self._headers
+
+    def renew(self, refused: Mapping[str, str]) -> None:
+        """See `Credentials.renew`; another thread may have done it already."""
+        with self._lock:
+            if self._headers == refused:
+                self._renew_at = -math.inf
+
+    def _ask(self) -> tuple[str, float]:
+        """A token, and for how many seconds it is good."""
+        try:
+            with self._server.get(_TOKEN, {"Metadata-Flavor": "Google"}) as answer:
+                body = answer.read()
+        except Passing as error:
+            raise Passing(f"metadata server: {error}") from error
+        if answer.status in PASSING_STATUSES:
+            raise Passing(f"metadata server: {answer.status}")
+        if answer.status != 200:
+            raise CredentialsError(f"the metadata server answered {answer.status}")
+        try:
+            document = json.loads(body)
+            return str(document["access_token"]), float(document["expires_in"])
+        except (ValueError, KeyError, TypeError):
+            # Without the cause: it might quote the token.
+            raise CredentialsError("the metadata server's answer is no token") from None
+
+
+class ApplicationDefault:
+    """Whatever google-auth finds: a key file, the login of gcloud, another cloud's identity."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def headers(self) -> dict[str, str]:
+        """See `Credentials.headers`; google-auth renews the token before its end."""
+        headers: dict[str, str] = {}
+        with self._lock, _errors():
+            account, request = self._found
+            account.before_request(request, "GET", "https://storage.googleapis.com/", headers)
+        return headers
+
+    def renew(self, refused: Mapping[str, str]) -> None:
+        """See `Credentials.renew`."""
+        with self._lock, _errors():
+            account, request = self._found
+            present: dict[str, str] = {}
+            account.apply(present)
+            if present.items() <= refused.items():  # else another thread has renewed them
+                account.refresh(request)
+
+    @cached_property
+    def _found(self) -> tuple[Any, Any]:
+        import google.auth.transport.requests
+
+        account, _ = google.auth.default(scopes=[_SCOPE])
+        return account, google.auth.transport.requests.Request()
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    from google.auth import exceptions
+
+    try:
+        yield
+    except exceptions.GoogleAuthError as error:
+        if error.retryable or isinstance(error, exceptions.TransportError):
+            raise Passing(type(error).__name__) from error
+        raise CredentialsError(str(error.args[0] if error.args else error)) from error

@@ -1,0 +1,44 @@
+"""Asking again while what goes wrong may pass."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+_FIRST_DELAY_SECONDS = 0.25
+_LONGEST_DELAY_SECONDS = 8.0
+
+
+class Passing(Exception):
+    """Something went wrong that another try may spare; the message says what."""
+
+
+def patiently(ask: Callable[[], T], patience_seconds: float) -> T:
+    """What `ask` returns, as soon as it raises `Passing` no more.
+
+    Between tries it waits twice as long each time, by up to a half less, so that those who failed
+    together do not come back together. The last try is when the patience ends.
+
+    Source: https://cloud.google.com/storage/docs/retry-strategy#exponential-backoff
+
+    Args:
+        ask: one try.
+        patience_seconds: from now; a try that is under way then is not cut off.
+
+    Raises:
+        Passing: it still went wrong when the patience ended.
+    """
+    deadline = time.monotonic() + patience_seconds
+    delay = _FIRST_DELAY_SECONDS
+    while True:
+        try:
+            return ask()
+        except Passing:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise
+            time.sleep(min(left, delay * random.uniform(0.5, 1)))  # noqa: S311  # spreads tries
+            delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
