@@ -2,7 +2,7 @@
 
 functions-framework executes this file in the server's parent process and again for every app;
 interpreters and threads do not survive the fork into workers. So nothing happens here but
-reading the settings: the rest is made by the first request of each worker.
+reading the settings: the rest is made in each worker, as soon as it is there.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import functions_framework
 import functions_framework.aio
 
+from tflite_serving.baked import with_baked
 from tflite_serving.errors import SettingsError
 from tflite_serving.settings import Settings
 from tflite_serving.telemetry import Log
@@ -22,28 +25,39 @@ from tflite_serving.telemetry import Log
 if TYPE_CHECKING:
     import flask
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from tflite_serving.asgi import AsgiShell
     from tflite_serving.service import Service
     from tflite_serving.wsgi import WsgiShell
 
 try:
-    _SETTINGS = Settings.from_env(os.environ)
+    _SETTINGS = Settings.from_env(with_baked(os.environ, Path(__file__).absolute().parent))
 except SettingsError as error:
     # A deployment must fail visibly, in one line, rather than answer 500 to everybody.
-    Log(sys.stdout, "INFO").write("CRITICAL", f"the function cannot start: {error}")
+    Log(sys.stdout.buffer, "INFO").write("CRITICAL", f"the function cannot start: {error}")
     raise SystemExit(1) from None
 
+# The ASGI server's options must be set before its workers start; the other target has none.
+if "predict_wsgi" not in {os.environ.get("FUNCTION_TARGET"), *sys.argv}:
+    from tflite_serving import server
+
+    server.set_up()
+
 _lock = threading.Lock()
-_asgi: AsgiShell | None = None
-_wsgi: WsgiShell | None = None
 
 
-@functions_framework.aio.http
-async def predict(request: Request) -> Response:
-    """Answers one request, on ASGI."""
-    return await _asgi_shell().respond(request)
+@functions_framework.aio.http  # type: ignore[arg-type]  # any ASGI application is a response
+async def predict(request: Request) -> AsgiShell:
+    """Answers the first request on ASGI, and leaves the later ones to the shell itself.
+
+    Returns:
+        the shell: like any response, an ASGI application that answers this request.
+    """
+    shell = _asgi_shell()
+    # From now on without the framework's middlewares, routes and request objects, which cost more
+    # than everything that happens here.
+    request.app.middleware_stack = shell
+    return shell
 
 
 @functions_framework.http
@@ -52,33 +66,39 @@ def predict_wsgi(request: flask.Request) -> flask.Response:
     return _wsgi_shell().respond(request)
 
 
+@cache
 def _asgi_shell() -> AsgiShell:
-    global _asgi
-    if _asgi is None:
-        with _lock:
-            if _asgi is None:
-                from tflite_serving.asgi import AsgiShell
+    from tflite_serving.asgi import AsgiShell
 
-                _asgi = AsgiShell(_service())
-    return _asgi
+    return AsgiShell(_service())
 
 
+@cache
 def _wsgi_shell() -> WsgiShell:
-    global _wsgi
-    if _wsgi is None:
-        with _lock:
-            if _wsgi is None:
-                from tflite_serving.wsgi import WsgiShell
+    from tflite_serving.wsgi import WsgiShell
 
-                _wsgi = WsgiShell(_service())
-    return _wsgi
+    return WsgiShell(_service())
 
 
 def _service() -> Service:
+    with _lock:  # threads may ask at once, and there must be one
+        return _made_once()
+
+
+@cache
+def _made_once() -> Service:
     from tflite_serving.artifacts.opening import open_store
     from tflite_serving.catalog import Catalog
     from tflite_serving.service import Service
 
-    log = Log(sys.stdout, _SETTINGS.log_level)
-    catalog = Catalog(_SETTINGS, open_store(_SETTINGS.registry), log)
+    log = Log(sys.stdout.buffer, _SETTINGS.log_level)
+    catalog = Catalog(_SETTINGS, open_store(_SETTINGS.registry, environ=os.environ), log)
     return Service(_SETTINGS, catalog, log)
+
+
+def _load_beside_the_start() -> None:
+    """In a new worker: what the first request needs is under way before the request comes."""
+    threading.Thread(target=lambda: _service().load(), daemon=True).start()
+
+
+os.register_at_fork(after_in_child=_load_beside_the_start)

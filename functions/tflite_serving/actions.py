@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any
 
-import numpy as np
 import orjson
 
 from tflite_serving.catalog import Catalog
-from tflite_serving.dialects.dialect import Dialect, Prediction
+from tflite_serving.dialects.dialect import Dialect
 from tflite_serving.dialects.simple import SimpleDialect
 from tflite_serving.dialects.tensorflow_serving import (
     TensorFlowServingDialect,
@@ -22,8 +20,9 @@ from tflite_serving.dialects.tensorflow_serving import (
 from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError
 from tflite_serving.http import RequestHead
 from tflite_serving.inputs.tensor import to_tensor
-from tflite_serving.loader import ServedModel
 from tflite_serving.routing import ROUTES, Action, Match
+from tflite_serving.scores import is_finite
+from tflite_serving.served import ServedModel
 from tflite_serving.telemetry import Timings
 
 DIALECTS: dict[Action, Dialect] = {
@@ -32,8 +31,6 @@ DIALECTS: dict[Action, Dialect] = {
 }
 
 _QUICK_MS = 2.0
-_FEWEST_BYTES_PER_NUMBER = 2  # a digit and a comma
-_PARSE_MS_PER_BYTE = 1e-5  # 100 MB/s
 
 
 @dataclass(slots=True)
@@ -43,6 +40,7 @@ class Task:
     Attributes:
         head: the request.
         match: its route.
+        dialect: that it speaks; None if it asks for no prediction.
         timings: get the stages.
         deadline: when its answer is due, by `time.monotonic`.
         served: the model that answers, once it is known.
@@ -51,6 +49,7 @@ class Task:
 
     head: RequestHead
     match: Match
+    dialect: Dialect | None
     timings: Timings
     deadline: float
     served: ServedModel | None = None
@@ -59,7 +58,8 @@ class Task:
     @property
     def seconds_left(self) -> float:
         """Until the deadline; never negative."""
-        return max(0.0, self.deadline - time.monotonic())
+        left = self.deadline - time.monotonic()
+        return left if left > 0 else 0.0
 
 
 def act(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
@@ -79,24 +79,23 @@ def act(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
     """
     if task.seconds_left == 0:
         raise DeadlineExceeded("deadline_exceeded", "the request waited too long; try again")
-    action = task.match.action
-    match action:
-        case Action.PREDICT_SIMPLE | Action.PREDICT_TENSORFLOW_SERVING:
-            return _predict(task, DIALECTS[action], body, catalog, max_batch)
+    if task.dialect is not None:
+        return _predict(task, task.dialect, body, catalog, max_batch)
+    match task.match.action:
         case Action.INDEX:
             return orjson.dumps(_index(catalog))
         case Action.LIVE:
             return orjson.dumps({"live": True})
         case Action.READY:
             for slot in catalog.slots:
-                slot.get(task.seconds_left, task.timings)
+                task.timings.add(slot.get(task.seconds_left).take_load_ms())
             return orjson.dumps({"ready": True})
         case Action.STATUS:
             return orjson.dumps(status_document(_find(task, catalog).manifest.version))
         case Action.METADATA:
             return orjson.dumps(metadata_document(_find(task, catalog).manifest))
-        case _:
-            assert_never(action)
+        case action:
+            raise AssertionError(f"{action} has a dialect")
 
 
 def loads(task: Task, catalog: Catalog) -> list[Future[Any]]:
@@ -120,25 +119,16 @@ def is_quick(task: Task, size: int, catalog: Catalog) -> bool:
         size: of its body, in bytes.
         catalog: the models.
     """
+    if task.dialect is not None:
+        served = _peek(task, catalog)
+        return served is not None and served.model.is_idle and served.most_ms(size) < _QUICK_MS
     match task.match.action:
         case Action.INDEX | Action.LIVE:
             return True
         case Action.READY:
             return all(slot.current is not None for slot in catalog.slots)
-        case Action.STATUS | Action.METADATA:
-            return _peek(task, catalog) is not None
         case _:
-            served = _peek(task, catalog)
-            return (
-                served is not None and served.model.is_idle and _most_ms(served, size) < _QUICK_MS
-            )
-
-
-def _most_ms(served: ServedModel, size: int) -> float:
-    """What a request of `size` bytes takes at most, by what was measured at export."""
-    numbers = sum(math.prod(n or 1 for n in spec.shape) for spec in served.manifest.inputs)
-    instances = size / (numbers * _FEWEST_BYTES_PER_NUMBER)
-    return max(1, instances) * served.manifest.resources.latency_ms.p50 + size * _PARSE_MS_PER_BYTE
+            return _peek(task, catalog) is not None
 
 
 def _peek(task: Task, catalog: Catalog) -> ServedModel | None:
@@ -147,17 +137,19 @@ def _peek(task: Task, catalog: Catalog) -> ServedModel | None:
 
 def _find(task: Task, catalog: Catalog) -> ServedModel:
     match = task.match
-    task.served = catalog.find(
-        match.name, match.version, match.alias, task.seconds_left, task.timings
-    )
-    return task.served
+    served = catalog.find(match.name, match.version, match.alias, task.seconds_left)
+    task.served = served
+    if served.is_new:
+        task.timings.add(served.take_load_ms())
+    return served
 
 
 def _predict(task: Task, dialect: Dialect, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
     served, timings = _find(task, catalog), task.timings
-    manifest = served.manifest
-    with timings.stage("parse"):
-        request = dialect.parse(body, manifest)
+    codec = served.codec(dialect)
+    timings.start()
+    request = codec.parse(body, task.head.content_type)
+    timings.lap("parse")
     task.instances = request.batch
     if request.batch > max_batch:
         raise RequestError(
@@ -165,18 +157,22 @@ def _predict(task: Task, dialect: Dialect, body: bytes, catalog: Catalog, max_ba
             f"expected at most {max_batch} instances, got {request.batch}; "
             "send them in several requests",
         )
-    with timings.stage("preprocess"):
-        inputs = {spec.name: to_tensor(request.inputs[spec.name], spec) for spec in manifest.inputs}
+    inputs = {
+        spec.name: to_tensor(request.inputs[spec.name], spec) for spec in served.manifest.inputs
+    }
+    timings.lap("preprocess")
     if task.seconds_left == 0:
         raise DeadlineExceeded("deadline_exceeded", "the request took too long; try again")
     outputs = served.model.run(inputs, timings, task.seconds_left)
+    timings.start()
     for name, values in outputs.items():
-        if not np.isfinite(values).all():
+        if not is_finite(values):
             raise InternalError(
                 "model_output_not_finite", f"the model answered NaN or infinity in output {name!r}"
             )
-    with timings.stage("encode"):
-        return dialect.render(Prediction(outputs, manifest), request, task.head.query)
+    content = codec.render(outputs, request, task.head.query)
+    timings.lap("encode")
+    return content
 
 
 def _index(catalog: Catalog) -> dict[str, Any]:

@@ -1,22 +1,33 @@
-"""The ASGI shell: between Starlette and the service."""
+"""The ASGI shell: between the server and the service.
+
+It is an ASGI application of its own, and knows no framework: on the way of every request a router,
+middlewares and request objects would cost more than a small model's whole prediction.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response as StarletteResponse
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
 
 from tflite_serving.errors import (
     DeadlineExceeded,
-    PayloadTooLarge,
+    Overloaded,
     RequestError,
     RequestTimeout,
     ServingError,
 )
 from tflite_serving.http import RequestHead, Response
-from tflite_serving.service import Exchange, Service, body_limit_message
+from tflite_serving.service import Exchange, Service
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_STOPPING = Overloaded("stopping", "the instance is being stopped; try again", 1)
 
 
 class AsgiShell:
@@ -33,79 +44,176 @@ class AsgiShell:
         self._threads = ThreadPoolExecutor(workers)
         self._turns = asyncio.Semaphore(workers)
 
-    async def respond(self, request: Request) -> StarletteResponse:
-        """Answers one request."""
-        with self._service.open(_head(request)) as exchange:
-            try:
-                if exchange.refusal is not None:
-                    raise exchange.refusal
-                body = await _read_body(request, exchange) if exchange.wants_body else b""
-                if not exchange.is_quick(len(body)):
-                    return await self._answer_in_turn(request, exchange, body)
-            except ServingError as error:
-                refusal = _to_starlette(exchange.refuse(error))
-                # What is left of the body must neither be waited for nor taken for a request.
-                refusal.headers["Connection"] = "close"
-                return refusal
-            return _to_starlette(exchange.answer(body), close="upgrade" in request.headers)
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answers one request, as the ASGI specification has it.
 
-    async def _answer_in_turn(
-        self, request: Request, exchange: Exchange, body: bytes
-    ) -> StarletteResponse:
+        Source: https://asgi.readthedocs.io/en/latest/specs/www.html
+        """
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+            return
+        with self._service.open(_head(scope)) as exchange:
+            response, close = await self._respond(exchange, receive)
+        headers = [
+            (_header_name(name), value.encode("latin-1"))
+            for name, value in response.headers.items()
+        ]
+        headers.append((b"content-length", b"%d" % len(response.body)))
+        if close:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _respond(self, exchange: Exchange, receive: Receive) -> tuple[Response, bool]:
+        """The response, and whether the connection must be closed after it."""
+        # Where a client asks to upgrade, the server stops reading, and would take the body for the
+        # next request.
+        has_upgrade = exchange.wants_upgrade
         try:
-            async with asyncio.timeout(exchange.seconds_left):
-                # First the load, which takes no thread of ours; then a turn.
-                for load in exchange.loads():
-                    await asyncio.wait([asyncio.wrap_future(load)])
-                await self._turns.acquire()
-        except TimeoutError:
-            raise DeadlineExceeded(
-                "deadline_exceeded", "the function is busy, or still loading; try again"
-            ) from None
+            if exchange.refusal is not None:
+                raise exchange.refusal
+            body = b""
+            if exchange.wants_body:
+                if has_upgrade:
+                    raise RequestError("unsupported_upgrade", "Upgrade: expected none with a body")
+                there, rest = _what_is_there(receive)
+                if there is None or there.get("more_body", True):
+                    body = await _read_pieces(exchange, receive, there or rest)  # type: ignore[arg-type]  # one is
+                else:
+                    body = there.get("body", b"")
+                    exchange.admit(len(body))
+            if not exchange.is_quick(len(body)):
+                return await self._answer_in_turn(exchange, receive, body), has_upgrade
+        except ServingError as error:
+            # What is left of the body must neither be waited for nor taken for a request.
+            return exchange.refuse(error), True
+        except asyncio.CancelledError:
+            # The server does so when it has waited long enough to stop.
+            return exchange.refuse(_STOPPING), True
+        return exchange.answer(body), has_upgrade
+
+    async def _answer_in_turn(self, exchange: Exchange, receive: Receive, body: bytes) -> Response:
+        """Waits for the load and for a turn, which takes no thread, and computes in a thread."""
+        gone = asyncio.ensure_future(_until_gone(receive))
+        turn = asyncio.ensure_future(self._wait_for_turn(exchange))
         try:
-            if await request.is_disconnected():
+            await asyncio.wait(
+                {gone, turn}, timeout=exchange.seconds_left, return_when=asyncio.FIRST_COMPLETED
+            )
+            if gone.done():
                 raise RequestTimeout("client_disconnected", "the client went away")
+            if not turn.done():
+                raise DeadlineExceeded(
+                    "deadline_exceeded", "the function is busy, or still loading; try again"
+                )
             loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._threads, exchange.answer, body)
+            return await loop.run_in_executor(self._threads, exchange.answer, body)
         finally:
-            self._turns.release()
-        return _to_starlette(answer, close="upgrade" in request.headers)
+            gone.cancel()
+            if not turn.cancel():
+                self._turns.release()
+
+    async def _wait_for_turn(self, exchange: Exchange) -> None:
+        for load in exchange.loads():
+            await asyncio.wait([asyncio.wrap_future(load)])
+        await self._turns.acquire()
 
 
-async def _read_body(request: Request, exchange: Exchange) -> bytes:
-    if "upgrade" in request.headers:
-        # The server stops reading there, and would take the body for the next request.
-        raise RequestError("unsupported_upgrade", "Upgrade: expected none with a body")
-    limit = exchange.max_body_bytes
-    pieces, size = [], 0
+async def _read_pieces(
+    exchange: Exchange, receive: Receive, first: Message | Awaitable[Message]
+) -> bytes:
+    """Reads a body that comes in pieces, as long as they come."""
+    pieces: list[bytes] = []
+    awaited = first
     try:
-        async with asyncio.timeout(exchange.seconds_left):
-            async for piece in request.stream():
-                size += len(piece)
-                if size > limit:
-                    raise PayloadTooLarge("payload_too_large", body_limit_message(limit))
-                pieces.append(piece)
+        async with asyncio.timeout(None) as timeout:
+            while True:
+                wait = min(exchange.body_idle_seconds, exchange.seconds_left)
+                timeout.reschedule(asyncio.get_running_loop().time() + wait)
+                message = awaited if isinstance(awaited, Mapping) else await awaited
+                if message["type"] == "http.disconnect":
+                    raise RequestTimeout("client_disconnected", "the client went away")
+                pieces.append(message.get("body", b""))
+                if not message.get("more_body", False):
+                    break
+                exchange.hold(len(pieces[-1]))
+                awaited = receive()
     except TimeoutError:
+        size = sum(map(len, pieces))
         raise RequestTimeout(
             "request_timeout", f"body: only {size} bytes came in time; send it faster"
         ) from None
-    except ClientDisconnect:
-        raise RequestTimeout("client_disconnected", "the client went away") from None
+    exchange.admit(len(pieces[-1]))
     return b"".join(pieces)
 
 
-def _head(request: Request) -> RequestHead:
+def _what_is_there(receive: Receive) -> tuple[Message | None, _Rest | None]:
+    """The next message if it is there already, else what is left of waiting for it.
+
+    Nearly every body is there when its request begins: a coroutine and a timer would take longer
+    than reading it.
+    """
+    steps = receive().__await__()
+    try:
+        return None, _Rest(steps, next(steps))
+    except StopIteration as end:
+        return end.value, None
+
+
+class _Rest:
+    """What is left of an awaitable that has been run to where it must wait."""
+
+    def __init__(self, steps: Generator[Any, Any, Message], waits_for: Any) -> None:
+        self._steps = steps
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, Message]:
+        # As `yield from` has it, but for the first step.
+        waits_for = self._waits_for
+        while True:
+            try:
+                try:
+                    sent = yield waits_for
+                except BaseException as error:  # such as the task's cancellation
+                    waits_for = self._steps.throw(error)
+                else:
+                    waits_for = self._steps.send(sent)
+            except StopIteration as end:
+                message: Message = end.value
+                return message
+
+
+@lru_cache
+def _header_name(name: str) -> bytes:
+    return name.lower().encode("latin-1")
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _end(task: asyncio.Future[None]) -> bool:
+    """Ends a task that nobody waits for any more; whether it had come to its end by itself."""
+    return not task.cancel()
+
+
+def _head(scope: Message) -> RequestHead:
+    # The first of several headers or parameters of one name counts.
+    headers = {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in reversed(scope["headers"])
+    }
+    path, query = scope["path"], scope["query_string"].decode("latin-1")
+    host = headers.get("host", "")
+    url = f"{scope['scheme']}://{host}{path}"
+    client = scope["client"]
     return RequestHead(
-        method=request.method,
-        path=request.scope["path"],
-        query=dict(reversed(request.query_params.multi_items())),
-        headers=request.headers,
-        url=str(request.url),
-        remote_ip=request.client.host if request.client else "",
-        protocol=f"HTTP/{request.scope.get('http_version', '1.1')}",
+        scope["method"],
+        path,
+        dict(reversed(parse_qsl(query, keep_blank_values=True))) if query else {},
+        headers,
+        f"{url}?{query}" if query else url,
+        client[0] if client else "",
+        f"HTTP/{scope['http_version']}",
     )
-
-
-def _to_starlette(response: Response, *, close: bool = False) -> StarletteResponse:
-    headers = {**response.headers, "Connection": "close"} if close else dict(response.headers)
-    return StarletteResponse(response.body, response.status, headers)

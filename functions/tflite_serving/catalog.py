@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 from tflite_serving.artifacts.store import Store
 from tflite_serving.errors import ModelUnavailable, NotFound
-from tflite_serving.loader import Loader, ServedModel
+from tflite_serving.loader import Loader
+from tflite_serving.served import ServedModel
 from tflite_serving.settings import Settings
 from tflite_serving.slot import LoadFailure, Slot
-from tflite_serving.telemetry import Log, Timings
+from tflite_serving.telemetry import Log
 
 
 class Catalog:
@@ -20,6 +22,7 @@ class Catalog:
         self.slots = tuple(
             Slot(ref, loader, settings.alias_refresh_seconds, log) for ref in settings.models
         )
+        self._default = self.slots[:1]
 
     def find(
         self,
@@ -27,7 +30,6 @@ class Catalog:
         version: str | None,
         alias: str | None,
         wait_seconds: float,
-        timings: Timings,
     ) -> ServedModel:
         """The model that answers a request.
 
@@ -35,7 +37,7 @@ class Catalog:
             name: of the model; None for the default one.
             version: None for whichever answers now.
             alias: None for the first one that the model is served under.
-            wait_seconds, timings: see `Slot.get`.
+            wait_seconds: see `Slot.get`.
 
         Raises:
             NotFound: this function does not serve it.
@@ -52,12 +54,12 @@ class Catalog:
                 "unknown_model", f"model {_short(name)!r}: not served here; served: {names}"
             )
         if version is None:
-            return slots[0].get(wait_seconds, timings)
+            return slots[0].get(wait_seconds)
         versions = []
         unavailable: ModelUnavailable | None = None
         for slot in slots:
             try:
-                model = slot.get(wait_seconds, timings)
+                model = slot.get(wait_seconds)
             except ModelUnavailable as error:
                 unavailable = error  # another slot may have the version
                 continue
@@ -87,8 +89,10 @@ class Catalog:
         slots = self._meant(name, version, alias)
         return [slot.start() for slot in slots if slot.current is None]
 
-    def _meant(self, name: str | None, version: str | None, alias: str | None) -> list[Slot]:
+    def _meant(self, name: str | None, version: str | None, alias: str | None) -> Sequence[Slot]:
         """The slots that may answer: the first, or for a version those pinned to it, or all."""
+        if name is None and version is None and alias is None:
+            return self._default
         slots = self._named(name, alias)
         if version is None:
             return slots[:1]

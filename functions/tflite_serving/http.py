@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+_PLAIN_TYPES = frozenset({"", "application/json", "application/x-npy"})  # have no parameters
 _HUGE = 10**18  # int() of a number with thousands of digits takes long, or raises
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class RequestHead:
     """A request before its body is read.
 
@@ -32,18 +33,19 @@ class RequestHead:
     @property
     def content_length(self) -> int | None:
         """The announced size of the body in bytes; None where it is not announced."""
-        text = self.headers.get("content-length", "")
-        if not (text.isascii() and text.isdecimal()):
+        text = self.headers.get("content-length")
+        if text is None or not (text.isascii() and text.isdecimal()):
             return None
         return int(text) if len(text) < 19 else _HUGE
 
     @property
     def content_type(self) -> str:
         """The media type of the body, lower-case, without parameters."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        text = self.headers.get("content-type", "")
+        return text if text in _PLAIN_TYPES else text.partition(";")[0].strip().lower()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Response:
     """An answer, whole."""
 

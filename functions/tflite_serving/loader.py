@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import Future
 
 from tflite_serving.artifacts.loading import load_artifact, resolve_alias
 from tflite_serving.artifacts.store import Store
@@ -12,26 +12,12 @@ from tflite_serving.contract.golden import read_golden
 from tflite_serving.contract.manifest import MODEL_FILE, Manifest
 from tflite_serving.contract.tensors import show_shape
 from tflite_serving.errors import ArtifactRefused, GoldenMismatch
-from tflite_serving.model import Model, import_runtime
+from tflite_serving.model import Model
+from tflite_serving.served import ServedModel
 from tflite_serving.settings import ModelRef, Settings
 from tflite_serving.telemetry import Log, Timings
 
 _TASKS = ("classification", "regression")
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """A version that is loaded, verified, and ready to answer.
-
-    Attributes:
-        manifest: of the version.
-        model: runs batches.
-        load_ms: what loading took, by stage.
-    """
-
-    manifest: Manifest
-    model: Model
-    load_ms: dict[str, float]
 
 
 class Loader:
@@ -62,19 +48,23 @@ class Loader:
             )
         return alias.version
 
-    def load(self, ref: ModelRef, version: str) -> ServedModel:
+    def load(self, ref: ModelRef, version: str, runtime: Future[float]) -> ServedModel:
         """Downloads, verifies, loads, and checks the golden examples.
+
+        Args:
+            ref: says which model it is.
+            version: of the model.
+            runtime: its import, which may still be under way; see `runtime_import`.
 
         Raises:
             StoreError: the registry did not give a file.
             ArtifactRefused: the version must not be served.
         """
         timings = Timings()
-        with timings.stage("import"):
-            import_runtime()
         artifact = load_artifact(self._store, ref.name, version, self._settings.cache, timings)
         manifest = artifact.manifest
         _check_supported(manifest)
+        timings.add({"import": runtime.result()})
         with timings.stage("load"):
             model = Model(
                 artifact.files[MODEL_FILE],

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import queue
+import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +21,9 @@ from tflite_serving.telemetry import Timings
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 _Details = Mapping[str, Mapping[str, Any]]
+# Of one invoke. Beyond this a row is no faster: docs/6-serving-performance.md.
+_MOST_ROWS = 64
+_MOST_BYTES = 2**20
 
 
 def import_runtime() -> ModuleType:
@@ -34,6 +39,8 @@ def import_runtime() -> ModuleType:
 
 class Model:
     """A model that is ready to run, safe to use from several threads.
+
+    One interpreter is made at once, the others when a batch finds none free.
 
     Args:
         path: of the flatbuffer; it is mapped into memory, not read.
@@ -54,15 +61,18 @@ class Model:
         interpreters: int = 1,
         threads: int = 1,
     ) -> None:
-        self._activations = {output.name: output.activation for output in outputs}
-        self._pool: queue.LifoQueue[_Interpreter] = queue.LifoQueue()
-        for _ in range(interpreters):
-            self._pool.put(_Interpreter(path, tensors, threads))
+        self._activations = {
+            output.name: output.activation for output in outputs if output.activation != "none"
+        }
+        self._make = partial(_Interpreter, path, tensors, threads)
+        self._idle: queue.SimpleQueue[_Interpreter] = queue.SimpleQueue()
+        self._idle.put(self._make())
+        self._unmade = threading.Semaphore(interpreters - 1)
 
     @property
     def is_idle(self) -> bool:
-        """Whether a batch could run now without waiting for another."""
-        return not self._pool.empty()
+        """Whether a batch could run now, without waiting for or making an interpreter."""
+        return not self._idle.empty()
 
     def run(
         self, inputs: Arrays, timings: Timings, wait_seconds: float | None = None
@@ -80,22 +90,39 @@ class Model:
         Raises:
             DeadlineExceeded: no interpreter became free in time.
         """
+        timings.start()
         try:
-            with timings.stage("queue"):
-                interpreter = self._pool.get(timeout=wait_seconds)
+            interpreter = self._take(wait_seconds)
+        finally:
+            timings.lap("queue")
+        try:
+            outputs = interpreter.run(inputs)
+        finally:
+            self._idle.put(interpreter)
+        for name, activation in self._activations.items():
+            outputs[name] = apply_activation(outputs[name], activation)
+        timings.lap("infer")
+        return outputs
+
+    def _take(self, wait_seconds: float | None) -> _Interpreter:
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            if self._unmade.acquire(blocking=False):
+                return self._make_another()
+        try:
+            return self._idle.get(timeout=wait_seconds)
         except queue.Empty:
             raise DeadlineExceeded(
                 "deadline_exceeded", "all interpreters of the model are busy; try again"
             ) from None
+
+    def _make_another(self) -> _Interpreter:
         try:
-            with timings.stage("infer"):
-                outputs = interpreter.run(inputs)
-        finally:
-            self._pool.put(interpreter)
-        return {
-            name: apply_activation(values, self._activations[name])
-            for name, values in outputs.items()
-        }
+            return self._make()
+        except BaseException:
+            self._unmade.release()
+            raise
 
 
 class _Interpreter:
@@ -112,23 +139,43 @@ class _Interpreter:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ArtifactRefused(f"{path}: LiteRT cannot load it: {error}") from None
+        self._dtypes = {index: np.dtype(binding.dtype) for binding, index in self._inputs}
         self._has_open_axes = any(None in binding.shape[1:] for binding in tensors.inputs)
         self._batch = 1
 
     def run(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
-        batch = len(next(iter(inputs.values())))
-        self._resize(batch, inputs)
+        first = next(iter(inputs.values()))
+        batch, rows = len(first), 1
+        if batch > 1:
+            row_bytes = sum(values.nbytes for values in inputs.values()) // batch
+            rows = max(1, min(_MOST_ROWS, _MOST_BYTES // row_bytes))
+        if batch <= rows:
+            return self._invoke(inputs, batch)
+        # The memory of the largest batch is never given back, and larger ones are no faster.
+        parts = [
+            self._invoke({name: values[at : at + rows] for name, values in inputs.items()}, size)
+            for at in range(0, batch, rows)
+            for size in [min(rows, batch - at)]
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _invoke(self, inputs: Arrays, batch: int) -> dict[str, npt.NDArray[Any]]:
+        interpreter = self._interpreter
+        if batch != self._batch or self._has_open_axes:
+            self._resize(batch, inputs)
         for binding, index in self._inputs:
-            self._interpreter.set_tensor(index, binding.to_tensor(inputs[binding.name]))
-        self._interpreter.invoke()
-        return {
-            binding.name: binding.to_natural(self._interpreter.get_tensor(index))
-            for binding, index in self._outputs
-        }
+            values = inputs[binding.name]
+            if binding.converts or values.dtype != self._dtypes[index]:
+                values = binding.to_tensor(values)
+            interpreter.set_tensor(index, values)
+        interpreter.invoke()
+        outputs = {}
+        for binding, index in self._outputs:
+            values = interpreter.get_tensor(index)
+            outputs[binding.name] = binding.to_natural(values) if binding.converts else values
+        return outputs
 
     def _resize(self, batch: int, inputs: Arrays) -> None:
-        if batch == self._batch and not self._has_open_axes:
-            return
         # Should allocation fail half-way, the next call must not trust the size.
         self._batch = 0
         for binding, index in self._inputs:

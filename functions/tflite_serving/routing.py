@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
+from functools import lru_cache
 
 from tflite_serving.errors import MethodNotAllowed, NotFound
 
 _NAME = r"[^/:]+"
 
 
-class Action(Enum):
+class Action(IntEnum):
     """What a route does."""
 
     INDEX = auto()
@@ -61,6 +62,9 @@ ROUTES = (
 )
 
 
+_LONGEST_REMEMBERED = 256
+
+
 def match(method: str, path: str) -> Match:
     """The route of a request.
 
@@ -72,6 +76,12 @@ def match(method: str, path: str) -> Match:
         NotFound: no route has this path.
         MethodNotAllowed: a route has, but not with this method.
     """
+    if len(path) <= _LONGEST_REMEMBERED:
+        return _remembered(method, path)
+    return _match(method, path)
+
+
+def _match(method: str, path: str) -> Match:
     wanted = "GET" if method == "HEAD" else method
     found = [
         (route, hit) for route, pattern in _PATTERNS if (hit := pattern.fullmatch(path)) is not None
@@ -82,6 +92,10 @@ def match(method: str, path: str) -> Match:
     if found:
         raise MethodNotAllowed(method, path, tuple(route.method for route, _ in found))
     raise NotFound("unknown_route", f"{path[:200]}: no such route; GET / lists them")
+
+
+# Clients ask for the same few paths again and again. What is wrong is not remembered.
+_remembered = lru_cache(maxsize=256)(_match)
 
 
 def _compile(template: str) -> re.Pattern[str]:

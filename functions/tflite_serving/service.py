@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 import traceback
+from collections.abc import Mapping
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self
@@ -13,11 +13,11 @@ from typing import Any, Self
 import orjson
 
 from tflite_serving.actions import DIALECTS, Task, act, is_quick, loads
+from tflite_serving.admission import Admission
 from tflite_serving.catalog import Catalog
 from tflite_serving.dialects.dialect import Dialect
 from tflite_serving.errors import (
     InternalError,
-    Overloaded,
     PayloadTooLarge,
     ServingError,
     UnsupportedMediaType,
@@ -25,9 +25,11 @@ from tflite_serving.errors import (
 from tflite_serving.http import RequestHead, Response
 from tflite_serving.routing import Action, Match, match
 from tflite_serving.settings import Settings
-from tflite_serving.telemetry import Log, Timings, Trace, request_id
+from tflite_serving.telemetry import Log, Timings, Trace, request_id, timings_json
 
 _LONGEST_TEXT = 1000  # of what a client chose, in a log line
+_UNMATCHED = Match(Action.INDEX)
+_BODIES_HELD = 4  # of the largest size; smaller ones in proportion
 
 
 class Service:
@@ -43,33 +45,23 @@ class Service:
         self.settings = settings
         self.catalog = catalog
         self.log = log
+        self.admission = Admission(
+            settings.max_in_flight, _BODIES_HELD * settings.max_request_bytes
+        )
         # Which requests are logged is no secret.
         self._random = random.Random()  # noqa: S311
-        self._places = threading.Semaphore(settings.max_in_flight)
 
     def open(self, head: RequestHead) -> Exchange:
         """Takes a request on before its body is read. Never waits.
 
-        Use the exchange as a context manager; it holds a place among MAX_IN_FLIGHT.
+        Use the exchange as a context manager; it holds what `Admission` counts.
         """
         return Exchange(self, head)
 
-    def admit(self) -> None:
-        """Takes a place among MAX_IN_FLIGHT; `release` gives it back.
-
-        Raises:
-            Overloaded: there is none.
-        """
-        if not self._places.acquire(blocking=False):
-            raise Overloaded(
-                "overloaded",
-                f"{self.settings.max_in_flight} requests are in work already; try again",
-                retry_after_seconds=1,
-            )
-
-    def release(self) -> None:
-        """Gives a place back."""
-        self._places.release()
+    def load(self) -> None:
+        """Begins to load every model, without waiting for any."""
+        for slot in self.catalog.slots:
+            slot.start()
 
     def is_logged(self, status: int) -> bool:
         """Whether a request gets a log line: errors always, others by LOG_SAMPLE."""
@@ -80,28 +72,41 @@ class Service:
 class Exchange:
     """One request on its way to its response.
 
-    A shell sends what `refuse` makes of `refusal`, if there is one; else it reads the body if the
-    exchange `wants_body`, and sends what `answer` makes of it. Exactly one response comes out,
-    whatever happens.
+    A shell sends what `refuse` makes of `refusal`, if there is one. Else it reads the body if the
+    exchange `wants_body`, tells `hold` of its pieces as they come and `admit` of the last, and
+    sends what `answer` makes of it. Exactly one response comes out, whatever happens.
 
     Attributes:
         refusal: what is wrong with the request already, before its body.
     """
+
+    __slots__ = (
+        "_held_bytes",
+        "_is_admitted",
+        "_request_id",
+        "_service",
+        "_task",
+        "_trace",
+        "refusal",
+    )
 
     def __init__(self, service: Service, head: RequestHead) -> None:
         self._service = service
         deadline = time.monotonic() + service.settings.request_timeout_seconds
         self._trace = Trace.from_headers(head.headers)
         self._request_id = request_id(head.headers, self._trace)
-        self._task = Task(head, Match(Action.INDEX), Timings(), deadline)
-        self._admitted = False
+        self._task = task = Task(head, _UNMATCHED, None, Timings(), deadline)
+        self._is_admitted = False
+        self._held_bytes = 0
         self.refusal: ServingError | None = None
         try:
-            self._task.match = match(head.method, head.path)
-            if self._dialect is not None:
-                _check_head(head, self._dialect, self.max_body_bytes)
-                service.admit()
-                self._admitted = True
+            task.match = match(head.method, head.path)
+            task.dialect = DIALECTS.get(task.match.action)
+            if task.dialect is not None:
+                _check_head(head, task.dialect, self.max_body_bytes)
+                if service.admission.is_full:
+                    # Better told before the body is sent than after.
+                    raise service.admission.refusal()
         except Exception as error:
             self.refusal = self._as_serving_error(error)
 
@@ -114,14 +119,19 @@ class Exchange:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
-        if self._admitted:
-            self._admitted = False
-            self._service.release()
+        if self._held_bytes or self._is_admitted:
+            self._service.admission.leave(self._held_bytes, in_flight=self._is_admitted)
+            self._held_bytes, self._is_admitted = 0, False
 
     @property
     def wants_body(self) -> bool:
         """Whether the body must be read before `answer`."""
-        return self.refusal is None and self._dialect is not None
+        return self.refusal is None and self._task.dialect is not None
+
+    @property
+    def wants_upgrade(self) -> bool:
+        """Whether the client asks for another protocol."""
+        return "upgrade" in self._task.head.headers
 
     @property
     def seconds_left(self) -> float:
@@ -132,6 +142,33 @@ class Exchange:
     def max_body_bytes(self) -> int:
         """Largest body that may be read."""
         return self._service.settings.max_request_bytes
+
+    @property
+    def body_idle_seconds(self) -> float:
+        """Longest pause within a body."""
+        return self._service.settings.body_idle_seconds
+
+    def hold(self, size: int) -> None:
+        """Counts bytes of a body of which more will come.
+
+        Raises:
+            PayloadTooLarge: they are more than one body may have.
+            Overloaded: they are more than all bodies together may have.
+        """
+        self._check_size(size)
+        self._service.admission.hold(size)
+        self._held_bytes += size
+
+    def admit(self, size: int) -> None:
+        """Counts the last bytes of the body, and takes a place among MAX_IN_FLIGHT.
+
+        Raises:
+            PayloadTooLarge, Overloaded: as `hold`, or there is no place.
+        """
+        self._check_size(size)
+        self._service.admission.enter(size)
+        self._held_bytes += size
+        self._is_admitted = True
 
     def is_quick(self, size: int) -> bool:
         """Whether `answer` for a body of `size` bytes may run on an event loop."""
@@ -160,9 +197,9 @@ class Exchange:
         )
         return self._respond(error.status, content, error.headers, error)
 
-    @property
-    def _dialect(self) -> Dialect | None:
-        return DIALECTS.get(self._task.match.action)
+    def _check_size(self, size: int) -> None:
+        if self._held_bytes + size > self.max_body_bytes:
+            raise PayloadTooLarge("payload_too_large", _limit_message(self.max_body_bytes))
 
     def _as_serving_error(self, error: Exception) -> ServingError:
         if isinstance(error, ServingError):
@@ -176,62 +213,62 @@ class Exchange:
         self,
         status: int,
         content: bytes,
-        headers: dict[str, str],
+        headers: Mapping[str, str],
         error: ServingError | None = None,
     ) -> Response:
-        response = Response(
+        task = self._task
+        if task.head.method == "HEAD":
+            content = b""
+        server_timing = task.timings.server_timing()
+        if self._service.is_logged(status):
+            self._log(status, len(content), server_timing, error)
+        return Response(
             status,
             {
                 "Content-Type": "application/json",
                 "X-Request-Id": self._request_id,
-                "Server-Timing": self._task.timings.server_timing(),
+                "Server-Timing": server_timing,
                 **headers,
             },
-            b"" if self._task.head.method == "HEAD" else content,
+            content,
         )
-        if self._service.is_logged(status):
-            self._log(response, error)
-        return response
 
-    def _log(self, response: Response, error: ServingError | None) -> None:
-        task, head = self._task, self._task.head
-        fields: dict[str, Any] = {
+    def _log(self, status: int, size: int, server_timing: str, error: ServingError | None) -> None:
+        task, head, log = self._task, self._task.head, self._service.log
+        severity = "INFO" if error is None else "ERROR" if status >= 500 else "WARNING"
+        if not log.writes(severity):
+            return
+        done = f"{head.method} {head.path[:_LONGEST_TEXT]} {status}"
+        entry: dict[str, Any] = {
+            "severity": severity,
+            "message": done if error is None else error.message,
             "httpRequest": {
                 "requestMethod": head.method,
                 "requestUrl": head.url[:_LONGEST_TEXT],
-                "status": response.status,
+                "status": status,
                 "requestSize": str(head.content_length or 0),
-                "responseSize": str(len(response.body)),
+                "responseSize": str(size),
                 "latency": f"{task.timings.total_ms / 1000:.6f}s",
                 "userAgent": head.headers.get("user-agent", "")[:_LONGEST_TEXT],
                 "remoteIp": head.remote_ip,
                 "protocol": head.protocol,
             },
             "request_id": self._request_id,
-            "timings_ms": task.timings.stages,
+            "timings_ms": timings_json(server_timing),
         }
         if task.served is not None:
-            manifest = task.served.manifest
-            fields["logging.googleapis.com/labels"] = {
-                "model": manifest.name,
-                "version": manifest.version,
-            }
-            fields["instances"] = task.instances
+            entry["logging.googleapis.com/labels"] = task.served.labels
+            entry["instances"] = task.instances
         if self._trace is not None:
-            fields.update(self._trace.log_fields(self._service.settings.project))
-        if error is None:
-            message = f"{head.method} {head.path[:_LONGEST_TEXT]} {response.status}"
-            self._service.log.write("INFO", message, **fields)
-            return
-        fields["code"] = error.code
-        if isinstance(error, InternalError) and error.stack:
-            fields["stack_trace"] = error.stack
-        severity = "ERROR" if response.status >= 500 else "WARNING"
-        self._service.log.write(severity, error.message, **fields)
+            entry.update(self._trace.log_fields(self._service.settings.project))
+        if error is not None:
+            entry["code"] = error.code
+            if isinstance(error, InternalError) and error.stack:
+                entry["stack_trace"] = error.stack
+        log.write_entry(entry)
 
 
-def body_limit_message(limit: int) -> str:
-    """What to tell a client whose body is too large."""
+def _limit_message(limit: int) -> str:
     return f"body: expected at most {limit} bytes; send fewer instances at a time"
 
 
@@ -245,8 +282,9 @@ def _check_head(head: RequestHead, dialect: Dialect, limit: int) -> None:
     if not dialect.accepts(head.content_type):
         raise UnsupportedMediaType(
             "unsupported_content_type",
-            f"Content-Type: expected application/json, got {head.content_type!r}; "
+            f"Content-Type: expected application/json or application/x-npy, "
+            f"got {head.content_type!r}; "
             "with curl, add -H 'Content-Type: application/json'",
         )
     if head.content_length is not None and head.content_length > limit:
-        raise PayloadTooLarge("payload_too_large", body_limit_message(limit))
+        raise PayloadTooLarge("payload_too_large", _limit_message(limit))

@@ -15,9 +15,11 @@ from tflite_serving.errors import (
     DeadlineExceeded,
     ModelUnavailable,
 )
-from tflite_serving.loader import Loader, ServedModel
+from tflite_serving.loader import Loader
+from tflite_serving.runtime_import import runtime_import
+from tflite_serving.served import ServedModel
 from tflite_serving.settings import ModelRef
-from tflite_serving.telemetry import Log, Timings
+from tflite_serving.telemetry import Log
 
 RETRY_AFTER_SECONDS = 5
 """After a failed load, requests fail at once for this long, and then one of them tries again."""
@@ -69,7 +71,7 @@ class Slot:
         """What answers now, if anything is loaded; never waits."""
         return self._current
 
-    def get(self, wait_seconds: float, timings: Timings) -> ServedModel:
+    def get(self, wait_seconds: float) -> ServedModel:
         """What answers now; loads it first if need be, once however many ask.
 
         A stale alias is looked up by a thread beside the request, which the request does not
@@ -77,7 +79,6 @@ class Slot:
 
         Args:
             wait_seconds: how long to wait for a load.
-            timings: gets the stages of the load, if this request waited for it.
 
         Raises:
             ModelUnavailable: the load failed, now or less than `RETRY_AFTER_SECONDS` ago.
@@ -102,7 +103,6 @@ class Slot:
                 "the function's log says why",
                 RETRY_AFTER_SECONDS,
             )
-        timings.add(outcome.load_ms)
         return outcome
 
     def _is_stale(self) -> bool:
@@ -140,8 +140,9 @@ class Slot:
         outcome: ServedModel | LoadFailure = LoadFailure("internal")
         version: str | None = None
         try:
-            version = self._loader.resolve(self.ref)
-            outcome = self._load_or_keep(version)
+            with runtime_import() as runtime:
+                version = self._loader.resolve(self.ref)
+                outcome = self._load_or_keep(version, runtime)
         except Exception as error:
             if isinstance(error, ArtifactError):
                 outcome = LoadFailure(error.code)
@@ -161,12 +162,12 @@ class Slot:
                 self._failure, self._current = None, outcome
         future.set_result(outcome)
 
-    def _load_or_keep(self, version: str) -> ServedModel:
+    def _load_or_keep(self, version: str, runtime: Future[float]) -> ServedModel:
         current = self._current
         if current is not None and version in (current.manifest.version, self._refused):
             return current
         try:
-            return self._loader.load(self.ref, version)
+            return self._loader.load(self.ref, version, runtime)
         except ArtifactRefused:
             self._refused = version
             raise

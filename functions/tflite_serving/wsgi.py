@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import flask
 
-from tflite_serving.errors import PayloadTooLarge, RequestError, RequestTimeout, ServingError
+from tflite_serving.errors import RequestError, RequestTimeout, ServingError
 from tflite_serving.http import RequestHead, Response
-from tflite_serving.service import Exchange, Service, body_limit_message
+from tflite_serving.service import Exchange, Service
 
 
 class WsgiShell:
@@ -25,7 +25,10 @@ class WsgiShell:
             try:
                 if exchange.refusal is not None:
                     raise exchange.refusal
-                body = _read_body(request, exchange) if exchange.wants_body else b""
+                body = b""
+                if exchange.wants_body:
+                    body = _read_body(request, exchange)
+                    exchange.admit(len(body))
             except ServingError as error:
                 return _to_flask(exchange.refuse(error))
             return _to_flask(exchange.answer(body))
@@ -44,8 +47,6 @@ def _read_body(request: flask.Request, exchange: Exchange) -> bytes:
         raise RequestTimeout("client_disconnected", "the client went away") from None
     except Exception:  # the server has its own kinds for chunks that are none
         raise RequestError("malformed_body", "body: expected well-formed chunks") from None
-    if len(body) > limit:
-        raise PayloadTooLarge("payload_too_large", body_limit_message(limit))
     if length is not None and len(body) < length:
         raise RequestTimeout("client_disconnected", "the client went away")
     return body

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 import pytest
-from starlette.requests import Request
 
 from tests.support.tiny import examples
 from tests.support.world import World
@@ -22,7 +21,7 @@ from tflite_serving.settings import Settings
 BODY = json.dumps({"instances": examples(2).inputs["features"].tolist()}).encode()
 LIMIT = 1000
 
-Message = dict[str, Any]
+Message = MutableMapping[str, Any]
 
 
 def shell(world: World, **environment: str) -> AsgiShell:
@@ -82,8 +81,17 @@ async def respond(
         "client": ("127.0.0.1", 1234),
         "server": ("127.0.0.1", 80),
     }
-    response = await shell.respond(Request(scope, receive))
-    return response.status_code, dict(response.headers), json.loads(bytes(response.body))
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await shell(scope, receive, send)
+    start, body = sent
+    assert (start["type"], body["type"]) == ("http.response.start", "http.response.body")
+    found = {name.decode(): value.decode() for name, value in start["headers"]}
+    assert found["content-length"] == str(len(body["body"]))
+    return start["status"], found, json.loads(body["body"] or b"null")
 
 
 def test_a_body_in_pieces_is_one_body(world: World) -> None:

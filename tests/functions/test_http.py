@@ -169,7 +169,11 @@ WRONG: dict[str, tuple[str, str, Any, dict[str, str], int, str, str]] = {
     ),
     "wrong content type": (
         *("POST", "/predict", b"1,2,3,4", {"Content-Type": "text/csv"}),
-        *(415, "unsupported_content_type", "expected application/json, got 'text/csv'"),
+        *(
+            415,
+            "unsupported_content_type",
+            "expected application/json or application/x-npy, got 'text/csv'",
+        ),
     ),
     "compressed body": (
         *("POST", "/predict", b"\x1f\x8b", {"Content-Encoding": "gzip"}),

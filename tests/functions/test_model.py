@@ -104,12 +104,13 @@ def test_a_model_whose_interpreters_are_all_busy_refuses_at_the_deadline(
     artifacts: dict[str, tuple[Path, Manifest]], wait_seconds: float
 ) -> None:
     model = load(artifacts["float32"], interpreters=2)
-    busy = [model._pool.get() for _ in range(2)]
+    busy = [model._take(0) for _ in range(2)]
+    assert not model.is_idle
     timings = Timings()
     with pytest.raises(DeadlineExceeded, match=r"^all interpreters of the model are busy;"):
         model.run({"features": ROWS}, timings, wait_seconds)
     assert timings.stages.keys() == {"queue"}
-    model._pool.put(busy[0])
+    model._idle.put(busy[0])
     assert model.run({"features": ROWS}, timings, wait_seconds)["species"].shape == (40, 3)
     assert timings.stages.keys() == {"queue", "infer"}
 

@@ -88,6 +88,7 @@ def test_the_tests_here_cover_every_variable() -> None:
         "MAX_REQUEST_BYTES",
         "MAX_BATCH",
         "MAX_IN_FLIGHT",
+        "BODY_IDLE_SECONDS",
         "REQUEST_TIMEOUT_SECONDS",
         "LOG_LEVEL",
         "LOG_SAMPLE",

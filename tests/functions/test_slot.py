@@ -15,18 +15,16 @@ from tests.support.tiny import (
 from tests.support.world import REFRESH, WAIT, World, get, refusal, settle
 from tflite_serving.contract import layout
 from tflite_serving.errors import DeadlineExceeded, StoreUnreachable
-from tflite_serving.loader import ServedModel
+from tflite_serving.served import ServedModel
 from tflite_serving.slot import RETRY_AFTER_SECONDS
 from tflite_serving.telemetry import Timings
 
 
-def test_a_request_that_did_not_wait_for_the_load_is_not_charged_for_it(world: World) -> None:
+def test_what_a_load_took_is_told_once(world: World) -> None:
     world.publish()
     slot = world.slot()
-    get(slot)
-    timings = Timings()
-    slot.get(WAIT, timings)
-    assert timings.stages == {}
+    assert get(slot).take_load_ms() == get(slot).load_ms
+    assert get(slot).take_load_ms() == {}
 
 
 def test_first_requests_at_once_load_once(world: World) -> None:

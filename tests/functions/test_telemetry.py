@@ -18,14 +18,14 @@ TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SEVERITIES = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
-class Lines(io.TextIOBase):
+class Lines:
     """A stream that remembers each write."""
 
     def __init__(self) -> None:
-        self.writes: list[str] = []
+        self.writes: list[bytes] = []
         self.flushes = 0
 
-    def write(self, text: str) -> int:
+    def write(self, text: bytes) -> int:
         self.writes.append(text)
         return len(text)
 
@@ -37,8 +37,8 @@ def test_a_line_is_one_write_of_one_json_object() -> None:
     stream = Lines()
     Log(stream, "INFO").write("WARNING", "two\nlines", code=7, nested={"a": [1]})  # type: ignore[arg-type]
     (line,) = stream.writes
-    assert line.count("\n") == 1
-    assert line.endswith("\n")
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
     assert json.loads(line) == {
         "severity": "WARNING",
         "message": "two\nlines",
@@ -50,7 +50,7 @@ def test_a_line_is_one_write_of_one_json_object() -> None:
 
 @pytest.mark.parametrize("level", SEVERITIES)
 def test_only_lines_from_the_level_on_are_written(level: str) -> None:
-    stream = io.StringIO()
+    stream = io.BytesIO()
     log = Log(stream, level)
     for severity in SEVERITIES:
         log.write(severity, "m")
@@ -59,17 +59,15 @@ def test_only_lines_from_the_level_on_are_written(level: str) -> None:
 
 
 @given(st.text() | st.sampled_from(["\ud800", "→ ä", "\x00\x1b"]))
-def test_any_text_can_be_logged_to_any_stream(text: str) -> None:
+def test_any_text_can_be_logged(text: str) -> None:
     stream = io.BytesIO()
-    wrapper = io.TextIOWrapper(stream, encoding="ascii")
-    Log(wrapper, "INFO").write("INFO", text, text=text)
+    Log(stream, "INFO").write("INFO", text, text=text, huge=2**64)
     (line,) = stream.getvalue().splitlines()
-    assert json.loads(line) == {"severity": "INFO", "message": text, "text": text}
-    wrapper.detach()
+    assert json.loads(line) == {"severity": "INFO", "message": text, "text": text, "huge": 2**64}
 
 
 def test_what_is_no_json_is_logged_as_text() -> None:
-    stream = io.StringIO()
+    stream = io.BytesIO()
     Log(stream, "INFO").write("INFO", "m", error=ValueError("x"), kinds={1})
     assert json.loads(stream.getvalue())["error"] == "x"
 

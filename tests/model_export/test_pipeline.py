@@ -52,9 +52,9 @@ def served(registry: Path, manifest: Manifest, cache: Path, **inputs: Any) -> An
             "MODEL_CACHE": str(cache),
         }
     )
-    log = Log(io.StringIO(), "ERROR")
+    log = Log(io.BytesIO(), "ERROR")
     catalog = Catalog(settings, open_store(str(registry)), log)
-    model = catalog.find(manifest.name, None, None, 60.0, Timings())
+    model = catalog.find(manifest.name, None, None, 60.0)
     return model.model.run(inputs, Timings())
 
 

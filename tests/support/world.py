@@ -23,10 +23,11 @@ from tflite_serving.catalog import Catalog
 from tflite_serving.contract.manifest import FileEntry, Manifest, content_digest, write_manifest
 from tflite_serving.contract.versions import version_id
 from tflite_serving.errors import ModelUnavailable
-from tflite_serving.loader import Loader, ServedModel
+from tflite_serving.loader import Loader
+from tflite_serving.served import ServedModel
 from tflite_serving.settings import ModelRef, Settings
 from tflite_serving.slot import Slot
-from tflite_serving.telemetry import Log, Timings
+from tflite_serving.telemetry import Log
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 REFRESH = 30.0
@@ -39,7 +40,7 @@ class LogLines:
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
 
-    def write(self, line: str) -> None:
+    def write(self, line: bytes) -> None:
         self.entries.append(json.loads(line))
 
     def flush(self) -> None:
@@ -154,7 +155,7 @@ class World:
 
 
 def get(slot: Slot, wait_seconds: float = WAIT) -> ServedModel:
-    return slot.get(wait_seconds, Timings())
+    return slot.get(wait_seconds)
 
 
 def settle(slot: Slot) -> None:

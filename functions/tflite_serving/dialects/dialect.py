@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.errors import RequestError
-from tflite_serving.inputs.raw import RawInput
+from tflite_serving.inputs.raw import Numbers, RawInput
+
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class PredictionRequest:
     """What a client asks, in no dialect.
 
@@ -23,22 +25,37 @@ class PredictionRequest:
         column: whether the answer is wanted as columns (one list per output).
     """
 
-    inputs: Mapping[str, RawInput]
+    inputs: Mapping[str, RawInput | Numbers]
     batch: int
     column: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What the model answers, in no dialect.
+class Codec(Protocol):
+    """One dialect as it is spoken with one version of one model.
 
-    Attributes:
-        outputs: by output name, [batch, …], in natural units.
-        manifest: of the version that answered.
+    What depends on the model alone is worked out once, not in every request.
     """
 
-    outputs: Mapping[str, npt.NDArray[Any]]
-    manifest: Manifest
+    def parse(self, body: bytes, content_type: str) -> PredictionRequest:
+        """Reads a request body of a type that the dialect accepts.
+
+        Raises:
+            RequestError: it says where the body is wrong.
+        """
+
+    def render(
+        self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, str]
+    ) -> bytes:
+        """Writes the answer's body.
+
+        Args:
+            outputs: by output name, [batch, …], in natural units.
+            request: what was asked.
+            query: of the URL.
+
+        Raises:
+            RequestError: it says what is wrong in the query.
+        """
 
 
 class Dialect(Protocol):
@@ -47,13 +64,8 @@ class Dialect(Protocol):
     def accepts(self, content_type: str) -> bool:
         """Whether a body of this type (without parameters, lower-case) can be read."""
 
-    def parse(self, body: bytes, manifest: Manifest) -> PredictionRequest:
-        """Reads a request body; `RequestError` says where it is wrong."""
-
-    def render(
-        self, prediction: Prediction, request: PredictionRequest, query: Mapping[str, str]
-    ) -> bytes:
-        """Writes the answer's body; `RequestError` says what is wrong in the query."""
+    def codec(self, manifest: Manifest) -> Codec:
+        """The dialect, spoken with this version of this model."""
 
 
 def check_batch(inputs: Mapping[str, RawInput], name: str) -> int:

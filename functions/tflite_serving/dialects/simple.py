@@ -12,24 +12,53 @@ import orjson
 
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import OutputSpec
-from tflite_serving.dialects.dialect import Prediction, PredictionRequest, check_batch
+from tflite_serving.dialects.dialect import Arrays, PredictionRequest, check_batch
+from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import nearest, parse_object, rows, shortened
-from tflite_serving.errors import RequestError
+from tflite_serving.errors import RequestError, UnsupportedMediaType
+from tflite_serving.inputs.npy import read_npy
 from tflite_serving.scores import class_scores
+
+_NPY = "application/x-npy"
 
 
 class SimpleDialect:
     """``{"instances": […]}`` to ``{"predictions": [{"label", "score", "scores"}], "model"}``.
 
     A regression's predictions are ``{"value": 0.5}``, or ``{"values": […]}`` if it has several.
+    The only input of a model may also be sent as a file of NumPy's.
     """
 
     def accepts(self, content_type: str) -> bool:
-        """JSON; a missing content type counts as JSON."""
-        return content_type in ("", "application/json") or content_type.endswith("+json")
+        """JSON, which a missing content type counts as, and ``application/x-npy``."""
+        return content_type in ("", "application/json", _NPY) or content_type.endswith("+json")
 
-    def parse(self, body: bytes, manifest: Manifest) -> PredictionRequest:
+    def codec(self, manifest: Manifest) -> SimpleCodec:
+        """The dialect, spoken with this version of this model."""
+        return SimpleCodec(manifest)
+
+
+class SimpleCodec:
+    """The simple dialect with one version of one model."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._only = manifest.inputs[0] if len(manifest.inputs) == 1 else None
+        self._flat = FlatJson(self._only, Form("instances")) if self._only else None
+        self._model = orjson.dumps({"name": manifest.name, "version": manifest.version})
+        self._labels = _labels(manifest.outputs[0])
+        self._json_labels = tuple(map(orjson.dumps, self._labels))
+        self._row = _row_template(self._json_labels)
+
+    def parse(self, body: bytes, content_type: str) -> PredictionRequest:
         """Reads ``instances``; any other member is refused, because it would have no effect."""
+        if content_type == _NPY:
+            return self._parse_npy(body)
+        if self._flat is not None and self._only is not None:
+            found = self._flat.read(body)
+            if found is not None:
+                _, numbers = found
+                return PredictionRequest({self._only.name: numbers}, len(numbers.values))
         document = parse_object(body)
         for member in document:
             if member != "instances":
@@ -41,32 +70,54 @@ class SimpleDialect:
             raise RequestError(
                 "missing_field", "instances: expected a list of instances, got nothing"
             )
-        inputs = rows(document, body, manifest)
+        inputs = rows(document, body, self._manifest)
         return PredictionRequest(inputs, check_batch(inputs, "instances"))
 
+    def _parse_npy(self, body: bytes) -> PredictionRequest:
+        if self._only is None:
+            names = ", ".join(spec.name for spec in self._manifest.inputs)
+            raise UnsupportedMediaType(
+                "unsupported_content_type",
+                f"Content-Type: expected application/json, because the model has several inputs "
+                f"({names}), got {_NPY!r}",
+            )
+        numbers = read_npy(body, self._only)
+        if len(numbers.values) == 0:
+            raise RequestError("empty_batch", "body: expected at least one instance, got none")
+        return PredictionRequest({self._only.name: numbers}, len(numbers.values))
+
     def render(
-        self, prediction: Prediction, request: PredictionRequest, query: Mapping[str, str]
+        self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, str]
     ) -> bytes:
         """Writes one prediction per instance; ``?top_k=`` keeps the best scores, best first."""
-        manifest = prediction.manifest
-        output = manifest.outputs[0]
-        values = prediction.outputs[output.name]
-        if manifest.task == "regression":
-            predictions = _regression(values, query)
+        output = self._manifest.outputs[0]
+        values = outputs[output.name]
+        if self._manifest.task == "regression":
+            predictions = _dumps(_regression(values, query))
+        elif query and (top_k := _top_k(query, len(self._labels))) is not None:
+            predictions = _dumps([_best(row, self._labels, top_k) for row in class_scores(values)])
         else:
-            predictions = _classification(class_scores(values), output, query)
-        model = {"name": manifest.name, "version": manifest.version}
-        return orjson.dumps(
-            {"predictions": predictions, "model": model}, option=orjson.OPT_SERIALIZE_NUMPY
-        )
+            predictions = self._rows(class_scores(values))
+        return b'{"predictions":%b,"model":%b}' % (predictions, self._model)
+
+    def _rows(self, scores: npt.NDArray[Any]) -> bytes:
+        """One prediction after the other: the numbers of all of them are written in one call."""
+        template, labels = self._row, self._json_labels
+        rows = []
+        for row, best in zip(
+            _dumps(scores)[2:-2].split(b"],["), scores.argmax(axis=1).tolist(), strict=True
+        ):
+            numbers = row.split(b",")
+            rows.append(template % (labels[best], numbers[best], *numbers))
+        return b"[%b]" % b",".join(rows)
 
 
-def _classification(
-    scores: npt.NDArray[Any], output: OutputSpec, query: Mapping[str, str]
-) -> list[dict[str, object]]:
-    labels = output.labels or tuple(str(index) for index in range(scores.shape[-1]))
-    top_k = _top_k(query, len(labels))
-    return [_row(row, labels, top_k) for row in scores]
+def _best(scores: npt.NDArray[Any], labels: tuple[str, ...], top_k: int) -> dict[str, object]:
+    # Stable, so that equal scores come in the order of the labels.
+    order = np.argsort(-scores, kind="stable")[:top_k]
+    best = int(scores.argmax())
+    listed = {labels[index]: scores[index] for index in order}
+    return {"label": labels[best], "score": scores[best], "scores": listed}
 
 
 def _regression(values: npt.NDArray[Any], query: Mapping[str, str]) -> list[dict[str, object]]:
@@ -77,15 +128,22 @@ def _regression(values: npt.NDArray[Any], query: Mapping[str, str]) -> list[dict
     return [{"values": row} for row in values]
 
 
-def _row(scores: npt.NDArray[Any], labels: tuple[str, ...], top_k: int | None) -> dict[str, object]:
-    best = int(scores.argmax())
-    if top_k is None:
-        listed = dict(zip(labels, scores, strict=True))
-    else:
-        # Stable, so that equal scores come in the order of the labels.
-        order = np.argsort(-scores, kind="stable")[:top_k]
-        listed = {labels[index]: scores[index] for index in order}
-    return {"label": labels[best], "score": scores[best], "scores": listed}
+def _labels(output: OutputSpec) -> tuple[str, ...]:
+    """The classes' labels; their numbers where they have none."""
+    if output.labels is not None:
+        return output.labels
+    classes = output.shape[-1] or 0
+    return tuple(str(index) for index in range(2 if classes == 1 else classes))
+
+
+def _row_template(json_labels: tuple[bytes, ...]) -> bytes:
+    """A prediction with a place for its label, for its score, and for each class's score."""
+    scores = b",".join(label.replace(b"%", b"%%") + b":%b" for label in json_labels)
+    return b'{"label":%%b,"score":%%b,"scores":{%b}}' % scores
+
+
+def _dumps(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _top_k(query: Mapping[str, str], classes: int) -> int | None:

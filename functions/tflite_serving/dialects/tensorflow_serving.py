@@ -11,11 +11,17 @@ import orjson
 
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
-from tflite_serving.dialects.dialect import Prediction, PredictionRequest, check_batch
+from tflite_serving.dialects.dialect import Arrays, PredictionRequest, check_batch
+from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import columns, parse_object, rows, shortened
 from tflite_serving.errors import RequestError
 
 _SIGNATURE = "serving_default"
+_FORMS = tuple(
+    Form(member, before)
+    for before in (None, ("signature_name", _SIGNATURE))
+    for member in ("instances", "inputs")
+)
 _DTYPES = {
     "float32": "DT_FLOAT",
     "uint8": "DT_UINT8",
@@ -36,8 +42,28 @@ class TensorFlowServingDialect:
         """Whatever the type: TensorFlow Serving ignores it, and its clients rely on that."""
         return True
 
-    def parse(self, body: bytes, manifest: Manifest) -> PredictionRequest:
+    def codec(self, manifest: Manifest) -> TensorFlowServingCodec:
+        """The dialect, spoken with this version of this model."""
+        return TensorFlowServingCodec(manifest)
+
+
+class TensorFlowServingCodec:
+    """TensorFlow Serving's dialect with one version of one model."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._only = manifest.inputs[0] if len(manifest.inputs) == 1 else None
+        self._flat = FlatJson(self._only, *_FORMS) if self._only else None
+
+    def parse(self, body: bytes, content_type: str) -> PredictionRequest:
         """Reads either format; members that it does not know are ignored, as the original does."""
+        if self._flat is not None and self._only is not None:
+            found = self._flat.read(body)
+            if found is not None:
+                form, numbers = found
+                return PredictionRequest(
+                    {self._only.name: numbers}, len(numbers.values), form.member == "inputs"
+                )
         document = parse_object(body)
         signature = document.get("signature_name", _SIGNATURE)
         if signature not in (_SIGNATURE, ""):
@@ -50,20 +76,19 @@ class TensorFlowServingDialect:
                 "unknown_field", "body: expected either instances or inputs, got both"
             )
         if "instances" in document:
-            inputs = rows(document, body, manifest)
+            inputs = rows(document, body, self._manifest)
             return PredictionRequest(inputs, check_batch(inputs, "instances"))
         if "inputs" in document:
-            inputs = columns(document, body, manifest)
+            inputs = columns(document, body, self._manifest)
             return PredictionRequest(inputs, check_batch(inputs, "inputs"), column=True)
         raise RequestError(
             "missing_field", "body: expected instances (rows) or inputs (columns), got neither"
         )
 
     def render(
-        self, prediction: Prediction, request: PredictionRequest, query: Mapping[str, str]
+        self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, str]
     ) -> bytes:
         """Writes the answer in the format of the question."""
-        outputs = prediction.outputs
         answer: dict[str, object]
         if len(outputs) == 1:
             (values,) = outputs.values()

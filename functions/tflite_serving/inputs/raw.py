@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
 class RawInput:
-    """One input of a whole batch, not yet checked.
+    """One input of a whole batch as JSON's own values, not yet checked.
 
     Attributes:
         values: one item per instance, as JSON gave it.
@@ -19,6 +22,23 @@ class RawInput:
     values: list[object]
     place: str
     may_hold_others: bool
+
+    def at(self, index: int) -> str:
+        """The place of one instance, such as ``instances[3].pixels``."""
+        return self.place.format(index)
+
+
+@dataclass(slots=True, eq=False)
+class Numbers:
+    """One input of a whole batch as numbers of the right shape, whose range is not yet checked.
+
+    Attributes:
+        values: [batch, …]; of any size of float, integer or bool.
+        place: see `RawInput`.
+    """
+
+    values: npt.NDArray[Any]
+    place: str
 
     def at(self, index: int) -> str:
         """The place of one instance, such as ``instances[3].pixels``."""

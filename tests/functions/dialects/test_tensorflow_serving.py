@@ -13,26 +13,28 @@ from hypothesis import strategies as st
 
 from tests.support.strategies import json_values
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.dialects.dialect import Prediction, PredictionRequest
+from tflite_serving.dialects.dialect import PredictionRequest
 from tflite_serving.dialects.tensorflow_serving import (
     TensorFlowServingDialect,
     metadata_document,
     status_document,
 )
 from tflite_serving.errors import RequestError
+from tflite_serving.inputs.raw import Numbers, RawInput
 
+ROW = [1.0, 2.0, 3.0, 4.0]
 DIALECT = TensorFlowServingDialect()
 
 
 def parse(document: object, manifest: Manifest) -> PredictionRequest:
-    return DIALECT.parse(json.dumps(document).encode(), manifest)
+    return DIALECT.codec(manifest).parse(json.dumps(document).encode(), "")
 
 
 def render(outputs: dict[str, Any], manifest: Manifest, *, column: bool) -> str:
     arrays = {name: np.array(values, np.float32) for name, values in outputs.items()}
     batch = len(next(iter(arrays.values())))
     request = PredictionRequest({}, batch, column)
-    return DIALECT.render(Prediction(arrays, manifest), request, {}).decode()
+    return DIALECT.codec(manifest).render(arrays, request, {}).decode()
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
@@ -41,20 +43,21 @@ def test_any_content_type_is_accepted(content_type: str) -> None:
 
 
 def test_rows_are_read(manifest: Manifest) -> None:
-    request = parse({"signature_name": "serving_default", "instances": [[1], [2]]}, manifest)
-    assert request.batch == 2
-    assert not request.column
-    assert request.inputs["features"].values == [[1], [2]]
-    assert not request.inputs["features"].may_hold_others
+    for document in ({}, {"signature_name": "serving_default"}):
+        request = parse({**document, "instances": [ROW, ROW[::-1]]}, manifest)
+        assert request.batch == 2
+        assert not request.column
+        numbers = request.inputs["features"]
+        assert isinstance(numbers, Numbers)
+        assert numbers.values.tolist() == [ROW, ROW[::-1]]
 
 
-@pytest.mark.parametrize("inputs", [[[1], [2]], {"features": [[1], [2]]}])
+@pytest.mark.parametrize("inputs", [[ROW, ROW], {"features": [ROW, ROW]}])
 def test_columns_are_read_with_or_without_a_name(manifest: Manifest, inputs: object) -> None:
     request = parse({"inputs": inputs}, manifest)
     assert request.batch == 2
     assert request.column
-    assert request.inputs["features"].values == [[1], [2]]
-    assert not request.inputs["features"].may_hold_others
+    assert np.array(request.inputs["features"].values).tolist() == [ROW, ROW]
     place = "inputs.features[1]" if isinstance(inputs, dict) else "inputs[1]"
     assert request.inputs["features"].at(1) == place
 
@@ -68,7 +71,9 @@ def test_columns_of_several_inputs_are_named(two: Manifest) -> None:
 @pytest.mark.parametrize("value", ["x", True, False])
 def test_strings_and_bools_are_told_of(manifest: Manifest, value: object) -> None:
     for document in ({"inputs": [[value]]}, {"inputs": {"features": [value]}}):
-        assert parse(document, manifest).inputs["features"].may_hold_others
+        raw = parse(document, manifest).inputs["features"]
+        assert isinstance(raw, RawInput)
+        assert raw.may_hold_others
 
 
 def test_unknown_members_are_ignored_and_the_signature_may_be_empty(manifest: Manifest) -> None:
@@ -139,7 +144,7 @@ def test_columns_are_of_one_length(two: Manifest) -> None:
 
 def test_nan_is_named_by_its_place_in_a_column(manifest: Manifest) -> None:
     with pytest.raises(RequestError, match=r"^inputs\.features\[0\]\[1\]: expected a finite"):
-        DIALECT.parse(b'{"inputs": {"features": [[1, NaN]]}}', manifest)
+        DIALECT.codec(manifest).parse(b'{"inputs": {"features": [[1, NaN]]}}', "")
 
 
 def test_an_endless_signature_is_not_repeated_whole(manifest: Manifest) -> None:
@@ -208,7 +213,7 @@ def test_any_body_is_a_request_or_refused_in_words_that_can_be_sent(
 ) -> None:
     for of in (manifest, two):
         try:
-            request = DIALECT.parse(body, of)
+            request = DIALECT.codec(of).parse(body, "")
         except RequestError as error:
             assert orjson.dumps(error.message)  # noqa: PT017  # anything else fails the test
         else:

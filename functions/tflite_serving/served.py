@@ -1,0 +1,77 @@
+"""A version of a model that answers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.dialects.dialect import Codec, Dialect
+from tflite_serving.model import Model
+
+_FEWEST_BYTES_PER_NUMBER = 2  # a digit and a comma
+_PARSE_MS_PER_BYTE = 5e-6  # 200 MB/s
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A version that is loaded, verified, and ready to answer.
+
+    Attributes:
+        manifest: of the version.
+        model: runs batches.
+        load_ms: what loading took, by stage.
+    """
+
+    manifest: Manifest
+    model: Model
+    load_ms: dict[str, float]
+    _untold: list[dict[str, float]] = field(default_factory=list, repr=False, compare=False)
+    _codecs: dict[Dialect, Codec] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._untold.append(self.load_ms)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no answer has told yet what the load took."""
+        return bool(self._untold)
+
+    def take_load_ms(self) -> dict[str, float]:
+        """What loading took, for the first answer alone."""
+        try:
+            return self._untold.pop()
+        except IndexError:
+            return {}
+
+    def codec(self, dialect: Dialect) -> Codec:
+        """The dialect as it is spoken with this version; made once."""
+        codec = self._codecs.get(dialect)
+        if codec is None:
+            codec = self._codecs[dialect] = dialect.codec(self.manifest)
+        return codec
+
+    def most_ms(self, size: int) -> float:
+        """What a request takes at most, by what was measured at export.
+
+        Args:
+            size: of its body, in bytes.
+        """
+        instances = max(1.0, size / self._fewest_bytes)
+        return instances * self._ms_per_instance + size * _PARSE_MS_PER_BYTE
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """What log lines of its answers are labelled with."""
+        return {"model": self.manifest.name, "version": self.manifest.version}
+
+    @cached_property
+    def _fewest_bytes(self) -> int:
+        """Of one instance."""
+        numbers = sum(math.prod(n or 1 for n in spec.shape) for spec in self.manifest.inputs)
+        return numbers * _FEWEST_BYTES_PER_NUMBER
+
+    @cached_property
+    def _ms_per_instance(self) -> float:
+        return self.manifest.resources.latency_ms.p50
