@@ -34,9 +34,8 @@ serve: $(READY) ## Serve what demo published, in the foreground, on PORT (defaul
 	  $(BIN)/functions-framework --source functions/main.py --target predict --host 127.0.0.1 --port $(PORT)
 
 .PHONY: bench
-bench: $(READY) ## Measure cold start, latency and memory against a bare echo function
-	@test -d $(DEMO)/registry || $(MAKE) demo
-	$(BIN)/python -m benchmarks.serving --registry $(DEMO)/registry
+bench: $(READY) ## Compare the function with other servers, into docs/6-serving-performance.md
+	$(BIN)/python -m benchmarks.serving
 
 .PHONY: bench-compression
 bench-compression: $(READY) ## Measure what compression does, into docs/5-compression.md

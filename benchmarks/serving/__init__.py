@@ -1,0 +1,1 @@
+"""The function against its peers: same models, same machine, one run, in turns."""
