@@ -7,6 +7,7 @@ reading the settings: the rest is made in each worker, as soon as it is there.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -101,4 +102,5 @@ def _load_beside_the_start() -> None:
     threading.Thread(target=lambda: _service().load(), daemon=True).start()
 
 
-os.register_at_fork(after_in_child=_load_beside_the_start)
+# What is there before the fork stays shared: the collector would write to each page of it.
+os.register_at_fork(before=gc.freeze, after_in_child=_load_beside_the_start)

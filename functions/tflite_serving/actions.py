@@ -77,7 +77,7 @@ def act(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
     Raises:
         ServingError: whatever is wrong.
     """
-    if task.seconds_left == 0:
+    if time.monotonic() >= task.deadline:
         raise DeadlineExceeded("deadline_exceeded", "the request waited too long; try again")
     if task.dialect is not None:
         return _predict(task, task.dialect, body, catalog, max_batch)
@@ -120,7 +120,7 @@ def is_quick(task: Task, size: int, catalog: Catalog) -> bool:
         catalog: the models.
     """
     if task.dialect is not None:
-        served = _peek(task, catalog)
+        served = task.served = _peek(task, catalog)
         return served is not None and served.model.is_idle and served.most_ms(size) < _QUICK_MS
     match task.match.action:
         case Action.INDEX | Action.LIVE:
@@ -136,9 +136,10 @@ def _peek(task: Task, catalog: Catalog) -> ServedModel | None:
 
 
 def _find(task: Task, catalog: Catalog) -> ServedModel:
-    match = task.match
-    served = catalog.find(match.name, match.version, match.alias, task.seconds_left)
-    task.served = served
+    match, served = task.match, task.served
+    if served is None:
+        served = catalog.find(match.name, match.version, match.alias, task.seconds_left)
+        task.served = served
     if served.is_new:
         task.timings.add(served.take_load_ms())
     return served
@@ -161,10 +162,10 @@ def _predict(task: Task, dialect: Dialect, body: bytes, catalog: Catalog, max_ba
         spec.name: to_tensor(request.inputs[spec.name], spec) for spec in served.manifest.inputs
     }
     timings.lap("preprocess")
-    if task.seconds_left == 0:
+    seconds_left = task.seconds_left
+    if seconds_left == 0:
         raise DeadlineExceeded("deadline_exceeded", "the request took too long; try again")
-    outputs = served.model.run(inputs, timings, task.seconds_left)
-    timings.start()
+    outputs = served.model.run(inputs, timings, seconds_left)
     for name, values in outputs.items():
         if not is_finite(values):
             raise InternalError(

@@ -77,7 +77,7 @@ class Catalog:
     def peek(self, name: str | None, version: str | None, alias: str | None) -> ServedModel | None:
         """What `find` would give without waiting; None where it would wait or refuse."""
         for slot in self._meant(name, version, alias):
-            current = slot.current
+            current = slot.peek()
             if version is None or (current is not None and current.manifest.version == version):
                 return current
         return None

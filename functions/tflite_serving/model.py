@@ -81,7 +81,7 @@ class Model:
 
         Args:
             inputs: by input name, [batch, …], in natural units; all of the same batch size.
-            timings: gets the stages "queue" and "infer".
+            timings: gets the stages "queue", which begins where the last one ended, and "infer".
             wait_seconds: how long to wait for a free interpreter; None waits for ever.
 
         Returns:
@@ -90,7 +90,6 @@ class Model:
         Raises:
             DeadlineExceeded: no interpreter became free in time.
         """
-        timings.start()
         try:
             interpreter = self._take(wait_seconds)
         finally:
@@ -165,14 +164,14 @@ class _Interpreter:
             self._resize(batch, inputs)
         for binding, index in self._inputs:
             values = inputs[binding.name]
-            if binding.converts or values.dtype != self._dtypes[index]:
+            if binding.scale is not None or values.dtype != self._dtypes[index]:
                 values = binding.to_tensor(values)
             interpreter.set_tensor(index, values)
         interpreter.invoke()
         outputs = {}
         for binding, index in self._outputs:
             values = interpreter.get_tensor(index)
-            outputs[binding.name] = binding.to_natural(values) if binding.converts else values
+            outputs[binding.name] = binding.to_natural(values)
         return outputs
 
     def _resize(self, batch: int, inputs: Arrays) -> None:

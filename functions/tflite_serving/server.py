@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
 
+_PIECE_BYTES = 2**19
+_PIECE_SECONDS = 0.5
 _CONTINUE = b"HTTP/1.1 100"
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -55,12 +57,31 @@ class OneWrite:
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP on httptools, with one write for each response."""
+    """uvicorn's HTTP on httptools, with one write for each response, and bodies in large pieces."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wraps the transport that responses are written to."""
         super().connection_made(transport)
         self.transport: Any = OneWrite(transport)
+        self._told_at = 0.0
+
+    def on_body(self, body: bytes) -> None:
+        """Tells of a body's next piece when it is large, or when the last one is a while ago.
+
+        uvicorn tells of every 64 KiB, which for an image takes longer than its prediction's own
+        work around the model.
+        """
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        is_large = len(cycle.body) >= _PIECE_BYTES
+        now = self.loop.time()
+        if is_large:
+            self.flow.pause_reading()
+        if is_large or now - self._told_at > _PIECE_SECONDS:
+            self._told_at = now
+            cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """Sends what is kept."""

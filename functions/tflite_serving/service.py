@@ -103,7 +103,7 @@ class Exchange:
             task.match = match(head.method, head.path)
             task.dialect = DIALECTS.get(task.match.action)
             if task.dialect is not None:
-                _check_head(head, task.dialect, self.max_body_bytes)
+                _check_head(head, task.dialect, service.settings.max_request_bytes)
                 if service.admission.is_full:
                     # Better told before the body is sent than after.
                     raise service.admission.refusal()
@@ -155,9 +155,11 @@ class Exchange:
             PayloadTooLarge: they are more than one body may have.
             Overloaded: they are more than all bodies together may have.
         """
-        self._check_size(size)
+        held = self._held_bytes + size
+        if held > self._service.settings.max_request_bytes:
+            raise self._too_large()
         self._service.admission.hold(size)
-        self._held_bytes += size
+        self._held_bytes = held
 
     def admit(self, size: int) -> None:
         """Counts the last bytes of the body, and takes a place among MAX_IN_FLIGHT.
@@ -165,9 +167,11 @@ class Exchange:
         Raises:
             PayloadTooLarge, Overloaded: as `hold`, or there is no place.
         """
-        self._check_size(size)
+        held = self._held_bytes + size
+        if held > self._service.settings.max_request_bytes:
+            raise self._too_large()
         self._service.admission.enter(size)
-        self._held_bytes += size
+        self._held_bytes = held
         self._is_admitted = True
 
     def is_quick(self, size: int) -> bool:
@@ -197,9 +201,9 @@ class Exchange:
         )
         return self._respond(error.status, content, error.headers, error)
 
-    def _check_size(self, size: int) -> None:
-        if self._held_bytes + size > self.max_body_bytes:
-            raise PayloadTooLarge("payload_too_large", _limit_message(self.max_body_bytes))
+    def _too_large(self) -> PayloadTooLarge:
+        limit = self._service.settings.max_request_bytes
+        return PayloadTooLarge("payload_too_large", _limit_message(limit))
 
     def _as_serving_error(self, error: Exception) -> ServingError:
         if isinstance(error, ServingError):
@@ -286,5 +290,6 @@ def _check_head(head: RequestHead, dialect: Dialect, limit: int) -> None:
             f"got {head.content_type!r}; "
             "with curl, add -H 'Content-Type: application/json'",
         )
-    if head.content_length is not None and head.content_length > limit:
+    length = head.content_length
+    if length is not None and length > limit:
         raise PayloadTooLarge("payload_too_large", _limit_message(limit))

@@ -71,6 +71,13 @@ class Slot:
         """What answers now, if anything is loaded; never waits."""
         return self._current
 
+    def peek(self) -> ServedModel | None:
+        """What answers now, if anything is loaded; a stale alias is looked up beside."""
+        current = self._current
+        if current is not None and self._is_stale():
+            self.start()
+        return current
+
     def get(self, wait_seconds: float) -> ServedModel:
         """What answers now; loads it first if need be, once however many ask.
 
@@ -84,10 +91,8 @@ class Slot:
             ModelUnavailable: the load failed, now or less than `RETRY_AFTER_SECONDS` ago.
             DeadlineExceeded: the load takes longer than `wait_seconds`; it goes on.
         """
-        current = self._current
+        current = self.peek()
         if current is not None:
-            if self._is_stale():
-                self.start()
             return current
         try:
             outcome = self.start().result(wait_seconds)

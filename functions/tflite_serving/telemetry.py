@@ -167,19 +167,18 @@ class Timings:
         Source: https://www.w3.org/TR/server-timing/
         """
         self._stages["total"] = self.total_ms
-        stages = [f"{name};dur={_written(ms)}" for name, ms in self._stages.items()]
+        stages = [
+            # Most are below one millisecond, and need not be written anew.
+            f"{name};dur={_MICROSECONDS[int(ms * 1000 + 0.5)] if ms < _ONE else f'{ms:.3f}'}"
+            for name, ms in self._stages.items()
+        ]
         return ", ".join(stages)
 
 
 _MICROSECONDS = tuple(f"{us / 1000:.3f}" for us in range(1000))
 
 
-def _written(milliseconds: float) -> str:
-    """To the microsecond: most are below one millisecond, and need not be written anew."""
-    microseconds = round(milliseconds * 1000)
-    if 0 <= microseconds < 1000:
-        return _MICROSECONDS[microseconds]
-    return f"{milliseconds:.3f}"
+_ONE = 0.999
 
 
 def timings_json(server_timing: str) -> orjson.Fragment:

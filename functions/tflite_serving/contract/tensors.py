@@ -151,11 +151,6 @@ class TensorBinding:
                 f"expected {limits.min} to {limits.max} ({self.dtype}), got {self.zero_point}",
             )
 
-    @property
-    def converts(self) -> bool:
-        """Whether natural units are others than the tensor's own."""
-        return self.scale is not None
-
     def to_tensor(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Natural units to the tensor's own: quantized, if it is, and of its dtype.
 

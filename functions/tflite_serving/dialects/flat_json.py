@@ -26,7 +26,7 @@ _OF_NUMBERS = b"0123456789+-.eE \t\r\n"
 _FLOATS, _WHOLE = ("d", np.float64), ("i", np.int64)
 _KINDS = {"float32": _FLOATS, "uint8": _WHOLE, "int32": _WHOLE, "int64": _WHOLE}
 # A parser keeps the memory that its largest document took.
-_LARGEST_KEPT = 2**18
+_LARGEST_KEPT = 2**22
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from tflite_serving.inputs.raw import RawInput
 # Looking for the NaN that made a body invalid parses it a second time: not for huge ones.
 _LARGEST_EXPLAINED = 2**20
 _LONGEST_REPEATED = 200
+# Of Python's objects for what a body holds: each takes up to a hundred bytes.
+_MOST_VALUES = 8_000_000
 
 
 def parse_object(body: bytes) -> dict[str, object]:
@@ -27,6 +29,7 @@ def parse_object(body: bytes) -> dict[str, object]:
     """
     if not body.strip():
         raise RequestError("malformed_json", "body: expected a JSON object, got nothing")
+    _refuse_too_many_values(body)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -39,6 +42,19 @@ def parse_object(body: bytes) -> dict[str, object]:
             f'body: expected a JSON object such as {{"instances": [...]}}, got {kind}',
         )
     return document
+
+
+def _refuse_too_many_values(body: bytes) -> None:
+    """A body that is not what it should be must not take many times its size to find out."""
+    if len(body) <= 2 * _MOST_VALUES:
+        return
+    values = sum(body.count(sign) for sign in (b",", b"[", b"{"))
+    if values > _MOST_VALUES:
+        raise RequestError(
+            "too_many_values",
+            f"body: expected lists of numbers in the input's own shape, got something else, of "
+            f"{values} values; send fewer at a time to be told what is wrong",
+        )
 
 
 def rows(document: Mapping[str, object], body: bytes, manifest: Manifest) -> dict[str, RawInput]:

@@ -64,6 +64,13 @@ def test_nan_in_a_huge_body_is_refused_without_looking_for_it() -> None:
     assert refusal(body).code == "malformed_json"
 
 
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1"])
+def test_a_huge_body_of_values_is_refused_without_making_them(value: bytes) -> None:
+    body = b'{"instances": [' + (value + b",") * 8_000_001 + b"1]}"
+    error = refusal(body)
+    assert error.code == "too_many_values"
+
+
 @pytest.mark.parametrize("levels", [900, 980, 990, 1000, 2000, 100_000])
 def test_deep_nesting_is_refused_or_read(levels: int) -> None:
     for leaf in (b"NaN", b"1"):
