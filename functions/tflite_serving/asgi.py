@@ -7,9 +7,13 @@ middlewares and request objects would cost more than a small model's whole predi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
+from types import FrameType
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -27,6 +31,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+_STOP_SECONDS = 5.0  # of the ten that the platform gives
 _STOPPING = Overloaded("stopping", "the instance is being stopped; try again", 1)
 
 
@@ -43,6 +48,8 @@ class AsgiShell:
         workers = service.settings.interpreters + 1
         self._threads = ThreadPoolExecutor(workers)
         self._turns = asyncio.Semaphore(workers)
+        self._waiting: set[asyncio.Task[Any]] = set()
+        self._watches_signal = False
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers one request, as the ASGI specification has it.
@@ -78,7 +85,8 @@ class AsgiShell:
                     raise RequestError("unsupported_upgrade", "Upgrade: expected none with a body")
                 there, rest = _what_is_there(receive)
                 if there is None or there.get("more_body", True):
-                    body = await _read_pieces(exchange, receive, there or rest)  # type: ignore[arg-type]  # one is
+                    with self._given_up_in_the_end():
+                        body = await _read_pieces(exchange, receive, there or rest)  # type: ignore[arg-type]  # one is
                 else:
                     body = there.get("body", b"")
                     exchange.admit(len(body))
@@ -88,9 +96,41 @@ class AsgiShell:
             # What is left of the body must neither be waited for nor taken for a request.
             return exchange.refuse(error), True
         except asyncio.CancelledError:
-            # The server does so when it has waited long enough to stop.
             return exchange.refuse(_STOPPING), True
         return exchange.answer(body), has_upgrade
+
+    @contextmanager
+    def _given_up_in_the_end(self) -> Iterator[None]:
+        """Cancels the block a few seconds after SIGTERM, so that its client gets an answer.
+
+        The server itself would wait for longer, and then end without one.
+        """
+        self._watch_signal()
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
+        try:
+            yield
+        finally:
+            self._waiting.discard(task)
+
+    def _watch_signal(self) -> None:
+        handler = signal.getsignal(signal.SIGTERM)
+        is_main = threading.current_thread() is threading.main_thread()
+        if self._watches_signal or not is_main or not callable(handler):
+            return  # no server listens to the signal, or not here
+        loop = asyncio.get_running_loop()
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(loop.call_later, _STOP_SECONDS, self._give_up)
+            handler(number, frame)
+
+        signal.signal(signal.SIGTERM, stop)
+        self._watches_signal = True
+
+    def _give_up(self) -> None:
+        for task in self._waiting:
+            task.cancel()
 
     async def _answer_in_turn(self, exchange: Exchange, receive: Receive, body: bytes) -> Response:
         """Waits for the load and for a turn, which takes no thread, and computes in a thread."""

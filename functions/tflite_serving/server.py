@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
 
 _PIECE_BYTES = 2**19
-_PIECE_SECONDS = 0.5
+_PIECE_SECONDS = 0.05
 _CONTINUE = b"HTTP/1.1 100"
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -64,6 +64,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.transport: Any = OneWrite(transport)
         self._told_at = 0.0
+        self._will_tell = False
 
     def on_body(self, body: bytes) -> None:
         """Tells of a body's next piece when it is large, or when the last one is a while ago.
@@ -75,13 +76,24 @@ class Protocol(HttpToolsProtocol):
         if cycle.response_complete:
             return
         cycle.body += body
-        is_large = len(cycle.body) >= _PIECE_BYTES
-        now = self.loop.time()
-        if is_large:
+        if len(cycle.body) >= _PIECE_BYTES:
             self.flow.pause_reading()
-        if is_large or now - self._told_at > _PIECE_SECONDS:
-            self._told_at = now
-            cycle.message_event.set()
+            self._tell()
+        elif self.loop.time() - self._told_at > _PIECE_SECONDS:
+            self._tell()
+        elif not self._will_tell:
+            self._will_tell = True
+            self.loop.call_later(_PIECE_SECONDS, self._tell_rest)
+
+    def _tell(self) -> None:
+        self._told_at = self.loop.time()
+        self.cycle.message_event.set()
+
+    def _tell_rest(self) -> None:
+        """Tells of what came since the last piece, in case nothing more comes."""
+        self._will_tell = False
+        if self.cycle.body and not self.cycle.response_complete:
+            self._tell()
 
     def on_response_complete(self) -> None:
         """Sends what is kept."""

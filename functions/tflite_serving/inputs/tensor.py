@@ -71,11 +71,10 @@ def _wide_integers(
 
 def _to_float32(numbers: Numbers) -> npt.NDArray[np.float32]:
     array = numbers.values
-    if array.size <= _SMALL and array.dtype == np.float64:
-        # The sum of squares says in one short call that no value is NaN or beyond float32.
-        # Unlike the method `dot`, it never warns when it overflows.
-        if np.vdot(array, array) < _SAFE:
-            return array.astype(np.float32)
+    if array.size <= _SMALL and array.dtype == np.float64 and np.vdot(array, array) < _SAFE:
+        # The sum of squares says in one short call that no value is NaN or beyond float32. Unlike
+        # the method `dot`, it never warns when it overflows.
+        return array.astype(np.float32)
     with np.errstate(over="ignore"):
         values = array.astype(np.float32, copy=False)
     if not np.isfinite(values).all():
