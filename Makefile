@@ -37,6 +37,10 @@ serve: $(READY) ## Serve what demo published, in the foreground, on PORT (defaul
 bench: $(READY) ## Compare the function with other servers, into docs/6-serving-performance.md
 	$(BIN)/python -m benchmarks.serving
 
+.PHONY: soak
+soak: $(READY) ## Ask the function 200,000 mixed questions, and draw its memory
+	$(BIN)/python -m benchmarks.soak
+
 .PHONY: bench-compression
 bench-compression: $(READY) ## Measure what compression does, into docs/5-compression.md
 	$(BIN)/python -m benchmarks.compression

@@ -149,7 +149,7 @@ class Settings:
     max_request_bytes: int = _setting("MAX_REQUEST_BYTES", _count(_MOST), 32 * 2**20)
     max_batch: int = _setting("MAX_BATCH", _count(_MOST), 1024)
     max_in_flight: int = _setting("MAX_IN_FLIGHT", _count(_MOST), 64)
-    body_idle_seconds: float = _setting("BODY_IDLE_SECONDS", _number(0.001, 3600), 10.0)
+    body_idle_seconds: float = _setting("BODY_IDLE_SECONDS", _number(0.1, 3600), 10.0)
     request_timeout_seconds: float = _setting("REQUEST_TIMEOUT_SECONDS", _number(0.001, 3600), 60.0)
     log_level: LogLevel = _setting("LOG_LEVEL", _log_level, "INFO")
     log_sample: float = _setting("LOG_SAMPLE", _number(0, 1), 1.0)
