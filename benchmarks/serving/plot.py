@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,6 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from benchmarks.compression.document import Picture
 from benchmarks.serving.measurements import Measurements
 from benchmarks.serving.subjects import SUBJECTS, Subject
+from benchmarks.svg_file import as_file
 from model_export.report.svg import ACCENT, INK, SOFT, inline_svg, plotting
 
 _CASE = "digits c=8"
@@ -20,15 +20,6 @@ _WIDTH, _ROW, _MARGIN = 760, 34, 96
 """Pixels."""
 _PAD = 10 / 72
 """Inches."""
-# An image knows nothing of the page around it, but what the reader prefers.
-_STYLE = """<style>
-svg { --ink: #1c1d1f; --soft: #5b5e64; --line: #d8d7d2; --accent: #0060a0; --worse: #ad4400;
-  --paper: #fdfdfb; font-family: system-ui, sans-serif; background: var(--paper) }
-@media (prefers-color-scheme: dark) {
-  svg { --ink: #e8e6e1; --soft: #a3a6ac; --line: #363a40; --accent: #62b5f0; --worse: #ff9a57;
-    --paper: #15171a }
-}
-</style>"""
 
 
 def throughput_plot(found: Measurements) -> Picture | None:
@@ -55,7 +46,7 @@ def throughput_plot(found: Measurements) -> Picture | None:
         axes = figure.subplots()
         _draw(axes, ordered, [rates[subject] for subject in ordered])
         svg = inline_svg(figure, _NAME, description, description)
-    return Picture(_NAME, description, _as_file(str(svg), height))
+    return Picture(_NAME, description, as_file(str(svg), _WIDTH, height))
 
 
 def _draw(axes: Axes, subjects: list[Subject], rates: list[float]) -> None:
@@ -75,11 +66,3 @@ def _draw(axes: Axes, subjects: list[Subject], rates: list[float]) -> None:
     axes.grid(axis="x")
     axes.set_xlabel("requests per second (logarithmic), one worker process each")
     axes.set_title("Digits classifier, 8 clients: requests per second", loc="left", color=INK)
-
-
-def _as_file(svg: str, height: int) -> bytes:
-    """The element as a document of its own, with a size and colours."""
-    start = re.match(r"<svg[^>]*>", svg)
-    assert start is not None
-    head = start[0].replace("<svg", f'<svg width="{_WIDTH}" height="{height}"', 1)
-    return f"{head}\n{_STYLE}{svg[start.end() :]}\n".encode()
