@@ -30,7 +30,7 @@ def describe(recipe_folder: Path, source: Path, recipe_sha256: str, data_sha256:
             **{package: metadata.version(package) for package in _PACKAGES},
         },
         git_commit=_git_commit(recipe_folder),
-        host_cpu=_host_cpu(),
+        host_cpu=host_cpu(),
     )
 
 
@@ -60,7 +60,8 @@ def _git_commit(folder: Path) -> str | None:
     return process.stdout.strip()
 
 
-def _host_cpu() -> str:
+def host_cpu() -> str:
+    """The name of this machine's processor, or at least its kind."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -25,6 +25,7 @@ from benchmarks.compression.document import Block, show, write
 from model_export import show as present
 from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
+from model_export.provenance import host_cpu
 
 _PARTS = {
     "comparison": "comparison",
@@ -85,16 +86,9 @@ def _environment(measured: list[str]) -> str:
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in _PACKAGES)
     parts = "" if len(measured) == len(_PARTS) else f" (the last run: {', '.join(measured)})"
     return (
-        f"Measured on {datetime.now(UTC):%Y-%m-%d}{parts}: {_processor()}, {os.cpu_count()} "
+        f"Measured on {datetime.now(UTC):%Y-%m-%d}{parts}: {host_cpu()}, {os.cpu_count()} "
         f"processors, Python {platform.python_version()}, {versions}."
     )
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from benchmarks.serving.run import Run
 from benchmarks.serving.subjects import SUBJECTS, chosen
 from model_export import show as present
 from model_export.progress import Progress
+from model_export.provenance import host_cpu
 
 _PARTS: dict[str, Callable[[Run], None]] = {
     "throughput": throughput.run,
@@ -135,16 +136,9 @@ def _environment(found: Measurements) -> str:
         for described, names in parts.items()
     ]
     return (
-        f"Measured on {'; '.join(runs)}: {_processor()}, {os.cpu_count()} processors, "
+        f"Measured on {'; '.join(runs)}: {host_cpu()}, {os.cpu_count()} processors, "
         f"Linux {platform.release()}, Python {platform.python_version()}."
     )
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -115,9 +115,10 @@ class AsgiShell:
             self._waiting.discard(task)
 
     def _watch_signal(self) -> None:
+        if self._watches_signal:
+            return
         handler = signal.getsignal(signal.SIGTERM)
-        is_main = threading.current_thread() is threading.main_thread()
-        if self._watches_signal or not is_main or not callable(handler):
+        if threading.current_thread() is not threading.main_thread() or not callable(handler):
             return  # no server listens to the signal, or not here
         loop = asyncio.get_running_loop()
 
@@ -231,11 +232,6 @@ def _header_name(name: str) -> bytes:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _end(task: asyncio.Future[None]) -> bool:
-    """Ends a task that nobody waits for any more; whether it had come to its end by itself."""
-    return not task.cancel()
 
 
 def _head(scope: Message) -> RequestHead:

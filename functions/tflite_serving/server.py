@@ -6,7 +6,7 @@ docs/6-serving-performance.md says why each option is what it is.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
@@ -19,7 +19,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 def set_up() -> None:
     """Sets the options of the workers that functions-framework will start in this process."""
-    UvicornWorker.CONFIG_KWARGS = {**UvicornWorker.CONFIG_KWARGS, **Server.OPTIONS}
+    UvicornWorker.CONFIG_KWARGS = {**UvicornWorker.CONFIG_KWARGS, **_OPTIONS}
 
 
 class OneWrite:
@@ -101,20 +101,17 @@ class Protocol(HttpToolsProtocol):
         super().on_response_complete()
 
 
-class Server:
-    """What is set."""
-
-    OPTIONS: ClassVar[dict[str, Any]] = {
-        "http": Protocol,
-        "loop": "auto",  # uvloop
-        "interface": "asgi3",
-        "lifespan": "off",
-        "ws": "none",
-        "access_log": False,
-        "proxy_headers": False,
-        "server_header": False,
-        # Front ends keep connections for ten minutes: to close them before means errors there.
-        "timeout_keep_alive": 620,
-        # The platform kills ten seconds after SIGTERM.
-        "timeout_graceful_shutdown": 8,
-    }
+_OPTIONS: dict[str, Any] = {
+    "http": Protocol,
+    "loop": "auto",  # uvloop
+    "interface": "asgi3",
+    "lifespan": "off",
+    "ws": "none",
+    "access_log": False,
+    "proxy_headers": False,
+    "server_header": False,
+    # Front ends keep connections for ten minutes: to close them before means errors there.
+    "timeout_keep_alive": 620,
+    # The platform kills ten seconds after SIGTERM.
+    "timeout_graceful_shutdown": 8,
+}

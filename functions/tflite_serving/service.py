@@ -155,9 +155,7 @@ class Exchange:
             PayloadTooLarge: they are more than one body may have.
             Overloaded: they are more than all bodies together may have.
         """
-        held = self._held_bytes + size
-        if held > self._service.settings.max_request_bytes:
-            raise self._too_large()
+        held = self._held_with(size)
         self._service.admission.hold(size)
         self._held_bytes = held
 
@@ -167,9 +165,7 @@ class Exchange:
         Raises:
             PayloadTooLarge, Overloaded: as `hold`, or there is no place.
         """
-        held = self._held_bytes + size
-        if held > self._service.settings.max_request_bytes:
-            raise self._too_large()
+        held = self._held_with(size)
         self._service.admission.enter(size)
         self._held_bytes = held
         self._is_admitted = True
@@ -201,9 +197,11 @@ class Exchange:
         )
         return self._respond(error.status, content, error.headers, error)
 
-    def _too_large(self) -> PayloadTooLarge:
-        limit = self._service.settings.max_request_bytes
-        return PayloadTooLarge("payload_too_large", _limit_message(limit))
+    def _held_with(self, size: int) -> int:
+        held, limit = self._held_bytes + size, self._service.settings.max_request_bytes
+        if held > limit:
+            raise PayloadTooLarge("payload_too_large", _limit_message(limit))
+        return held
 
     def _as_serving_error(self, error: Exception) -> ServingError:
         if isinstance(error, ServingError):

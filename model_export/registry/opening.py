@@ -5,9 +5,7 @@ from __future__ import annotations
 from model_export.registry.folder import WritableFolder
 from model_export.registry.store import WritableStore
 from tflite_serving.artifacts.bucket_folder import BucketFolder
-from tflite_serving.contract.address import RegistryUri
-from tflite_serving.contract.codec import ContractError
-from tflite_serving.errors import StoreError
+from tflite_serving.artifacts.opening import parse_address
 
 
 def open_writable(uri: str, patience_seconds: float = 60.0) -> WritableStore:
@@ -20,10 +18,7 @@ def open_writable(uri: str, patience_seconds: float = 60.0) -> WritableStore:
     Raises:
         StoreError: it is no address.
     """
-    try:
-        address = RegistryUri.parse(uri)
-    except ContractError as error:
-        raise StoreError(str(error)) from None
+    address = parse_address(uri)
     if address.bucket is None:
         assert address.folder is not None
         return WritableFolder(address.folder)

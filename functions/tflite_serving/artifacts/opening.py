@@ -29,11 +29,20 @@ def open_store(
     Raises:
         StoreError: it is no address.
     """
-    try:
-        address = RegistryUri.parse(uri)
-    except ContractError as error:
-        raise StoreError(str(error)) from None
+    address = parse_address(uri)
     if address.bucket is None:
         assert address.folder is not None
         return FolderStore(address.folder)
     return open_bucket(BucketFolder(address.bucket, address.prefix, patience_seconds), environ)
+
+
+def parse_address(uri: str) -> RegistryUri:
+    """Where a registry is.
+
+    Raises:
+        StoreError: it is no address.
+    """
+    try:
+        return RegistryUri.parse(uri)
+    except ContractError as error:
+        raise StoreError(str(error)) from None
