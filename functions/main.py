@@ -48,7 +48,7 @@ _lock = threading.Lock()
 
 
 @functions_framework.aio.http  # type: ignore[arg-type]  # any ASGI application is a response
-async def predict(request: Request) -> AsgiShell:
+async def predict(_request: Request) -> AsgiShell:
     """Answers the first request on ASGI, and leaves the later ones to the shell itself.
 
     Returns:
@@ -57,7 +57,7 @@ async def predict(request: Request) -> AsgiShell:
     shell = _asgi_shell()
     # From now on without the framework's middlewares, routes and request objects, which cost more
     # than everything that happens here.
-    request.app.middleware_stack = shell
+    server.answer_with(_service(), shell)
     return shell
 
 

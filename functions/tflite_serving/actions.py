@@ -30,8 +30,6 @@ DIALECTS: dict[Action, Dialect] = {
     Action.PREDICT_TENSORFLOW_SERVING: TensorFlowServingDialect(),
 }
 
-_QUICK_MS = 2.0
-
 
 @dataclass(slots=True)
 class Task:
@@ -121,7 +119,7 @@ def is_quick(task: Task, size: int, catalog: Catalog) -> bool:
     """
     if task.dialect is not None:
         served = task.served = _peek(task, catalog)
-        return served is not None and served.model.is_idle and served.most_ms(size) < _QUICK_MS
+        return served is not None and size < served.quick_bytes and served.model.is_idle
     match task.match.action:
         case Action.INDEX | Action.LIVE:
             return True

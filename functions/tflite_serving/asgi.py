@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from functools import lru_cache
 from types import FrameType
 from typing import Any
-from urllib.parse import parse_qsl
 
 from tflite_serving.errors import (
     DeadlineExceeded,
@@ -24,7 +23,7 @@ from tflite_serving.errors import (
     RequestTimeout,
     ServingError,
 )
-from tflite_serving.http import RequestHead, Response
+from tflite_serving.http import RequestHead, Response, request_head
 from tflite_serving.service import Exchange, Service
 
 Message = MutableMapping[str, Any]
@@ -235,21 +234,12 @@ async def _until_gone(receive: Receive) -> None:
 
 
 def _head(scope: Message) -> RequestHead:
-    # The first of several headers or parameters of one name counts.
-    headers = {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in reversed(scope["headers"])
-    }
-    path, query = scope["path"], scope["query_string"].decode("latin-1")
-    host = headers.get("host", "")
-    url = f"{scope['scheme']}://{host}{path}"
-    client = scope["client"]
-    return RequestHead(
+    return request_head(
         scope["method"],
-        path,
-        dict(reversed(parse_qsl(query, keep_blank_values=True))) if query else {},
-        headers,
-        f"{url}?{query}" if query else url,
-        client[0] if client else "",
-        f"HTTP/{scope['http_version']}",
+        scope["path"],
+        scope["query_string"],
+        scope["headers"],
+        scheme=scope["scheme"],
+        client=scope["client"],
+        version=scope["http_version"],
     )

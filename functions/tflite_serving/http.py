@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
 _PLAIN_TYPES = frozenset({"", "application/json", "application/x-npy"})  # have no parameters
 _HUGE = 10**18  # int() of a number with thousands of digits takes long, or raises
@@ -43,6 +44,39 @@ class RequestHead:
         """The media type of the body, lower-case, without parameters."""
         text = self.headers.get("content-type", "")
         return text if text in _PLAIN_TYPES else text.partition(";")[0].strip().lower()
+
+
+def request_head(
+    method: str,
+    path: str,
+    query: bytes,
+    headers: Sequence[tuple[bytes, bytes]],
+    *,
+    scheme: str,
+    client: tuple[str, int] | None,
+    version: str,
+) -> RequestHead:
+    """A head from what a server has read.
+
+    Args:
+        method: in upper case.
+        path: percent-decoded.
+        query: what follows the question mark, as it came.
+        headers: in their order, with lower-case names.
+        scheme: http or https.
+        client: its address and port, where they are known.
+        version: of HTTP.
+    """
+    # The first of several headers or parameters of one name counts.
+    by_name = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(headers)}
+    url = f"{scheme}://{by_name.get('host', '')}{path}"
+    parameters: dict[str, str] = {}
+    if query:
+        text = query.decode("latin-1")
+        url = f"{url}?{text}"
+        parameters = dict(reversed(parse_qsl(text, keep_blank_values=True)))
+    remote_ip = client[0] if client else ""
+    return RequestHead(method, path, parameters, by_name, url, remote_ip, f"HTTP/{version}")
 
 
 @dataclass(slots=True, eq=False)

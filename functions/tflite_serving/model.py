@@ -143,11 +143,11 @@ class _Interpreter:
         self._batch = 1
 
     def run(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
-        first = next(iter(inputs.values()))
-        batch, rows = len(first), 1
-        if batch > 1:
-            row_bytes = sum(values.nbytes for values in inputs.values()) // batch
-            rows = max(1, min(_MOST_ROWS, _MOST_BYTES // row_bytes))
+        batch = len(next(iter(inputs.values())))
+        if batch == 1:
+            return self._invoke(inputs, batch)
+        row_bytes = sum(values.nbytes for values in inputs.values()) // batch
+        rows = max(1, min(_MOST_ROWS, _MOST_BYTES // row_bytes))
         if batch <= rows:
             return self._invoke(inputs, batch)
         # The memory of the largest batch is never given back, and larger ones are no faster.
@@ -168,11 +168,10 @@ class _Interpreter:
                 values = binding.to_tensor(values)
             interpreter.set_tensor(index, values)
         interpreter.invoke()
-        outputs = {}
-        for binding, index in self._outputs:
-            values = interpreter.get_tensor(index)
-            outputs[binding.name] = binding.to_natural(values)
-        return outputs
+        return {
+            binding.name: binding.to_natural(interpreter.get_tensor(index))
+            for binding, index in self._outputs
+        }
 
     def _resize(self, batch: int, inputs: Arrays) -> None:
         # Should allocation fail half-way, the next call must not trust the size.

@@ -10,6 +10,8 @@ from tflite_serving.contract.manifest import Manifest
 from tflite_serving.dialects.dialect import Codec, Dialect
 from tflite_serving.model import Model
 
+# A thread takes longer than a small model; a large one on the event loop keeps others waiting.
+_QUICK_MS = 2.0
 _FEWEST_BYTES_PER_NUMBER = 2  # a digit and a comma
 _PARSE_MS_PER_BYTE = 5e-6  # 200 MB/s
 
@@ -52,26 +54,18 @@ class ServedModel:
             codec = self._codecs[dialect] = dialect.codec(self.manifest)
         return codec
 
-    def most_ms(self, size: int) -> float:
-        """What a request takes at most, by what was measured at export.
-
-        Args:
-            size: of its body, in bytes.
-        """
-        instances = max(1.0, size / self._fewest_bytes)
-        return instances * self._ms_per_instance + size * _PARSE_MS_PER_BYTE
+    @cached_property
+    def quick_bytes(self) -> float:
+        """A request with a smaller body is done within `_QUICK_MS`, by what the export measured."""
+        each = self.manifest.resources.latency_ms.p50
+        if each >= _QUICK_MS:
+            return 0.0
+        numbers = sum(math.prod(n or 1 for n in spec.shape) for spec in self.manifest.inputs)
+        fewest = numbers * _FEWEST_BYTES_PER_NUMBER  # of one instance
+        of_one = (_QUICK_MS - each) / _PARSE_MS_PER_BYTE
+        return min(of_one, _QUICK_MS / (each / fewest + _PARSE_MS_PER_BYTE))
 
     @cached_property
     def labels(self) -> dict[str, str]:
         """What log lines of its answers are labelled with."""
         return {"model": self.manifest.name, "version": self.manifest.version}
-
-    @cached_property
-    def _fewest_bytes(self) -> int:
-        """Of one instance."""
-        numbers = sum(math.prod(n or 1 for n in spec.shape) for spec in self.manifest.inputs)
-        return numbers * _FEWEST_BYTES_PER_NUMBER
-
-    @cached_property
-    def _ms_per_instance(self) -> float:
-        return self.manifest.resources.latency_ms.p50

@@ -48,6 +48,7 @@ class Service:
         self.admission = Admission(
             settings.max_in_flight, _BODIES_HELD * settings.max_request_bytes
         )
+        self._sample = settings.log_sample
         # Which requests are logged is no secret.
         self._random = random.Random()  # noqa: S311
 
@@ -58,6 +59,19 @@ class Service:
         """
         return Exchange(self, head)
 
+    def answer_at_once(self, head: RequestHead, body: bytes) -> Response | None:
+        """The response to a whole request, if it takes no waiting; else None, and nothing is done.
+
+        Args:
+            head: the request.
+            body: all of it.
+        """
+        with self.open(head) as exchange:
+            if exchange.refusal is not None or exchange.wants_upgrade:
+                return None
+            # It needs no place among those in work: it is done before anyone could take another.
+            return exchange.answer(body) if exchange.is_quick(len(body)) else None
+
     def load(self) -> None:
         """Begins to load every model, without waiting for any."""
         for slot in self.catalog.slots:
@@ -65,8 +79,7 @@ class Service:
 
     def is_logged(self, status: int) -> bool:
         """Whether a request gets a log line: errors always, others by LOG_SAMPLE."""
-        sample = self.settings.log_sample
-        return status >= 400 or sample >= 1 or self._random.random() < sample
+        return status >= 400 or self._sample >= 1 or self._random.random() < self._sample
 
 
 class Exchange:
@@ -81,6 +94,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_body_bytes",
         "_held_bytes",
         "_is_admitted",
         "_request_id",
@@ -98,6 +112,7 @@ class Exchange:
         self._task = task = Task(head, _UNMATCHED, None, Timings(), deadline)
         self._is_admitted = False
         self._held_bytes = 0
+        self._body_bytes = 0
         self.refusal: ServingError | None = None
         try:
             task.match = match(head.method, head.path)
@@ -183,7 +198,7 @@ class Exchange:
 
     def answer(self, body: bytes) -> Response:
         """Computes the response. May wait for a load or an interpreter, until the deadline."""
-        service = self._service
+        service, self._body_bytes = self._service, len(body)
         try:
             content = act(self._task, body, service.catalog, service.settings.max_batch)
         except Exception as error:
@@ -248,7 +263,7 @@ class Exchange:
                 "requestMethod": head.method,
                 "requestUrl": head.url[:_LONGEST_TEXT],
                 "status": status,
-                "requestSize": str(head.content_length or 0),
+                "requestSize": str(self._body_bytes or head.content_length or 0),
                 "responseSize": str(size),
                 "latency": f"{task.timings.total_ms / 1000:.6f}s",
                 "userAgent": head.headers.get("user-agent", "")[:_LONGEST_TEXT],
@@ -275,8 +290,8 @@ def _limit_message(limit: int) -> str:
 
 
 def _check_head(head: RequestHead, dialect: Dialect, limit: int) -> None:
-    encoding = head.headers.get("content-encoding", "identity").lower()
-    if encoding not in ("identity", ""):
+    encoding = head.headers.get("content-encoding")
+    if encoding and encoding.lower() != "identity":
         raise UnsupportedMediaType(
             "unsupported_content_encoding",
             f"Content-Encoding: expected none, got {encoding!r}; send the body uncompressed",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import orjson
@@ -167,18 +168,12 @@ class Timings:
         Source: https://www.w3.org/TR/server-timing/
         """
         self._stages["total"] = self.total_ms
-        stages = [
-            # Most are below one millisecond, and need not be written anew.
-            f"{name};dur={_MICROSECONDS[int(ms * 1000 + 0.5)] if ms < _ONE else f'{ms:.3f}'}"
-            for name, ms in self._stages.items()
-        ]
-        return ", ".join(stages)
+        return _server_timing_of(tuple(self._stages)) % tuple(self._stages.values())
 
 
-_MICROSECONDS = tuple(f"{us / 1000:.3f}" for us in range(1000))
-
-
-_ONE = 0.999
+@lru_cache
+def _server_timing_of(names: tuple[str, ...]) -> str:
+    return ", ".join(f"{name};dur=%.3f" for name in names)
 
 
 def timings_json(server_timing: str) -> orjson.Fragment:
