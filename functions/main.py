@@ -99,7 +99,16 @@ def _made_once() -> Service:
 
 def _load_beside_the_start() -> None:
     """In a new worker: what the first request needs is under way before the request comes."""
-    threading.Thread(target=lambda: _service().load(), daemon=True).start()
+    gc.disable()  # imports make much, and no garbage
+    threading.Thread(target=_load, daemon=True).start()
+
+
+def _load() -> None:
+    try:
+        _service().load()
+    finally:
+        gc.freeze()  # it stays for ever: later collections need not look at it
+        gc.enable()
 
 
 # What is there before the fork stays shared: the collector would write to each page of it.

@@ -17,7 +17,14 @@ from benchmarks.serving.models import REGISTRY, Model
 from benchmarks.serving.questions import ask
 from benchmarks.serving.run import Run
 from benchmarks.serving.server import SubjectFailed, new_port, running
-from benchmarks.serving.subjects import ASGI, SUBJECTS, Start, Subject, functions_framework
+from benchmarks.serving.subjects import (
+    ASGI,
+    IMPORTING,
+    SUBJECTS,
+    Start,
+    Subject,
+    functions_framework,
+)
 
 CASE = "digits"
 BAKED, BUCKET = "asgi-baked", "asgi-bucket"
@@ -48,10 +55,11 @@ def _start(subject: Subject, model: Model) -> float:
         return server.cold_start(question)
 
 
-def variants() -> tuple[Subject, Subject]:
-    """Where else the function may have its models from, for tables."""
+def variants() -> tuple[Subject, ...]:
+    """Who else is started: the imports alone, and the function with its models from elsewhere."""
     ours = next(subject for subject in SUBJECTS if subject.key == ASGI)
     return (
+        IMPORTING,
         replace(ours, key=BAKED, title=f"{ours.title}, baked bundle"),
         replace(ours, key=BUCKET, title=f"{ours.title}, from a bucket"),
     )
@@ -60,7 +68,8 @@ def variants() -> tuple[Subject, Subject]:
 def _variants(run: Run, model: Model, stack: ExitStack) -> Iterator[Subject]:
     if not run.has(ASGI):
         return
-    baked, bucket = variants()
+    importing, baked, bucket = variants()
+    yield importing
     with run.turn(CASE, BAKED, baked.title):
         folder = stack.enter_context(_baked(model))
         yield replace(baked, start=_from_bundle(folder))

@@ -17,7 +17,7 @@ from benchmarks.serving.server import Server, SubjectFailed, exchange
 from benchmarks.serving.subjects import ASGI, ECHO, FASTAPI, SUBJECTS, SWALLOW, Subject, bare_loop
 
 THROUGHPUT = "mobilenet npy c=4"
-BARE_LOOP, JSON_PARSE = "bare-loop", "json-parse"
+BARE_LOOP, JSON_PARSE, SIMDJSON_PARSE = "bare-loop", "json-parse", "simdjson-parse"
 ENCODINGS: tuple[Encoding, ...] = ("json", "npy")
 _CONNECTIONS, _THREADS = 4, 2
 _EXCHANGES, _WARM_UP, _PARSES = 40, 5, 15
@@ -29,20 +29,22 @@ def latency_case(encoding: Encoding) -> str:
 
 
 def run(run: Run) -> None:
-    """Each round: the model alone, the function, echoes of the same body, Python's own parser."""
+    """Each round: the model alone, the function, echoes of the same body, parsers alone."""
     if not run.has(ASGI):
         return
     model = run.model("mobilenet")
     by_key = {subject.key: subject for subject in SUBJECTS}
     turns: list[Callable[[], None]] = [
         partial(_bare_loop, run, model),
+        partial(_loaded, run, SWALLOW, model),
         *[partial(_loaded, run, by_key[key], model) for key in (ASGI, FASTAPI) if run.has(key)],
         *[
             partial(_asked, run, subject, model, encoding)
             for encoding in ENCODINGS
             for subject in (by_key[ASGI], SWALLOW, by_key[ECHO])
         ],
-        partial(_json_parse, run, model),
+        partial(_parse, run, model, JSON_PARSE, "json"),
+        partial(_parse, run, model, SIMDJSON_PARSE, "simdjson"),
     ]
     with run.progress.step("large tensor") as step:
         for number in range(run.rounds):
@@ -115,14 +117,14 @@ def read_server_timing(header: str) -> dict[str, float]:
     return stages
 
 
-def _json_parse(run: Run, model: Model) -> None:
+def _parse(run: Run, model: Model, key: str, parser: str) -> None:
     case = latency_case("json")
-    with tempfile.TemporaryDirectory(prefix="body-") as folder, run.turn(case, JSON_PARSE, "json"):
+    with tempfile.TemporaryDirectory(prefix="body-") as folder, run.turn(case, key, parser):
         body = Path(folder) / "body.json"
         body.write_bytes(ask(model, "instances").body)
-        script = str(PEERS / "json_parse.py")
-        said = _output([program("functions", "python"), script, str(body), str(_PARSES)])
-        run.add(case, JSON_PARSE, outside_ms=float(said))
+        command = [program("functions", "python"), str(PEERS / "parse.py"), str(body)]
+        said = _output([*command, str(_PARSES), parser])
+        run.add(case, key, outside_ms=float(said))
 
 
 def _output(command: list[str]) -> str:

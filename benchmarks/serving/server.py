@@ -22,8 +22,9 @@ from benchmarks.serving.subjects import Start
 _START_SECONDS = 120.0
 _POLL_SECONDS = 0.002
 _END_SECONDS = 10.0
-# What belongs to this process's own environment, and would leak into that of a peer.
-_PRIVATE = ("PYTHONPATH", "VIRTUAL_ENV", "MODEL_REGISTRY", "MODELS")
+# What belongs to this process's own environment, and would leak into that of a peer. Without
+# bytecode each start would compile the subject's own modules, which a deployment does once.
+_PRIVATE = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "MODEL_REGISTRY", "MODELS")
 
 
 class SubjectFailed(Exception):

@@ -75,8 +75,8 @@ def _uvicorn(peer: str, port: int, environment: Environment) -> Start:
     return Start(command, environment)
 
 
-def _echo(target: str) -> Callable[[Model, int], Start]:
-    source = PEERS / "functions_framework_echo" / "main.py"
+def _echo(target: str, module: str = "main") -> Callable[[Model, int], Start]:
+    source = PEERS / "functions_framework_echo" / f"{module}.py"
     return lambda _, port: functions_framework(source, target, port)
 
 
@@ -195,6 +195,14 @@ SWALLOW = Subject(
     "swallow", "functions-framework, body read", _echo("swallow"), "swallow", _ECHO_PARTS
 )
 """Reads the body and answers in a few bytes: the transport of a large body, and nothing else."""
+IMPORTING = Subject(
+    "echo-imports",
+    "functions-framework echo that imports NumPy and LiteRT",
+    _echo("echo", "with_imports"),
+    "echo",
+    _FUNCTION_PARTS,
+)
+"""Does nothing with them: what of a cold start no function with LiteRT can avoid."""
 
 
 def chosen(keys: tuple[str, ...]) -> list[Subject]:

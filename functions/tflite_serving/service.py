@@ -6,7 +6,7 @@ import random
 import time
 import traceback
 from collections.abc import Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from types import TracebackType
 from typing import Any, Self
 
@@ -73,9 +73,8 @@ class Service:
             return exchange.answer(body) if exchange.is_quick(len(body)) else None
 
     def load(self) -> None:
-        """Begins to load every model, without waiting for any."""
-        for slot in self.catalog.slots:
-            slot.start()
+        """Loads every model, all at once; those that fail are tried again when they are asked."""
+        wait([slot.start() for slot in self.catalog.slots])
 
     def is_logged(self, status: int) -> bool:
         """Whether a request gets a log line: errors always, others by LOG_SAMPLE."""
