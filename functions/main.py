@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from tflite_serving.service import Service
     from tflite_serving.wsgi import WsgiShell
 
+# NumPy's OpenBLAS would start a thread for each processor, which spin for longer than all else that
+# a cold start does; nothing here multiplies matrices but LiteRT, which has threads of its own.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 try:
     _SETTINGS = Settings.from_env(with_baked(os.environ, Path(__file__).absolute().parent))
 except SettingsError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum, auto
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from tflite_serving.errors import MethodNotAllowed, NotFound
 
@@ -83,8 +83,13 @@ def match(method: str, path: str) -> Match:
 
 def _match(method: str, path: str) -> Match:
     wanted = "GET" if method == "HEAD" else method
+    plain = _PLAIN.get((wanted, path))
+    if plain is not None:
+        return plain
     found = [
-        (route, hit) for route, pattern in _PATTERNS if (hit := pattern.fullmatch(path)) is not None
+        (route, hit)
+        for route, pattern in _patterns()
+        if (hit := pattern.fullmatch(path)) is not None
     ]
     for route, hit in found:
         if route.method == wanted:
@@ -107,4 +112,14 @@ def _compile(template: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-_PATTERNS = [(route, _compile(route.template)) for route in ROUTES]
+@cache
+def _patterns() -> list[tuple[Route, re.Pattern[str]]]:
+    # Compiled when they are needed: most instances are asked for nothing but /predict.
+    return [(route, _compile(route.template)) for route in ROUTES]
+
+
+_PLAIN = {
+    (route.method, route.template): Match(route.action)
+    for route in ROUTES
+    if "{" not in route.template
+}
