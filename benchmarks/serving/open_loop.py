@@ -9,40 +9,29 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from benchmarks.serving.cargo import ToolMissing, tool
 from benchmarks.serving.closed_loop import Load, LoadFailed
-from benchmarks.serving.environments import WORK
 from benchmarks.serving.questions import Question
 
 _VERSION = "1.16.0"
-_TOOLS = WORK / "tools"
 # Enough that a request hardly ever waits for a connection; if it does, its wait counts.
 _CONNECTIONS = 32
-_CARGO = Path.home() / ".cargo" / "bin"
-_INSTALL = f"cargo install oha --version {_VERSION} --locked --root build/bench/tools"
 
 
 def prepare() -> str:
-    """The path of oha, which is compiled on first use; that takes minutes.
+    """The path of oha.
 
     Raises:
-        LoadFailed: it cannot be.
+        LoadFailed: there is none.
     """
-    program = _TOOLS / "bin" / "oha"
-    if program.exists():
-        return str(program)
-    cargo = shutil.which("cargo") or shutil.which("cargo", path=_CARGO)
-    if cargo is None:
-        raise LoadFailed(f"oha is not installed, and neither is cargo: `{_INSTALL}`")
-    command = [cargo, "install", "oha", "--version", _VERSION, "--locked", "--root", str(_TOOLS)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
-    if process.returncode:
-        raise LoadFailed(f"`{_INSTALL}`: {process.stderr.strip()[-500:]}")
-    return str(program)
+    try:
+        return tool("oha", _VERSION, "oha")
+    except ToolMissing as missing:
+        raise LoadFailed(str(missing)) from None
 
 
 def open_loop(url: str, question: Question, rate: float, seconds: float) -> Load:
