@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LARGEST_HEAD = 2**16  # unless it comes in one read
 _HEAD_SECONDS = 10.0
 _TIMEOUT = b"408 Request Timeout"
-_PIECE_BYTES = 2**19
+_PIECE_BYTES = 2**20
 _PIECE_SECONDS = 0.05
 
 

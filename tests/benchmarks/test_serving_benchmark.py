@@ -14,10 +14,16 @@ import numpy as np
 import pytest
 
 from benchmarks.compression.document import Picture, Table
+from benchmarks.flame.__main__ import above_the_loop
 from benchmarks.serving import goals, tables
 from benchmarks.serving.closed_loop import Load, LoadFailed, read_wrk
 from benchmarks.serving.environments import ROOT, version
-from benchmarks.serving.large_tensor import latency_case, read_server_timing
+from benchmarks.serving.large_tensor import (
+    BARE_LOOP,
+    THROUGHPUT,
+    latency_case,
+    read_server_timing,
+)
 from benchmarks.serving.measurements import Measurement, Measurements, load
 from benchmarks.serving.models import Model
 from benchmarks.serving.open_loop import read_oha
@@ -25,7 +31,7 @@ from benchmarks.serving.plot import throughput_plot
 from benchmarks.serving.processes import cpu_seconds, pss_mib, tree
 from benchmarks.serving.questions import ask
 from benchmarks.serving.server import SubjectFailed, new_port, running
-from benchmarks.serving.subjects import SUBJECTS, Start
+from benchmarks.serving.subjects import SUBJECTS, SWALLOW, Start
 
 DIGITS = "digits c=8"
 WRK = """\
@@ -262,3 +268,21 @@ def test_the_document_has_a_place_for_every_part() -> None:
     for name in (*tables.BLOCKS, "environment", "goals", "subjects"):
         assert text.count(f"<!-- {name} begin -->") == 1
         assert text.count(f"<!-- {name} end -->") == 1
+
+
+def test_a_flame_graph_begins_at_the_event_loop() -> None:
+    stacks = (
+        "<module> (x.py:1);Runner.run (asyncio/runners.py:86);a (b.py:1) 3\n"
+        "<module> (x.py:1);Runner.run (asyncio/runners.py:86) 2\n"
+        "Thread.run (threading.py:1) 1\n"
+    )
+    assert above_the_loop(stacks) == "event loop;a (b.py:1) 3\nevent loop 2"
+
+
+def test_who_reads_and_runs_cannot_be_faster_than_both_in_turn() -> None:
+    found = Measurements()
+    for key, rate in ((BARE_LOOP, 300.0), (SWALLOW.key, 600.0)):
+        measured = Measurement("large-tensor", THROUGHPUT, key, "per_second", rate)
+        found.replace("large-tensor", [*found.found, measured], "2026-01-31", [])
+    assert tables.in_turn(found) == (200.0, 2 / 3)
+    assert tables.in_turn(Measurements()) is None
