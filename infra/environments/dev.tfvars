@@ -1,0 +1,9 @@
+environment = "dev"
+
+models = {
+  digits = {
+    models        = ["digits@production"]
+    max_instances = 2
+    env           = { LOG_LEVEL = "DEBUG" }
+  }
+}

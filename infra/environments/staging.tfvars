@@ -1,0 +1,8 @@
+environment = "staging"
+
+models = {
+  digits = {
+    models        = ["digits@staging"]
+    max_instances = 5
+  }
+}

@@ -1,0 +1,121 @@
+# An empty project to endpoints that answer: the APIs, the registry, and a function for each entry
+# of `models`.
+
+locals {
+  services = toset([
+    "artifactregistry.googleapis.com",
+    "cloudbuild.googleapis.com",
+    "cloudfunctions.googleapis.com",
+    "iam.googleapis.com",
+    "logging.googleapis.com",
+    "monitoring.googleapis.com",
+    "run.googleapis.com",
+    "secretmanager.googleapis.com",
+    "storage.googleapis.com",
+  ])
+  bucket_prefix = coalesce(var.bucket_prefix, "${var.project_id}-${var.environment}")
+  is_prod       = var.environment == "prod"
+}
+
+resource "google_project_service" "needed" {
+  for_each = local.services
+
+  project = var.project_id
+  service = each.value
+
+  # Others in the project may need it when this is gone.
+  disable_on_destroy = false
+}
+
+module "models" {
+  source = "./modules/model_bucket"
+
+  project_id      = var.project_id
+  name            = "${local.bucket_prefix}-models"
+  location        = coalesce(var.bucket_location, var.region)
+  kms_key_name    = var.kms_key_name
+  noncurrent_days = var.noncurrent_days
+  writers         = var.publishers
+  force_destroy   = !local.is_prod
+  log_bucket      = var.log_bucket
+
+  depends_on = [google_project_service.needed]
+}
+
+# The code of the functions; models are not in here, and nothing in here is needed once an image is
+# built.
+module "sources" {
+  source = "./modules/model_bucket"
+
+  project_id      = var.project_id
+  name            = "${local.bucket_prefix}-sources"
+  location        = var.region
+  kms_key_name    = var.kms_key_name
+  noncurrent_days = 7
+  force_destroy   = true
+  log_bucket      = var.log_bucket
+
+  depends_on = [google_project_service.needed]
+}
+
+# What images are built as: one for all functions, with the three roles that a build needs.
+resource "google_service_account" "build" {
+  project      = var.project_id
+  account_id   = "functions-build-${var.environment}"
+  display_name = "Builds of functions, ${var.environment}"
+  description  = "Builds images: reads sources, writes images and logs."
+}
+
+resource "google_project_iam_member" "build" {
+  for_each = toset(["roles/artifactregistry.writer", "roles/logging.logWriter"])
+
+  project = var.project_id
+  role    = each.value
+  member  = google_service_account.build.member
+}
+
+resource "google_storage_bucket_iam_member" "build" {
+  bucket = module.sources.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.build.member
+}
+
+module "function" {
+  source   = "./modules/prediction_function"
+  for_each = var.models
+
+  project_id                  = var.project_id
+  region                      = var.region
+  name                        = each.key
+  bundle                      = coalesce(each.value.bundle, var.bundle)
+  source_bucket               = module.sources.name
+  build_service_account       = { id = google_service_account.build.id }
+  model_registry              = coalesce(each.value.registry, module.models.registry)
+  model_bucket                = each.value.registry == null ? module.models.name : null
+  models                      = each.value.models
+  entry_point                 = each.value.entry_point
+  runtime                     = each.value.runtime
+  cpu                         = each.value.cpu
+  memory                      = each.value.memory
+  concurrency                 = each.value.concurrency
+  min_instances               = each.value.min_instances
+  max_instances               = each.value.max_instances
+  timeout_seconds             = each.value.timeout_seconds
+  ingress                     = each.value.ingress
+  invokers                    = each.value.invokers
+  public                      = each.value.public
+  env                         = each.value.env
+  secrets                     = each.value.secrets
+  vpc                         = each.value.vpc
+  labels                      = each.value.labels
+  kms_key_name                = var.kms_key_name
+  docker_repository           = var.docker_repository
+  binary_authorization_policy = var.binary_authorization_policy
+  deletion_protection         = local.is_prod
+
+  depends_on = [
+    google_project_service.needed,
+    google_project_iam_member.build,
+    google_storage_bucket_iam_member.build,
+  ]
+}

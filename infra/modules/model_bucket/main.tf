@@ -1,0 +1,106 @@
+# The registry: a private bucket whose published versions nobody who publishes can change again.
+
+resource "google_storage_bucket" "models" {
+  project                     = var.project_id
+  name                        = var.name
+  location                    = var.location
+  storage_class               = "STANDARD"
+  labels                      = var.labels
+  force_destroy               = var.force_destroy
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+
+  # A former alias can be read again, which is how a rollback that went wrong is undone.
+  versioning {
+    enabled = true
+  }
+
+  soft_delete_policy {
+    retention_duration_seconds = var.soft_delete_days * 24 * 60 * 60
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = var.noncurrent_days
+      num_newer_versions         = var.noncurrent_versions
+      with_state                 = "ARCHIVED"
+    }
+  }
+
+  lifecycle_rule {
+    action {
+      type = "AbortIncompleteMultipartUpload"
+    }
+    condition {
+      age = 1
+    }
+  }
+
+  dynamic "custom_placement_config" {
+    for_each = var.dual_region == null ? [] : [var.dual_region]
+    content {
+      data_locations = custom_placement_config.value
+    }
+  }
+
+  dynamic "encryption" {
+    for_each = var.kms_key_name == null ? [] : [var.kms_key_name]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  dynamic "retention_policy" {
+    for_each = var.retention_days == null ? [] : [var.retention_days]
+    content {
+      retention_period = retention_policy.value * 24 * 60 * 60
+      is_locked        = var.retention_locked
+    }
+  }
+
+  dynamic "logging" {
+    for_each = var.log_bucket == null ? [] : [var.log_bucket]
+    content {
+      log_bucket        = logging.value
+      log_object_prefix = var.name
+    }
+  }
+}
+
+resource "google_storage_bucket_iam_member" "reader" {
+  for_each = var.readers
+
+  bucket = google_storage_bucket.models.name
+  role   = "roles/storage.objectViewer"
+  member = each.value
+}
+
+# Who publishes may look and create ...
+resource "google_storage_bucket_iam_member" "writer" {
+  for_each = {
+    for pair in setproduct(keys(var.writers), ["roles/storage.objectViewer", "roles/storage.objectCreator"]) :
+    "${pair[0]} ${pair[1]}" => { member = var.writers[pair[0]], role = pair[1] }
+  }
+
+  bucket = google_storage_bucket.models.name
+  role   = each.value.role
+  member = each.value.member
+}
+
+# ... and replace nothing but aliases: published versions are for ever.
+resource "google_storage_bucket_iam_member" "aliases" {
+  for_each = var.writers
+
+  bucket = google_storage_bucket.models.name
+  role   = "roles/storage.objectUser"
+  member = each.value
+
+  condition {
+    title       = "aliases only"
+    description = "Versions are created once and never changed; an alias is replaced to release or roll back."
+    expression  = "resource.name.extract(\"/aliases/{name}.json\") != \"\""
+  }
+}

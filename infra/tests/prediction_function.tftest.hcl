@@ -1,0 +1,421 @@
+# One function: its code by content, its identity, its callers, its settings.
+
+mock_provider "google" {
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = {
+      service_config = { uri = "https://digits-abc-ew.a.run.app" }
+    }
+  }
+  mock_resource "google_service_account" {
+    defaults = {
+      id     = "projects/example-project/serviceAccounts/a@example-project.iam.gserviceaccount.com"
+      email  = "a@example-project.iam.gserviceaccount.com"
+      member = "serviceAccount:a@example-project.iam.gserviceaccount.com"
+    }
+  }
+}
+
+variables {
+  project_id     = "example-project"
+  region         = "europe-west1"
+  name           = "digits"
+  bundle         = "main.tf"
+  source_bucket  = "example-sources"
+  model_registry = "gs://example-models"
+  model_bucket   = "example-models"
+  models         = ["digits", "digits@staging"]
+}
+
+run "code_and_settings" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  assert {
+    condition     = google_storage_bucket_object.bundle.name == "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
+    error_message = "expected the object's name to carry the zip's digest"
+  }
+
+  assert {
+    condition = output.environment == tomap({
+      MODEL_REGISTRY          = "gs://example-models"
+      MODELS                  = "digits,digits@staging"
+      GOOGLE_CLOUD_PROJECT    = "example-project"
+      MAX_IN_FLIGHT           = "16"
+      REQUEST_TIMEOUT_SECONDS = "55"
+    })
+    error_message = "expected these variables and no others"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.service_config[0].environment_variables == output.environment
+    error_message = "expected the function to get them"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["SOURCE_DATE_EPOCH"] == "315532800"
+    error_message = "expected bytecode that file times do not invalidate"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.deletion_policy == "PREVENT"
+    error_message = "expected protection against deletion unless it is taken away"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.service_config[0].min_instance_count == 0
+    error_message = "expected a function that costs nothing while nobody asks"
+  }
+}
+
+run "another_zip_is_another_object" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    bundle = "outputs.tf"
+  }
+
+  assert {
+    condition     = google_storage_bucket_object.bundle.name != "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
+    error_message = "expected a new zip to make a new source object, or nothing would be deployed"
+  }
+}
+
+run "identities" {
+  command = apply
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    secrets = { API_KEY = { secret = "api-key" } }
+  }
+
+  assert {
+    condition     = google_storage_bucket_iam_member.models[0].role == "roles/storage.objectViewer" && google_storage_bucket_iam_member.models[0].member == google_service_account.function.member
+    error_message = "expected the function to read models"
+  }
+
+  assert {
+    condition     = keys(google_project_iam_member.build) == ["roles/artifactregistry.writer", "roles/logging.logWriter"] && google_storage_bucket_iam_member.build[0].role == "roles/storage.objectViewer" && google_storage_bucket_iam_member.build[0].bucket == "example-sources"
+    error_message = "expected the build to have its three roles"
+  }
+
+  assert {
+    condition     = one(values(google_secret_manager_secret_iam_member.function)).role == "roles/secretmanager.secretAccessor" && one(values(google_secret_manager_secret_iam_member.function)).secret_id == "api-key"
+    error_message = "expected the function to read its secret, and no other"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.service_config[0].service_account_email == google_service_account.function.email
+    error_message = "expected the function to run as its own account"
+  }
+
+  assert {
+    condition     = length(google_cloud_run_v2_service_iam_member.public) == 0 && length(google_cloud_run_v2_service_iam_member.invoker) == 0
+    error_message = "expected nobody to be invited by default"
+  }
+}
+
+run "invokers" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    invokers = { web = "serviceAccount:web@example-project.iam.gserviceaccount.com" }
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.invoker["web"].role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.invoker["web"].name == "digits"
+    error_message = "expected the role on the Cloud Run service, where it counts"
+  }
+}
+
+run "public" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    public = true
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.public[0].member == "allUsers"
+    error_message = "expected everybody, who was asked for by name"
+  }
+}
+
+run "a_shared_build_account" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    build_service_account = { id = "projects/example-project/serviceAccounts/build@example-project.iam.gserviceaccount.com" }
+  }
+
+  assert {
+    condition     = length(google_service_account.build) == 0 && length(google_project_iam_member.build) == 0
+    error_message = "expected no account beside the one that is shared"
+  }
+}
+
+run "networks" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    ingress = "ALLOW_INTERNAL_ONLY"
+    vpc     = { network = "default", egress = "ALL_TRAFFIC" }
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.service_config[0].direct_vpc_egress == "VPC_EGRESS_ALL_TRAFFIC" && google_cloudfunctions2_function.function.service_config[0].direct_vpc_network_interface[0].network == "default"
+    error_message = "expected direct egress through the network"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
+    error_message = "expected requests from inside alone"
+  }
+}
+
+run "a_connector" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    vpc = { connector = "projects/p/locations/l/connectors/c" }
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.service_config[0].vpc_connector_egress_settings == "PRIVATE_RANGES_ONLY" && length(google_cloudfunctions2_function.function.service_config[0].direct_vpc_network_interface) == 0
+    error_message = "expected egress through the connector"
+  }
+}
+
+run "a_long_name" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    name = "a-name-that-is-nearly-as-long-as-a-name-may-be-49"
+  }
+
+  assert {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", google_service_account.function.account_id))
+    error_message = "expected an account id that IAM takes"
+  }
+}
+
+run "name_with_a_capital" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { name = "Digits" }
+  expect_failures = [var.name]
+}
+
+run "no_bundle" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { bundle = "none.zip" }
+  expect_failures = [var.bundle]
+}
+
+run "registry_without_scheme" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { model_registry = "example-models" }
+  expect_failures = [var.model_registry]
+}
+
+run "no_models" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { models = [] }
+  expect_failures = [var.models]
+}
+
+run "a_model_twice" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { models = ["digits", "digits"] }
+  expect_failures = [var.models]
+}
+
+run "a_model_that_is_no_name" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { models = ["digits@"] }
+  expect_failures = [var.models]
+}
+
+run "runtime" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { runtime = "python310" }
+  expect_failures = [var.runtime]
+}
+
+run "entry_point" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { entry_point = "main" }
+  expect_failures = [var.entry_point]
+}
+
+run "three_processors" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { cpu = "3" }
+  expect_failures = [var.cpu]
+}
+
+run "memory_without_unit" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { memory = "512" }
+  expect_failures = [var.memory]
+}
+
+run "too_much_memory" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { memory = "64Gi" }
+  expect_failures = [var.memory]
+}
+
+run "memory_for_two_processors" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { memory = "8Gi" }
+  expect_failures = [var.memory]
+}
+
+run "memory_too_small_for_four" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { cpu = "4" }
+  expect_failures = [var.memory]
+}
+
+run "concurrency_beyond" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { concurrency = 1001 }
+  expect_failures = [var.concurrency]
+}
+
+run "concurrency_on_half_a_processor" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { cpu = "0.5" }
+  expect_failures = [var.concurrency]
+}
+
+run "min_instances" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { min_instances = -1 }
+  expect_failures = [var.min_instances]
+}
+
+run "fewer_than_min" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables {
+    min_instances = 5
+    max_instances = 4
+  }
+  expect_failures = [var.max_instances]
+}
+
+run "timeout" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { timeout_seconds = 3601 }
+  expect_failures = [var.timeout_seconds]
+}
+
+run "ingress" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { ingress = "ALL" }
+  expect_failures = [var.ingress]
+}
+
+run "invokers_everybody" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { invokers = { all = "allAuthenticatedUsers" } }
+  expect_failures = [var.invokers]
+}
+
+run "a_secret_in_env" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables {
+    env     = { KEY = "a" }
+    secrets = { KEY = { secret = "key" } }
+  }
+  expect_failures = [var.secrets]
+}
+
+run "vpc_both" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { vpc = { network = "n", connector = "c" } }
+  expect_failures = [var.vpc]
+}
+
+run "vpc_egress" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { vpc = { network = "n", egress = "all" } }
+  expect_failures = [var.vpc]
+}
+
+run "service_account_id" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { service_account_id = "fn" }
+  expect_failures = [var.service_account_id]
+}
+
+run "build_service_account" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { build_service_account = { id = "build@p.iam.gserviceaccount.com" } }
+  expect_failures = [var.build_service_account]
+}
+
+run "key_without_repository" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { kms_key_name = "projects/p/locations/l/keyRings/r/cryptoKeys/k" }
+  expect_failures = [var.kms_key_name]
+}

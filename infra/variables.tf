@@ -1,0 +1,127 @@
+variable "project_id" {
+  description = "Project that everything is in."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "project_id: expected the id, 6 to 30 lower-case letters, digits or dashes, and not the number or the display name."
+  }
+}
+
+variable "region" {
+  description = "Region of functions, models and sources."
+  type        = string
+  default     = "europe-west1"
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region: expected a region such as europe-west1 (a zone such as europe-west1-b has one part too many)."
+  }
+}
+
+variable "environment" {
+  description = "dev, staging or prod. prod refuses public functions, and is protected against deletion."
+  type        = string
+
+  validation {
+    condition     = contains(["dev", "staging", "prod"], var.environment)
+    error_message = "environment: expected dev, staging or prod, because the rules for prod hang on it."
+  }
+}
+
+variable "bundle" {
+  description = "Path of the zip that `make bundle` writes, for all functions that name no other."
+  type        = string
+}
+
+variable "models" {
+  description = "The functions by name, each with the models that it serves. What is left out is as in modules/prediction_function."
+  type = map(object({
+    models          = list(string)
+    bundle          = optional(string)
+    registry        = optional(string)
+    entry_point     = optional(string, "predict")
+    runtime         = optional(string, "python312")
+    cpu             = optional(string, "1")
+    memory          = optional(string, "512Mi")
+    concurrency     = optional(number, 16)
+    min_instances   = optional(number, 0)
+    max_instances   = optional(number, 10)
+    timeout_seconds = optional(number, 60)
+    ingress         = optional(string, "ALLOW_ALL")
+    invokers        = optional(map(string), {})
+    public          = optional(bool, false)
+    env             = optional(map(string), {})
+    secrets = optional(map(object({
+      secret     = string
+      version    = optional(string, "latest")
+      project_id = optional(string)
+    })), {})
+    vpc = optional(object({
+      network    = optional(string)
+      subnetwork = optional(string)
+      tags       = optional(list(string))
+      connector  = optional(string)
+      egress     = optional(string, "PRIVATE_RANGES_ONLY")
+    }))
+    labels = optional(map(string), {})
+  }))
+
+  validation {
+    condition     = length(var.models) > 0
+    error_message = "models: expected at least one function, because there is nothing to deploy without."
+  }
+
+  validation {
+    condition     = var.environment != "prod" || alltrue([for function in values(var.models) : !function.public])
+    error_message = "models: expected no public = true in prod, because everybody could then spend your money; name invokers, or put modules/public_edge in front."
+  }
+}
+
+variable "publishers" {
+  description = "Who may publish versions and move aliases: IAM members by a name of your choice, such as the pipeline's account."
+  type        = map(string)
+  default     = {}
+}
+
+variable "bucket_prefix" {
+  description = "Beginning of the buckets' names; by default project and environment."
+  type        = string
+  default     = null
+}
+
+variable "bucket_location" {
+  description = "Where models are; by default the region."
+  type        = string
+  default     = null
+}
+
+variable "noncurrent_days" {
+  description = "How long a former alias can still be read."
+  type        = number
+  default     = 30
+}
+
+variable "log_bucket" {
+  description = "Bucket that gets access logs of the buckets; null for none."
+  type        = string
+  default     = null
+}
+
+variable "kms_key_name" {
+  description = "Key for buckets, sources and images; null for Google's own. It needs docker_repository."
+  type        = string
+  default     = null
+}
+
+variable "docker_repository" {
+  description = "Artifact Registry repository for images; null for the one that Cloud Functions makes."
+  type        = string
+  default     = null
+}
+
+variable "binary_authorization_policy" {
+  description = "Policy that images must keep; null for none."
+  type        = string
+  default     = null
+}
