@@ -89,10 +89,14 @@ class Protocol(HttpToolsProtocol):
             if self._pieces:
                 self._tell()
 
+    @property
+    def _is_free(self) -> bool:
+        """Whether no request is in work."""
+        return self.cycle is None or self.cycle.response_complete
+
     def on_message_begin(self) -> None:
         """Keeps a request, unless another one is in work, or was answered within this read."""
-        is_free = self.cycle is None or self.cycle.response_complete
-        self._is_kept = self._is_reading and is_free
+        self._is_kept = self._is_reading and self._is_free
         self._is_in_head = True
         if self._is_kept:
             self.url, self.headers, self.expect_100_continue = b"", [], False
@@ -118,6 +122,8 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _wait_for_head(self, size: int) -> None:
+        if not self._is_free:
+            return  # the answer in work comes first, and then the time of a connection at rest
         self._head_size += size
         if self._head_size > _LARGEST_HEAD:
             self._refuse(b"431 Request Header Fields Too Large")
@@ -156,7 +162,10 @@ class Protocol(HttpToolsProtocol):
             client=self.client,
             version=version,
         )
-        response = service.answer_at_once(head, b"".join(self._pieces))
+        try:
+            response = service.answer_at_once(head, b"".join(self._pieces))
+        except Exception:  # the parser would take it for a malformed request
+            return False
         if response is None:
             return False
         self._pieces, self._size = [], 0

@@ -370,6 +370,26 @@ def test_half_a_head_is_given_up(
     assert client.is_closed
 
 
+def test_half_a_head_is_not_answered_before_the_request_in_front_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tflite_serving.server._HEAD_SECONDS", 0.0)
+    made = make(world)  # not loaded: the first request takes a while
+    answer_with(made, monkeypatch)
+    client = exchange(made, [post(ROWS[:1]) + post(ROWS[:1])[:20]], 1)
+    assert client.answers[0].status == 200
+
+
+def test_what_nobody_foresaw_is_no_malformed_request(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no thread could be started")
+
+    monkeypatch.setattr(Service, "answer_at_once", fail)
+    assert exchange(service, [post(ROWS[:1])], 1).answers[0].status == 200
+
+
 def test_a_head_that_comes_in_parts_is_not_given_up_later(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
