@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import threading
 from functools import cache
@@ -103,6 +104,9 @@ def _made_once() -> Service:
 
 def _load_beside_the_start() -> None:
     """In a new worker: what the first request needs is under way before the request comes."""
+    # Until the worker has a handler of its own, it has gunicorn's from its parent, which would
+    # swallow the signal, and the instance would be killed half a minute later.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.disable()  # imports make much, and no garbage
     threading.Thread(target=_load, daemon=True).start()
 

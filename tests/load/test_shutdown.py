@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +22,7 @@ import pytest
 from tests.load.conftest import Start
 from tests.support.holding import HELD_MAIN, MARK, holding
 from tests.support.raw_http import RawConnection, post
-from tests.support.serving import Function
+from tests.support.serving import MAIN, Function
 
 ROW = [0.25, 0.5, 0.75, 1.0]
 GOOD = json.dumps({"instances": [ROW]}).encode()
@@ -185,6 +188,29 @@ def test_a_second_signal_changes_nothing(slow: Path, start: Start, target: str) 
         hold.release()
         assert computed.result().status_code == 200
         assert_ends_in_time(f, told)
+
+
+def test_a_new_worker_does_not_swallow_the_signal(quick: Path) -> None:
+    """As gunicorn's handler would, which it has from its parent until it has one of its own."""
+    script = """
+import os, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: None)
+import main
+child = os.fork()
+if child == 0:
+    os._exit(signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    environment = {"MODEL_REGISTRY": str(quick), "MODELS": "iris"}
+    process = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=MAIN.parent,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
 
 
 def test_it_ends_at_once_where_nothing_was_asked_yet(quick: Path, start: Start) -> None:
