@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
 from types import FrameType
 from typing import Any
 
@@ -61,7 +60,7 @@ class AsgiShell:
         with self._service.open(_head(scope)) as exchange:
             response, close = await self._respond(exchange, receive)
         headers = [
-            (_header_name(name), value.encode("latin-1"))
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in response.headers.items()
         ]
         headers.append((b"content-length", b"%d" % len(response.body)))
@@ -82,13 +81,8 @@ class AsgiShell:
             if exchange.wants_body:
                 if has_upgrade:
                     raise RequestError("unsupported_upgrade", "Upgrade: expected none with a body")
-                there, rest = _what_is_there(receive)
-                if there is None or there.get("more_body", True):
-                    with self._given_up_in_the_end():
-                        body = await _read_pieces(exchange, receive, there or rest)  # type: ignore[arg-type]  # one is
-                else:
-                    body = there.get("body", b"")
-                    exchange.admit(len(body))
+                with self._given_up_in_the_end():
+                    body = await _read_pieces(exchange, receive)
             if not exchange.is_quick(len(body)):
                 return await self._answer_in_turn(exchange, receive, body), has_upgrade
         except ServingError as error:
@@ -159,25 +153,21 @@ class AsgiShell:
         await self._turns.acquire()
 
 
-async def _read_pieces(
-    exchange: Exchange, receive: Receive, first: Message | Awaitable[Message]
-) -> bytes:
+async def _read_pieces(exchange: Exchange, receive: Receive) -> bytes:
     """Reads a body that comes in pieces, as long as they come."""
     pieces: list[bytes] = []
-    awaited = first
     try:
         async with asyncio.timeout(None) as timeout:
             while True:
                 wait = min(exchange.body_idle_seconds, exchange.seconds_left)
                 timeout.reschedule(asyncio.get_running_loop().time() + wait)
-                message = awaited if isinstance(awaited, Mapping) else await awaited
+                message = await receive()
                 if message["type"] == "http.disconnect":
                     raise RequestTimeout("client_disconnected", "the client went away")
                 pieces.append(message.get("body", b""))
                 if not message.get("more_body", False):
                     break
                 exchange.hold(len(pieces[-1]))
-                awaited = receive()
     except TimeoutError:
         size = sum(map(len, pieces))
         raise RequestTimeout(
@@ -185,47 +175,6 @@ async def _read_pieces(
         ) from None
     exchange.admit(len(pieces[-1]))
     return b"".join(pieces)
-
-
-def _what_is_there(receive: Receive) -> tuple[Message | None, _Rest | None]:
-    """The next message if it is there already, else what is left of waiting for it.
-
-    Nearly every body is there when its request begins: a coroutine and a timer would take longer
-    than reading it.
-    """
-    steps = receive().__await__()
-    try:
-        return None, _Rest(steps, next(steps))
-    except StopIteration as end:
-        return end.value, None
-
-
-class _Rest:
-    """What is left of an awaitable that has been run to where it must wait."""
-
-    def __init__(self, steps: Generator[Any, Any, Message], waits_for: Any) -> None:
-        self._steps = steps
-        self._waits_for = waits_for
-
-    def __await__(self) -> Generator[Any, Any, Message]:
-        # As `yield from` has it, but for the first step.
-        waits_for = self._waits_for
-        while True:
-            try:
-                try:
-                    sent = yield waits_for
-                except BaseException as error:  # such as the task's cancellation
-                    waits_for = self._steps.throw(error)
-                else:
-                    waits_for = self._steps.send(sent)
-            except StopIteration as end:
-                message: Message = end.value
-                return message
-
-
-@lru_cache
-def _header_name(name: str) -> bytes:
-    return name.lower().encode("latin-1")
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -114,9 +114,9 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answers a request that is kept, if that takes no waiting."""
-        if self._is_kept and self._answer_at_once():
-            return
         if self._is_kept:
+            if self._answer_at_once():
+                return
             self._let_go()
         self._gather()
         super().on_message_complete()

@@ -48,7 +48,6 @@ class Service:
         self.admission = Admission(
             settings.max_in_flight, _BODIES_HELD * settings.max_request_bytes
         )
-        self._sample = settings.log_sample
         # Which requests are logged is no secret.
         self._random = random.Random()  # noqa: S311
 
@@ -78,7 +77,8 @@ class Service:
 
     def is_logged(self, status: int) -> bool:
         """Whether a request gets a log line: errors always, others by LOG_SAMPLE."""
-        return status >= 400 or self._sample >= 1 or self._random.random() < self._sample
+        sample = self.settings.log_sample
+        return status >= 400 or sample >= 1 or self._random.random() < sample
 
 
 class Exchange:

@@ -1,18 +1,7 @@
 # What a whole environment promises, planned against the provider's real schema without a cloud.
 
 mock_provider "google" {
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = {
-      service_config = { uri = "https://digits-abc-ew.a.run.app" }
-    }
-  }
-  mock_resource "google_service_account" {
-    defaults = {
-      id     = "projects/example-project/serviceAccounts/a@example-project.iam.gserviceaccount.com"
-      email  = "a@example-project.iam.gserviceaccount.com"
-      member = "serviceAccount:a@example-project.iam.gserviceaccount.com"
-    }
-  }
+  source = "./tests/mocks"
 }
 
 variables {

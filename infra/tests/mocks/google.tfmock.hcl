@@ -1,0 +1,14 @@
+# What Google would answer, as far as outputs need it.
+
+mock_resource "google_cloudfunctions2_function" {
+  defaults = {
+    service_config = { uri = "https://digits-abc-ew.a.run.app" }
+  }
+}
+mock_resource "google_service_account" {
+  defaults = {
+    id     = "projects/example-project/serviceAccounts/a@example-project.iam.gserviceaccount.com"
+    email  = "a@example-project.iam.gserviceaccount.com"
+    member = "serviceAccount:a@example-project.iam.gserviceaccount.com"
+  }
+}
