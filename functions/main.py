@@ -107,8 +107,17 @@ def _load_beside_the_start() -> None:
     # Until the worker has a handler of its own, it has gunicorn's from its parent, which would
     # swallow the signal, and the instance would be killed half a minute later.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _hear()
     gc.disable()  # imports make much, and no garbage
     threading.Thread(target=_load, daemon=True).start()
+
+
+def _wait_with_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _hear() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _load() -> None:
@@ -121,3 +130,5 @@ def _load() -> None:
 
 # What is there before the fork stays shared: the collector would write to each page of it.
 os.register_at_fork(before=gc.freeze, after_in_child=_load_beside_the_start)
+# A signal that comes while a worker is forked waits until the worker knows what to do with it.
+os.register_at_fork(before=_wait_with_signals, after_in_parent=_hear)
