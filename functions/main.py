@@ -36,15 +36,19 @@ if TYPE_CHECKING:
 # a cold start does; nothing here multiplies matrices but LiteRT, which has threads of its own.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+_IS_WSGI = "predict_wsgi" in {os.environ.get("FUNCTION_TARGET"), *sys.argv}
+
 try:
     _SETTINGS = Settings.from_env(with_baked(os.environ, Path(__file__).absolute().parent))
+    if _IS_WSGI and _SETTINGS.batch_window_ms:
+        raise SettingsError("BATCH_WINDOW_MS: expected 0 with predict_wsgi; predict knows it")
 except SettingsError as error:
     # A deployment must fail visibly, in one line, rather than answer 500 to everybody.
     Log(sys.stdout.buffer, "INFO").write("CRITICAL", f"the function cannot start: {error}")
     raise SystemExit(1) from None
 
 # The ASGI server's options must be set before its workers start; the other target has none.
-if "predict_wsgi" not in {os.environ.get("FUNCTION_TARGET"), *sys.argv}:
+if not _IS_WSGI:
     from tflite_serving import server
 
     server.set_up()

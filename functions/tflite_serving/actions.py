@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -17,47 +16,16 @@ from tflite_serving.dialects.tensorflow_serving import (
     metadata_document,
     status_document,
 )
-from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError
-from tflite_serving.http import RequestHead
-from tflite_serving.inputs.tensor import to_tensor
-from tflite_serving.routing import ROUTES, Action, Match
-from tflite_serving.scores import is_finite
-from tflite_serving.served import ServedModel
-from tflite_serving.telemetry import Timings
+from tflite_serving.errors import DeadlineExceeded
+from tflite_serving.prediction import Prediction
+from tflite_serving.routing import ROUTES, Action
+from tflite_serving.served import QUICK_BODY_BYTES, ServedModel
+from tflite_serving.task import Task
 
 DIALECTS: dict[Action, Dialect] = {
     Action.PREDICT_SIMPLE: SimpleDialect(),
     Action.PREDICT_TENSORFLOW_SERVING: TensorFlowServingDialect(),
 }
-
-
-@dataclass(slots=True)
-class Task:
-    """One request, and what it came to so far.
-
-    Attributes:
-        head: the request.
-        match: its route.
-        dialect: that it speaks; None if it asks for no prediction.
-        timings: get the stages.
-        deadline: when its answer is due, by `time.monotonic`.
-        served: the model that answers, once it is known.
-        instances: how many it was asked about, once they are counted.
-    """
-
-    head: RequestHead
-    match: Match
-    dialect: Dialect | None
-    timings: Timings
-    deadline: float
-    served: ServedModel | None = None
-    instances: int = 0
-
-    @property
-    def seconds_left(self) -> float:
-        """Until the deadline; never negative."""
-        left = self.deadline - time.monotonic()
-        return left if left > 0 else 0.0
 
 
 def act(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
@@ -78,7 +46,10 @@ def act(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
     if time.monotonic() >= task.deadline:
         raise DeadlineExceeded("deadline_exceeded", "the request waited too long; try again")
     if task.dialect is not None:
-        return _predict(task, task.dialect, body, catalog, max_batch)
+        prediction = read(task, body, catalog, max_batch)
+        return prediction.write(
+            prediction.model.run(prediction.inputs, task.timings, task.seconds_left)
+        )
     match task.match.action:
         case Action.INDEX:
             return orjson.dumps(_index(catalog))
@@ -94,6 +65,12 @@ def act(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
             return orjson.dumps(metadata_document(_find(task, catalog).manifest))
         case action:
             raise AssertionError(f"{action} has a dialect")
+
+
+def read(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> Prediction:
+    """Reads what a prediction is asked about: the first half of `act`, which takes the same."""
+    assert task.dialect is not None
+    return Prediction.read(task, task.dialect, body, _find(task, catalog), max_batch)
 
 
 def loads(task: Task, catalog: Catalog) -> list[Future[Any]]:
@@ -129,6 +106,18 @@ def is_quick(task: Task, size: int, catalog: Catalog) -> bool:
             return _peek(task, catalog) is not None
 
 
+def is_quickly_read(task: Task, size: int, catalog: Catalog) -> bool:
+    """Whether `read` is done so soon that an event loop may wait for it.
+
+    Args:
+        task: the request, of a prediction.
+        size: of its body, in bytes.
+        catalog: the models.
+    """
+    served = task.served = _peek(task, catalog)
+    return served is not None and size < QUICK_BODY_BYTES
+
+
 def _peek(task: Task, catalog: Catalog) -> ServedModel | None:
     return catalog.peek(task.match.name, task.match.version, task.match.alias)
 
@@ -141,37 +130,6 @@ def _find(task: Task, catalog: Catalog) -> ServedModel:
     if served.is_new:
         task.timings.add(served.take_load_ms())
     return served
-
-
-def _predict(task: Task, dialect: Dialect, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
-    served, timings = _find(task, catalog), task.timings
-    codec = served.codec(dialect)
-    timings.start()
-    request = codec.parse(body, task.head.content_type)
-    timings.lap("parse")
-    task.instances = request.batch
-    if request.batch > max_batch:
-        raise RequestError(
-            "batch_too_large",
-            f"expected at most {max_batch} instances, got {request.batch}; "
-            "send them in several requests",
-        )
-    inputs = {
-        spec.name: to_tensor(request.inputs[spec.name], spec) for spec in served.manifest.inputs
-    }
-    timings.lap("preprocess")
-    seconds_left = task.seconds_left
-    if seconds_left == 0:
-        raise DeadlineExceeded("deadline_exceeded", "the request took too long; try again")
-    outputs = served.model.run(inputs, timings, seconds_left)
-    for name, values in outputs.items():
-        if not is_finite(values):
-            raise InternalError(
-                "model_output_not_finite", f"the model answered NaN or infinity in output {name!r}"
-            )
-    content = codec.render(outputs, request, task.head.query)
-    timings.lap("encode")
-    return content
 
 
 def _index(catalog: Catalog) -> dict[str, Any]:

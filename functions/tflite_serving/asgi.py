@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tflite_serving.errors import (
     DeadlineExceeded,
@@ -24,6 +24,9 @@ from tflite_serving.errors import (
 )
 from tflite_serving.http import RequestHead, Response, request_head
 from tflite_serving.service import Exchange, Service
+
+if TYPE_CHECKING:
+    from tflite_serving.batching import Batcher
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -46,8 +49,16 @@ class AsgiShell:
         workers = service.settings.interpreters + 1
         self._threads = ThreadPoolExecutor(workers)
         self._turns = asyncio.Semaphore(workers)
+        self._batcher = self._make_batcher(service.settings.batch_window_ms / 1000)
         self._waiting: set[asyncio.Task[Any]] = set()
         self._watches_signal = False
+
+    def _make_batcher(self, window_seconds: float) -> Batcher | None:
+        if window_seconds == 0:
+            return None
+        from tflite_serving.batching import Batcher  # which most have no use for
+
+        return Batcher(window_seconds, self._threads, self._turns)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers one request, as the ASGI specification has it.
@@ -83,6 +94,8 @@ class AsgiShell:
                     raise RequestError("unsupported_upgrade", "Upgrade: expected none with a body")
                 with self._given_up_in_the_end():
                     body = await _read_pieces(exchange, receive)
+            if self._batcher is not None and exchange.is_for_a_batch(len(body)):
+                return await exchange.answer_in_batch(body, self._batcher), has_upgrade
             if not exchange.is_quick(len(body)):
                 return await self._answer_in_turn(exchange, receive, body), has_upgrade
         except ServingError as error:

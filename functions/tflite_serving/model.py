@@ -21,8 +21,8 @@ from tflite_serving.telemetry import Timings
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 _Details = Mapping[str, Mapping[str, Any]]
-# Of one invoke. Beyond this a row is no faster: docs/6-serving-performance.md.
-_MOST_ROWS = 64
+MOST_ROWS = 64
+"""Of one invoke. Beyond this a row is no faster: docs/6-serving-performance.md."""
 _MOST_BYTES = 2**20
 
 
@@ -147,7 +147,7 @@ class _Interpreter:
         if batch == 1:
             return self._invoke(inputs, batch)
         row_bytes = sum(values.nbytes for values in inputs.values()) // batch
-        rows = max(1, min(_MOST_ROWS, _MOST_BYTES // row_bytes))
+        rows = max(1, min(MOST_ROWS, _MOST_BYTES // row_bytes))
         if batch <= rows:
             return self._invoke(inputs, batch)
         # The memory of the largest batch is never given back, and larger ones are no faster.

@@ -8,11 +8,11 @@ import traceback
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
-from tflite_serving.actions import DIALECTS, Task, act, is_quick, loads
+from tflite_serving.actions import DIALECTS, act, is_quick, is_quickly_read, loads, read
 from tflite_serving.admission import Admission
 from tflite_serving.catalog import Catalog
 from tflite_serving.dialects.dialect import Dialect
@@ -25,7 +25,11 @@ from tflite_serving.errors import (
 from tflite_serving.http import RequestHead, Response
 from tflite_serving.routing import Action, Match, match
 from tflite_serving.settings import Settings
+from tflite_serving.task import Task
 from tflite_serving.telemetry import Log, Timings, Trace, request_id, timings_json
+
+if TYPE_CHECKING:
+    from tflite_serving.batching import Batcher
 
 _LONGEST_TEXT = 1000  # of what a client chose, in a log line
 _UNMATCHED = Match(Action.INDEX)
@@ -186,7 +190,17 @@ class Exchange:
 
     def is_quick(self, size: int) -> bool:
         """Whether `answer` for a body of `size` bytes may run on an event loop."""
+        if self._waits_for_others:
+            return False
         return is_quick(self._task, size, self._service.catalog)
+
+    def is_for_a_batch(self, size: int) -> bool:
+        """Whether a body of `size` bytes is one for `answer_in_batch`."""
+        return self._waits_for_others and is_quickly_read(self._task, size, self._service.catalog)
+
+    @property
+    def _waits_for_others(self) -> bool:
+        return self._task.dialect is not None and self._service.settings.batch_window_ms > 0
 
     def loads(self) -> list[Future[Any]]:
         """The loads that `answer` would wait for, under way; they never raise.
@@ -200,6 +214,19 @@ class Exchange:
         service, self._body_bytes = self._service, len(body)
         try:
             content = act(self._task, body, service.catalog, service.settings.max_batch)
+        except Exception as error:
+            return self.refuse(self._as_serving_error(error))
+        return self._respond(200, content, {})
+
+    async def answer_in_batch(self, body: bytes, batcher: Batcher) -> Response:
+        """Computes the response together with those of other requests."""
+        service, task, self._body_bytes = self._service, self._task, len(body)
+        try:
+            prediction = read(task, body, service.catalog, service.settings.max_batch)
+            outputs = await batcher.run(
+                prediction.model, prediction.inputs, task.timings, task.seconds_left
+            )
+            content = prediction.write(outputs)
         except Exception as error:
             return self.refuse(self._as_serving_error(error))
         return self._respond(200, content, {})

@@ -130,6 +130,7 @@ class Settings:
         cache: folder for downloaded artifacts.
         interpreter_threads: threads of one interpreter.
         interpreters: interpreters of one model: how many requests it answers at once.
+        batch_window_ms: how long a request waits for others to be run with; 0 for not at all.
         max_request_bytes: largest body.
         max_batch: most instances in one request.
         max_in_flight: most predictions that are computed or wait for their turn.
@@ -146,6 +147,7 @@ class Settings:
     cache: Path = _setting("MODEL_CACHE", Path, _default_cache)
     interpreter_threads: int = _setting("INTERPRETER_THREADS", _count(_MOST_THREADS), 1)
     interpreters: int = _setting("INTERPRETERS", _count(_MOST_THREADS), _cpus)
+    batch_window_ms: float = _setting("BATCH_WINDOW_MS", _number(0, 1000), 0.0)
     max_request_bytes: int = _setting("MAX_REQUEST_BYTES", _count(_MOST), 32 * 2**20)
     max_batch: int = _setting("MAX_BATCH", _count(_MOST), 1024)
     max_in_flight: int = _setting("MAX_IN_FLIGHT", _count(_MOST), 64)

@@ -9,6 +9,8 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -362,6 +364,36 @@ def test_a_wrong_setting_stops_the_start_with_one_line(target: str, tmp_path: Pa
     assert line["severity"] == "CRITICAL"
     for variable in ("MODEL_REGISTRY", "MODELS", "MAX_BATCH"):
         assert variable in line["message"]
+
+
+def test_a_setting_that_would_have_no_effect_on_flask_stops_the_start(
+    registry: tuple[Path, Manifest], tmp_path: Path
+) -> None:
+    environment = {"MODEL_REGISTRY": str(registry[0]), "MODELS": "iris", "BATCH_WINDOW_MS": "1"}
+    with pytest.raises(AssertionError, match="BATCH_WINDOW_MS: expected 0 with predict_wsgi"):  # noqa: SIM117
+        with running("predict_wsgi", environment, tmp_path):
+            pass
+
+
+def test_in_a_batch_each_request_has_its_own_status_and_log_line(
+    registry: tuple[Path, Manifest], tmp_path: Path
+) -> None:
+    environment = {"MODEL_REGISTRY": str(registry[0]), "MODELS": "iris", "BATCH_WINDOW_MS": "100"}
+    bodies = [{"instances": ROWS.tolist()}, {"instances": [["x"]]}, {"instances": []}]
+    statuses = [200, 400, 400]
+    with running("predict", environment, tmp_path) as function:
+        assert function.get("/v2/health/ready").status_code == 200
+        with ThreadPoolExecutor(12) as clients:
+            found = list(clients.map(partial(function.post, "/predict"), bodies * 4))
+        assert [response.status_code for response in found] == statuses * 4
+        assert len({response.text for response in found if response.status_code == 200}) == 1
+        timings = found[0].headers["Server-Timing"]
+        stages = [part.split(";")[0] for part in timings.split(", ")]
+        assert stages == ["parse", "preprocess", "queue", "infer", "encode", "total"]
+        lines = {line["request_id"]: line for line in function.log() if "httpRequest" in line}
+        for response, status in zip(found, statuses * 4, strict=True):
+            line = lines[response.headers["X-Request-Id"]]
+            assert line["httpRequest"]["status"] == status
 
 
 def test_a_body_that_dribbles_in_is_given_up(

@@ -26,12 +26,12 @@ SIZES = (1, 1, 1, 2, 5, 63, 64, 65, 127, 129, 1000)
 
 
 @pytest.mark.parametrize("interpreters", ["1", "2"])
-@pytest.mark.parametrize("kind", ["quick", "slow"])
+@pytest.mark.parametrize(("kind", "window"), [("quick", "0"), ("slow", "0"), ("quick", "2")])
 def test_nobody_sees_the_rows_of_others(
-    request: pytest.FixtureRequest, start: Start, kind: str, interpreters: str
+    request: pytest.FixtureRequest, start: Start, kind: str, window: str, interpreters: str
 ) -> None:
     registry: Path = request.getfixturevalue(kind)
-    with start(registry, INTERPRETERS=interpreters) as function:
+    with start(registry, INTERPRETERS=interpreters, BATCH_WINDOW_MS=window) as function:
         assert function.get("/v2/health/ready").status_code == 200
         together = threading.Barrier(CLIENTS)
         with ThreadPoolExecutor(CLIENTS) as clients:

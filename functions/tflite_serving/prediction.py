@@ -1,0 +1,85 @@
+"""A prediction, step by step: read the question, run the model, write the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tflite_serving.dialects.dialect import Arrays, Codec, Dialect, PredictionRequest
+from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError
+from tflite_serving.inputs.tensor import to_tensor
+from tflite_serving.model import Model
+from tflite_serving.scores import is_finite
+from tflite_serving.served import ServedModel
+from tflite_serving.task import Task
+
+
+@dataclass(slots=True, eq=False)
+class Prediction:
+    """A question that was read, and its answer once the model ran.
+
+    Attributes:
+        model: that is asked.
+        inputs: by input name, [batch, …], in natural units: what it is to run on.
+    """
+
+    model: Model
+    inputs: Arrays
+    _task: Task
+    _codec: Codec
+    _request: PredictionRequest
+
+    @classmethod
+    def read(
+        cls, task: Task, dialect: Dialect, body: bytes, served: ServedModel, max_batch: int
+    ) -> Prediction:
+        """Reads and checks all inputs.
+
+        Args:
+            task: the request; gets `instances`, and the stages "parse" and "preprocess".
+            dialect: of the body.
+            body: all of it.
+            served: the model that is asked.
+            max_batch: most instances in one request.
+
+        Raises:
+            RequestError: whatever is wrong in the body.
+            DeadlineExceeded: reading took too long.
+        """
+        codec, timings = served.codec(dialect), task.timings
+        timings.start()
+        request = codec.parse(body, task.head.content_type)
+        timings.lap("parse")
+        task.instances = request.batch
+        if request.batch > max_batch:
+            raise RequestError(
+                "batch_too_large",
+                f"expected at most {max_batch} instances, got {request.batch}; "
+                "send them in several requests",
+            )
+        inputs = {
+            spec.name: to_tensor(request.inputs[spec.name], spec) for spec in served.manifest.inputs
+        }
+        timings.lap("preprocess")
+        if task.seconds_left == 0:
+            raise DeadlineExceeded("deadline_exceeded", "the request took too long; try again")
+        return cls(served.model, inputs, task, codec, request)
+
+    def write(self, outputs: Arrays) -> bytes:
+        """Writes the answer's body.
+
+        Args:
+            outputs: of the model, by output name, [batch, …], in natural units.
+
+        Raises:
+            InternalError: some of them are no numbers.
+            RequestError: the query asks for what cannot be had.
+        """
+        for name, values in outputs.items():
+            if not is_finite(values):
+                raise InternalError(
+                    "model_output_not_finite",
+                    f"the model answered NaN or infinity in output {name!r}",
+                )
+        content = self._codec.render(outputs, self._request, self._task.head.query)
+        self._task.timings.lap("encode")
+        return content

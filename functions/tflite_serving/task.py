@@ -1,0 +1,41 @@
+"""A request that was taken on, and what is known of it so far."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from tflite_serving.dialects.dialect import Dialect
+from tflite_serving.http import RequestHead
+from tflite_serving.routing import Match
+from tflite_serving.served import ServedModel
+from tflite_serving.telemetry import Timings
+
+
+@dataclass(slots=True)
+class Task:
+    """One request, and what it came to so far.
+
+    Attributes:
+        head: the request.
+        match: its route.
+        dialect: that it speaks; None if it asks for no prediction.
+        timings: get the stages.
+        deadline: when its answer is due, by `time.monotonic`.
+        served: the model that answers, once it is known.
+        instances: how many it was asked about, once they are counted.
+    """
+
+    head: RequestHead
+    match: Match
+    dialect: Dialect | None
+    timings: Timings
+    deadline: float
+    served: ServedModel | None = None
+    instances: int = 0
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the deadline; never negative."""
+        left = self.deadline - time.monotonic()
+        return left if left > 0 else 0.0
