@@ -21,6 +21,7 @@ from rich.console import Console
 
 from benchmarks.compression.document import Block, show, write
 from benchmarks.serving import (
+    batching,
     cold_start,
     large_tensor,
     memory,
@@ -39,6 +40,7 @@ from model_export.provenance import host_cpu
 
 _PARTS: dict[str, Callable[[Run], None]] = {
     "throughput": throughput.run,
+    "batching": batching.run,
     "open-loop": tail_latency.run,
     "cold-start": cold_start.run,
     "memory": memory.run,

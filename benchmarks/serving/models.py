@@ -37,6 +37,11 @@ _SECTIONS: Mapping[str, Mapping[str, Any]] = {
         "measure": _MEASURE,
     },
     "mlp": {"quantize": {"variants": ["float32"]}, "measure": _MEASURE},
+    "wide": {
+        "quantize": {"variants": ["static_int8"]},
+        "gate": {"max_drop": 1.0},
+        "measure": _MEASURE,
+    },
     # What random weights answer is neither right nor wrong: speed alone is of interest.
     "mobilenet": {
         "quantize": {"variants": ["static_int8"]},
@@ -74,7 +79,7 @@ def model(name: str, progress: Progress) -> Model:
     """A model, which is built, published and converted if no former run did.
 
     Args:
-        name: "digits", "mlp" or "mobilenet".
+        name: of a network.
         progress: told of the steps.
     """
     folder = WORK / "models" / name

@@ -24,8 +24,9 @@ from examples.digits.train import Split
 
 _PHOTO = (224, 224, 3)
 _CLASSES = 1000
+_EMBEDDING = 512
 _SPREAD = 4.0
-"""Standard deviation of the logits of MobileNetV2 with random weights."""
+"""Standard deviation of the logits of networks with random weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,36 @@ def mlp() -> Any:
     return model
 
 
+def embeddings() -> dict[str, Split]:
+    """Random vectors as of another network, [examples, 512]; no class means anything."""
+    rng = np.random.default_rng(0)
+    return {
+        name: (
+            rng.standard_normal((count, _EMBEDDING), dtype=np.float32),
+            np.arange(count, dtype=np.int64) % 10,
+        )
+        for name, count in (("train", 200), ("validation", 50), ("test", 50))
+    }
+
+
+def wide() -> Any:
+    """Wide dense layers on an embedding, with random weights: to read them is most of the work."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((_EMBEDDING,), name="embedding"),
+            keras.layers.Dense(2048, activation="relu"),
+            keras.layers.Dense(2048, activation="relu"),
+            keras.layers.Dense(10, activation="softmax"),
+        ],
+        name="wide",
+    )
+    _spread_logits(model, embeddings()["train"][0][:1])
+    return model
+
+
 def mobilenet() -> Any:
     """MobileNetV2 for 1000 classes, with random weights.
 
@@ -82,16 +113,16 @@ def mobilenet() -> Any:
 
     keras.utils.set_random_seed(0)
     model = keras.applications.MobileNetV2(weights=None, classes=_CLASSES)
-    _spread_logits(model)
+    _spread_logits(model, noise()["train"][0][:1])
     return model
 
 
-def _spread_logits(model: Any) -> None:
+def _spread_logits(model: Any, example: Any) -> None:
     """Random weights give every class the same score: nobody could tell a right answer by it."""
     import keras
 
     before = keras.Model(model.inputs, model.layers[-1].input)
-    features = before.predict(noise()["train"][0][:1], verbose=0)[0]
+    features = before.predict(example, verbose=0)[0]
     kernel, bias = model.layers[-1].get_weights()
     model.layers[-1].set_weights([kernel * _SPREAD / np.std(features @ kernel), bias])
 
@@ -99,6 +130,7 @@ def _spread_logits(model: Any) -> None:
 NETWORKS = {
     "digits": Network("examples.digits.train:splits", digits.splits, digits.build, digits.EPOCHS),
     "mlp": Network("benchmarks.compression.data:breast_cancer", breast_cancer, mlp, 20),
+    "wide": Network("benchmarks.serving.networks:embeddings", embeddings, wide, 0),
     "mobilenet": Network("benchmarks.serving.networks:noise", noise, mobilenet, 0),
 }
 

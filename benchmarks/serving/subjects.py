@@ -85,9 +85,11 @@ def function_settings(model: Model) -> dict[str, str]:
     return {"MODEL_REGISTRY": REGISTRY.as_uri(), "MODELS": model.name}
 
 
-def _function(target: str) -> Callable[[Model, int], Start]:
+def _function(target: str, **settings: str) -> Callable[[Model, int], Start]:
     source = ROOT / "functions" / "main.py"
-    return lambda model, port: functions_framework(source, target, port, function_settings(model))
+    return lambda model, port: functions_framework(
+        source, target, port, {**function_settings(model), **settings}
+    )
 
 
 def _fastapi(model: Model, port: int) -> Start:
@@ -191,6 +193,17 @@ SUBJECTS = (
     ),
 )
 
+BATCHING = tuple(
+    Subject(
+        f"window-{milliseconds}",
+        f"tflite-functions, BATCH_WINDOW_MS={milliseconds}",
+        _function("predict", BATCH_WINDOW_MS=milliseconds),
+        "instances",
+        _FUNCTION_PARTS,
+    )
+    for milliseconds in ("0.2", "1")
+)
+"""Put requests together that come at about the same time."""
 SWALLOW = Subject(
     "swallow", "functions-framework, body read", _echo("swallow"), "swallow", _ECHO_PARTS
 )

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from benchmarks.compression.document import Block, Table
+from benchmarks.serving import batching as batched
 from benchmarks.serving import cold_start, large_tensor, memory, tail_latency
 from benchmarks.serving.goals import GOALS, added_ms, summary
 from benchmarks.serving.large_tensor import (
@@ -17,7 +18,15 @@ from benchmarks.serving.large_tensor import (
 from benchmarks.serving.measurements import Measurements
 from benchmarks.serving.models import onnx_forms
 from benchmarks.serving.plot import throughput_plot
-from benchmarks.serving.subjects import ASGI, ECHO, FASTAPI, SUBJECTS, SWALLOW, Subject
+from benchmarks.serving.subjects import (
+    ASGI,
+    BATCHING,
+    ECHO,
+    FASTAPI,
+    SUBJECTS,
+    SWALLOW,
+    Subject,
+)
 from benchmarks.serving.throughput import CASES, case_name
 
 _MISSING = "–"
@@ -75,6 +84,28 @@ def _throughput(found: Measurements, case: str) -> list[Block]:
         if cells.has(subject.key, "per_second")
     ]
     return [Table(columns, tuple(rows))] if rows else []
+
+
+def batching(found: Measurements) -> list[Block]:
+    """A table for each model and number of clients."""
+    blocks: list[Block] = []
+    for model, numbers in batched.CASES:
+        for case in (case_name(model, connections) for connections in numbers):
+            cells = _Cells(found, "batching", case, to=ASGI)
+            rows = [
+                (
+                    subject.title,
+                    cells.spread(subject.key, "per_second", "{:,.0f}"),
+                    cells.ratio(subject.key, "per_second"),
+                    cells.median(subject.key, "p50_ms", "{:.2f}"),
+                    cells.median(subject.key, "p99_ms", "{:.2f}"),
+                )
+                for subject in (*SUBJECTS, *BATCHING)
+                if cells.has(subject.key, "per_second")
+            ]
+            columns = (case, "requests/s", "against no window", "p50 ms", "p99 ms")
+            blocks += [Table(columns, tuple(rows))] if rows else []
+    return [*blocks, *_notes(found, "batching")]
 
 
 def open_loop(found: Measurements) -> list[Block]:
@@ -193,6 +224,7 @@ def _latencies(found: Measurements) -> list[Block]:
 
 BLOCKS: dict[str, Callable[[Measurements], list[Block]]] = {
     "throughput": throughput,
+    "batching": batching,
     "open-loop": open_loop,
     "cold-start": cold_starts,
     "memory": memories,

@@ -63,15 +63,16 @@ def run(run: Run) -> None:
             step.advance(done / len(turns))
             if not run.gave_up(case.model, subject.key):
                 with run.turn(case.model, subject.key, subject.title):
-                    _load(run, case, subject, models[case.model])
+                    measure(run, subject, models[case.model], case.connections)
 
 
-def _load(run: Run, case: Case, subject: Subject, model: Model) -> None:
+def measure(run: Run, subject: Subject, model: Model, numbers: tuple[int, ...]) -> None:
+    """Loads one subject by one number of clients after the other, and notes what it did."""
     with run.warm(subject, model) as (server, question):
-        for connections in case.connections:
+        for connections in numbers:
             load, spent = _steady(server, question, connections, run.seconds)
             run.add(
-                case_name(case.model, connections),
+                case_name(model.name, connections),
                 subject.key,
                 per_second=load.per_second,
                 p50_ms=load.p50_ms,
