@@ -58,26 +58,16 @@ module "sources" {
   depends_on = [google_project_service.needed]
 }
 
-# What images are built as: one for all functions, with the three roles that a build needs.
-resource "google_service_account" "build" {
-  project      = var.project_id
-  account_id   = "functions-build-${var.environment}"
-  display_name = "Builds of functions, ${var.environment}"
-  description  = "Builds images: reads sources, writes images and logs."
-}
+# One for all functions.
+module "build" {
+  source = "./modules/build_identity"
 
-resource "google_project_iam_member" "build" {
-  for_each = toset(["roles/artifactregistry.writer", "roles/logging.logWriter"])
+  project_id    = var.project_id
+  account_id    = "functions-build-${var.environment}"
+  display_name  = "Builds of functions, ${var.environment}"
+  source_bucket = module.sources.name
 
-  project = var.project_id
-  role    = each.value
-  member  = google_service_account.build.member
-}
-
-resource "google_storage_bucket_iam_member" "build" {
-  bucket = module.sources.name
-  role   = "roles/storage.objectViewer"
-  member = google_service_account.build.member
+  depends_on = [google_project_service.needed]
 }
 
 module "function" {
@@ -89,7 +79,7 @@ module "function" {
   name                        = each.key
   bundle                      = coalesce(each.value.bundle, var.bundle)
   source_bucket               = module.sources.name
-  build_service_account       = { id = google_service_account.build.id }
+  build_service_account       = { id = module.build.id }
   model_registry              = coalesce(each.value.registry, module.models.registry)
   model_bucket                = each.value.registry == null ? module.models.name : null
   models                      = each.value.models
@@ -113,9 +103,5 @@ module "function" {
   binary_authorization_policy = var.binary_authorization_policy
   deletion_protection         = local.is_prod
 
-  depends_on = [
-    google_project_service.needed,
-    google_project_iam_member.build,
-    google_storage_bucket_iam_member.build,
-  ]
+  depends_on = [google_project_service.needed]
 }

@@ -42,37 +42,14 @@ resource "google_service_account" "function" {
 }
 
 # What its image is built as, unless another function's is shared.
-resource "google_service_account" "build" {
-  count = var.build_service_account == null ? 1 : 0
+module "build" {
+  source = "../build_identity"
+  count  = var.build_service_account == null ? 1 : 0
 
-  project      = var.project_id
-  account_id   = "build-${local.short_name}"
-  display_name = "Build of function ${var.name}"
-  description  = "Builds the image of ${var.name}: reads its source, writes the image and logs."
-}
-
-locals {
-  # projects/P/serviceAccounts/E, as build_config has it.
-  build_account = var.build_service_account == null ? google_service_account.build[0].id : var.build_service_account.id
-}
-
-resource "google_project_iam_member" "build" {
-  for_each = var.build_service_account == null ? toset([
-    "roles/artifactregistry.writer",
-    "roles/logging.logWriter",
-  ]) : toset([])
-
-  project = var.project_id
-  role    = each.value
-  member  = google_service_account.build[0].member
-}
-
-resource "google_storage_bucket_iam_member" "build" {
-  count = var.build_service_account == null ? 1 : 0
-
-  bucket = var.source_bucket
-  role   = "roles/storage.objectViewer"
-  member = google_service_account.build[0].member
+  project_id    = var.project_id
+  account_id    = "build-${local.short_name}"
+  display_name  = "Build of function ${var.name}"
+  source_bucket = var.source_bucket
 }
 
 # Without the right to list, a missing object is answered 403, and nobody could tell it from a
@@ -106,7 +83,7 @@ resource "google_cloudfunctions2_function" "function" {
   build_config {
     runtime           = var.runtime
     entry_point       = var.entry_point
-    service_account   = local.build_account
+    service_account   = var.build_service_account == null ? module.build[0].id : var.build_service_account.id
     docker_repository = var.docker_repository
 
     # Images have no file times: without this, each cold start would compile the modules again.
@@ -160,8 +137,6 @@ resource "google_cloudfunctions2_function" "function" {
 
   # A function that starts before it may read would fail its first requests.
   depends_on = [
-    google_project_iam_member.build,
-    google_storage_bucket_iam_member.build,
     google_storage_bucket_iam_member.models,
     google_secret_manager_secret_iam_member.function,
   ]
