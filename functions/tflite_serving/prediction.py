@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tflite_serving.contract.manifest import Manifest
 from tflite_serving.dialects.dialect import Arrays, Codec, Dialect, PredictionRequest
 from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError
 from tflite_serving.inputs.tensor import to_tensor
@@ -25,6 +26,7 @@ class Prediction:
     model: Model
     inputs: Arrays
     _task: Task
+    _manifest: Manifest
     _codec: Codec
     _request: PredictionRequest
 
@@ -62,7 +64,7 @@ class Prediction:
         timings.lap("preprocess")
         if task.seconds_left == 0:
             raise DeadlineExceeded("deadline_exceeded", "the request took too long; try again")
-        return cls(served.model, inputs, task, codec, request)
+        return cls(served.model, inputs, task, served.manifest, codec, request)
 
     def write(self, outputs: Arrays) -> bytes:
         """Writes the answer's body.
@@ -81,5 +83,7 @@ class Prediction:
                     f"the model answered NaN or infinity in output {name!r}",
                 )
         content = self._codec.render(outputs, self._request, self._task.head.query)
+        if self._manifest.task != "regression":
+            self._task.scores = outputs[self._manifest.outputs[0].name]
         self._task.timings.lap("encode")
         return content

@@ -50,3 +50,15 @@ def class_scores(output: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if output.shape[-1] == 1:
         return np.concatenate([1 - output, output], axis=-1)
     return output
+
+
+def confidence(output: npt.NDArray[Any]) -> float:
+    """The mean over a batch of the best class's score, to four places.
+
+    Args:
+        output: as for `class_scores`.
+    """
+    if output.shape == (1, output.size):
+        best = float(output.max())
+        return round(max(best, 1 - best) if output.size == 1 else best, 4)
+    return round(float(class_scores(output).max(axis=-1).mean()), 4)

@@ -24,6 +24,7 @@ from tflite_serving.errors import (
 )
 from tflite_serving.http import RequestHead, Response
 from tflite_serving.routing import Action, Match, match
+from tflite_serving.scores import confidence
 from tflite_serving.settings import Settings
 from tflite_serving.task import Task
 from tflite_serving.telemetry import Log, Timings, Trace, request_id, timings_json
@@ -302,6 +303,9 @@ class Exchange:
         if task.served is not None:
             entry["logging.googleapis.com/labels"] = task.served.labels
             entry["instances"] = task.instances
+        if task.scores is not None:
+            # How sure the model is: when its inputs drift, this does, too.
+            entry["confidence"] = confidence(task.scores)
         if self._trace is not None:
             entry.update(self._trace.log_fields(self._service.settings.project))
         if error is not None:

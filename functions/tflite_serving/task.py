@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
 
 from tflite_serving.dialects.dialect import Dialect
 from tflite_serving.http import RequestHead
@@ -24,6 +27,7 @@ class Task:
         deadline: when its answer is due, by `time.monotonic`.
         served: the model that answers, once it is known.
         instances: how many it was asked about, once they are counted.
+    scores: of a classifier's answer, [batch, classes], once there is one.
     """
 
     head: RequestHead
@@ -33,6 +37,7 @@ class Task:
     deadline: float
     served: ServedModel | None = None
     instances: int = 0
+    scores: npt.NDArray[Any] | None = None
 
     @property
     def seconds_left(self) -> float:

@@ -234,6 +234,7 @@ def test_a_request_leaves_one_log_line_that_carries_its_trace(function: Function
     assert line["logging.googleapis.com/trace_sampled"] is True
     assert line["logging.googleapis.com/labels"]["model"] == "iris"
     assert line["instances"] == 3
+    assert 0.3 < line["confidence"] <= 1
     request = line["httpRequest"]
     assert request["requestMethod"] == "POST"
     assert request["requestUrl"] == f"{function.url}/predict?top_k=1"

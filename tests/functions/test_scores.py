@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tflite_serving.contract.tensors import Activation
-from tflite_serving.scores import apply_activation, class_scores
+from tflite_serving.scores import apply_activation, class_scores, confidence
 
 LOGITS = hnp.arrays(np.float32, (3, 4), elements=st.floats(width=32, allow_nan=False))
 FINITE = hnp.arrays(np.float32, (3, 4), elements=st.floats(-(2.0**99), 2.0**99, width=32))
@@ -56,3 +56,19 @@ def test_a_single_score_becomes_those_of_two_classes() -> None:
 def test_several_scores_stay_as_they_are() -> None:
     scores = np.array([[0.2, 0.8]])
     assert class_scores(scores) is scores
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ([[0.2, 0.7, 0.1]], 0.7),
+        ([[0.2, 0.7, 0.1], [0.5, 0.3, 0.2]], 0.6),
+        ([[0.9]], 0.9),
+        ([[0.2]], 0.8),
+        ([[0.2], [0.6]], 0.7),
+    ],
+)
+def test_the_confidence_is_the_mean_of_the_best_scores(
+    output: list[list[float]], expected: float
+) -> None:
+    assert confidence(np.array(output, np.float32)) == expected
