@@ -3,61 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.support.programs import find_program
+from tests.support.terraform import INFRA, assert_done, terraform
 from tflite_serving.settings import Settings, has_default
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-INFRA = ROOT / "infra"
 MODULES = sorted((INFRA / "modules").iterdir())
-
-
-def terraform(*arguments: str, folder: Path = INFRA) -> subprocess.CompletedProcess[str]:
-    """Runs Terraform; without it the test is skipped, and where CI is set it fails."""
-    return subprocess.run(
-        [find_program("terraform"), f"-chdir={folder}", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "TF_IN_AUTOMATION": "1"},
-    )
-
-
-def assert_done(process: subprocess.CompletedProcess[str]) -> str:
-    assert process.returncode == 0, process.stdout + process.stderr
-    return process.stdout
-
-
-@pytest.fixture(scope="module")
-def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of infra/ that has its provider, so that the tree stays as it is."""
-    folder = tmp_path_factory.mktemp("terraform") / "infra"
-    shutil.copytree(INFRA, folder, ignore=shutil.ignore_patterns(".terraform*"))
-    process = terraform("init", "-backend=false", "-input=false", folder=folder)
-    if process.returncode and not os.environ.get("CI"):
-        pytest.skip(f"the provider cannot be had: {process.stderr.strip()[-500:]}")
-    assert_done(process)
-    return folder
 
 
 def test_the_files_are_formatted() -> None:
     assert_done(terraform("fmt", "-check", "-diff", "-recursive"))
 
 
-def test_the_configuration_is_valid(initialised: Path) -> None:
-    assert_done(terraform("validate", "-no-color", folder=initialised))
+def test_the_configuration_is_valid(infra: Path) -> None:
+    assert_done(terraform("validate", "-no-color", folder=infra))
 
 
-def test_it_keeps_what_it_promises(initialised: Path) -> None:
-    told = assert_done(terraform("test", "-no-color", folder=initialised))
+def test_it_keeps_what_it_promises(infra: Path) -> None:
+    told = assert_done(terraform("test", "-no-color", folder=infra))
     assert re.search(r"Success! [1-9]\d* passed, 0 failed", told), told
 
 

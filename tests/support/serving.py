@@ -61,7 +61,13 @@ class Function:
 
 @contextmanager
 def running(
-    target: str, environment: Mapping[str, str], folder: Path, source: Path = MAIN
+    target: str,
+    environment: Mapping[str, str],
+    folder: Path,
+    source: Path = MAIN,
+    *,
+    python: str = sys.executable,
+    inherited: Mapping[str, str] = os.environ,
 ) -> Iterator[Function]:
     """Starts the function, and stops it at the end of the block.
 
@@ -70,17 +76,19 @@ def running(
         environment: its settings.
         folder: for what it writes.
         source: its main.py.
+        python: what runs it.
+        inherited: what else is in its environment.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     output = folder / f"function-{port}.log"
-    command = [sys.executable, "-m", "functions_framework", "--source", str(source)]
+    command = [python, "-m", "functions_framework", "--source", str(source)]
     command += ["--target", target, "--host", "127.0.0.1", "--port", str(port)]
     with output.open("wb") as log:
         process = subprocess.Popen(
             command,
-            env={**os.environ, **environment},
+            env={**inherited, **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=folder,

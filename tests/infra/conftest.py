@@ -1,0 +1,23 @@
+"""The configuration, ready for Terraform."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.terraform import INFRA, assert_done, terraform
+
+
+@pytest.fixture(scope="session")
+def infra(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of infra/ that has its provider, so that the tree stays as it is."""
+    folder = tmp_path_factory.mktemp("terraform") / "infra"
+    shutil.copytree(INFRA, folder, ignore=shutil.ignore_patterns(".terraform*"))
+    process = terraform("init", "-backend=false", "-input=false", folder=folder)
+    if process.returncode and not os.environ.get("CI"):
+        pytest.skip("terraform init cannot get the provider")
+    assert_done(process)
+    return folder

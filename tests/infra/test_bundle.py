@@ -1,0 +1,111 @@
+"""The zip, the lock and the configuration fit together: what is planned is run, and answers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_export.bundle import bundle
+from model_export.registry.opening import open_writable
+from tests.support.fake_gcs import FakeGcs
+from tests.support.serving import running
+from tests.support.terraform import ROOT, applied
+from tests.support.tiny import LABELS, examples, publish_tiny, scores
+
+ROWS = examples(3).inputs["features"]
+MOST_BYTES = 300_000
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundle(ROOT / "functions", tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="module")
+def planned(infra: Path, archive: Path) -> Mapping[str, Any]:
+    """The function as Terraform would make it."""
+    resources = applied(
+        infra,
+        project_id="example-project",
+        environment="prod",
+        bundle=str(archive),
+        models={"flowers": {"models": ["iris"]}},
+    )
+    (function,) = [r for r in resources if r["type"] == "google_cloudfunctions2_function"]
+    return dict(function["values"])
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An environment in which there is nothing but what the function's own lock says."""
+    folder = tmp_path_factory.mktemp("venv")
+    uv = str(Path(sys.executable).with_name("uv"))
+    lock = str(ROOT / "functions" / "requirements.txt")
+    program = str(folder / "bin" / "python")
+    for command in (
+        [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],
+        [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", program, lock],
+    ):
+        subprocess.run(command, check=True, capture_output=True)
+    return program
+
+
+def test_the_bundle_is_small(archive: Path) -> None:
+    assert archive.stat().st_size <= MOST_BYTES
+
+
+def test_what_is_deployed_is_named_by_what_is_in_it(
+    planned: Mapping[str, Any], archive: Path
+) -> None:
+    (build,) = planned["build_config"]
+    ((source,),) = [source["storage_source"] for source in build["source"]]
+    assert source["object"] == f"flowers/{archive.name}"
+
+
+def test_the_bundle_answers_rightly_in_the_planned_environment(
+    planned: Mapping[str, Any], archive: Path, python: str, fake_gcs: FakeGcs, tmp_path: Path
+) -> None:
+    (service,) = planned["service_config"]
+    (build,) = planned["build_config"]
+    environment: Mapping[str, str] = service["environment_variables"]
+    bucket = environment["MODEL_REGISTRY"].removeprefix("gs://")
+    fake_gcs.create_bucket(bucket)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", fake_gcs.url)
+        store = open_writable(environment["MODEL_REGISTRY"])
+        manifest = publish_tiny(store, tmp_path / "artifact")
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(tmp_path / "unpacked")
+    platform = {
+        # As Cloud Run has it, and Cloud Storage's stand-in. PATH alone is inherited: not this
+        # tree, not its packages.
+        "FUNCTION_TARGET": build["entry_point"],
+        "FUNCTION_SIGNATURE_TYPE": "http",
+        "K_SERVICE": planned["name"],
+        "STORAGE_EMULATOR_HOST": fake_gcs.url,
+        "MODEL_CACHE": str(tmp_path / "cache"),
+        "PATH": "/usr/bin:/bin",
+    }
+    source = tmp_path / "unpacked" / "main.py"
+    with running(
+        build["entry_point"],
+        {**platform, **environment},
+        tmp_path,
+        source,
+        python=python,
+        inherited={},
+    ) as function:
+        response = function.post("/predict", {"instances": ROWS.tolist()})
+        assert response.status_code == 200, response.text
+        answer = response.json()
+        assert answer["model"] == {"name": "iris", "version": manifest.version}
+        best = scores(ROWS).argmax(axis=1)
+        assert [p["label"] for p in answer["predictions"]] == [LABELS[index] for index in best]
+        index = function.get("/").json()
+        assert [model["name"] for model in index["models"]] == ["iris"]

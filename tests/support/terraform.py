@@ -1,0 +1,77 @@
+"""Terraform, run for real on the provider's real schema, with a cloud that is mocked."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.support.programs import find_program
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+INFRA = ROOT / "infra"
+
+_RUN = """
+mock_provider "google" {{
+  source = "./tests/mocks"
+}}
+
+run "planned" {{
+  command = apply
+
+  variables {{
+{variables}
+  }}
+}}
+"""
+
+
+def terraform(*arguments: str, folder: Path = INFRA) -> subprocess.CompletedProcess[str]:
+    """Runs Terraform; without it the test is skipped, and where CI is set it fails."""
+    return subprocess.run(
+        [find_program("terraform"), f"-chdir={folder}", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TF_IN_AUTOMATION": "1"},
+    )
+
+
+def assert_done(process: subprocess.CompletedProcess[str]) -> str:
+    """What a command printed that must have succeeded."""
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
+
+
+def applied(folder: Path, **variables: Any) -> list[Mapping[str, Any]]:
+    """The resources that the root module has once it is applied to the mocked cloud.
+
+    Args:
+        folder: of the root module, initialised.
+        variables: of it.
+
+    Returns:
+        as `terraform show -json` has them, of all modules.
+    """
+    # A test file of its own, because its variables cannot be given from outside.
+    test = folder / "tests" / f"planned_{os.getpid()}.tftest.hcl"
+    lines = [f"    {name} = {json.dumps(value)}" for name, value in variables.items()]
+    test.write_text(_RUN.format(variables="\n".join(lines)), encoding="utf-8")
+    try:
+        told = assert_done(
+            terraform("test", "-json", "-verbose", f"-filter=tests/{test.name}", folder=folder)
+        )
+    finally:
+        test.unlink()
+    events = [json.loads(line) for line in told.splitlines()]
+    (state,) = [event["test_state"] for event in events if event["type"] == "test_state"]
+    return list(_resources(state["root_module"]))
+
+
+def _resources(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from module.get("resources", [])
+    for child in module.get("child_modules", []):
+        yield from _resources(child)
