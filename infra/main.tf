@@ -80,8 +80,8 @@ module "function" {
   bundle                      = coalesce(each.value.bundle, var.bundle)
   source_bucket               = module.sources.name
   build_service_account       = { id = module.build.id }
-  model_registry              = coalesce(each.value.registry, module.models.registry)
-  model_bucket                = each.value.registry == null ? module.models.name : null
+  model_registry              = each.value.baked ? null : coalesce(each.value.registry, module.models.registry)
+  model_bucket                = each.value.baked || each.value.registry != null ? null : module.models.name
   models                      = each.value.models
   entry_point                 = each.value.entry_point
   runtime                     = each.value.runtime

@@ -37,7 +37,8 @@ variable "bundle" {
 variable "models" {
   description = "The functions by name, each with the models that it serves. What is left out is as in modules/prediction_function."
   type = map(object({
-    models          = list(string)
+    models          = optional(list(string), [])
+    baked           = optional(bool, false)
     bundle          = optional(string)
     registry        = optional(string)
     entry_point     = optional(string, "predict")

@@ -216,6 +216,30 @@ run "a_long_name" {
   }
 }
 
+run "models_in_the_bundle" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    model_registry = null
+    model_bucket   = null
+    models         = []
+  }
+
+  assert {
+    condition     = length(setintersection(keys(output.environment), ["MODEL_REGISTRY", "MODELS"])) == 0
+    error_message = "expected the bundle to say what it carries"
+  }
+
+  assert {
+    condition     = length(google_storage_bucket_iam_member.models) == 0
+    error_message = "expected a function without a bucket to have no rights on one"
+  }
+}
+
 run "name_with_a_capital" {
   command = plan
   module { source = "./modules/prediction_function" }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import zipfile
@@ -17,6 +18,7 @@ from tests.support.fake_gcs import FakeGcs
 from tests.support.serving import running
 from tests.support.terraform import ROOT, applied
 from tests.support.tiny import LABELS, examples, publish_tiny, scores
+from tflite_serving.settings import Settings
 
 ROWS = examples(3).inputs["features"]
 MOST_BYTES = 300_000
@@ -66,6 +68,20 @@ def test_what_is_deployed_is_named_by_what_is_in_it(
     (build,) = planned["build_config"]
     ((source,),) = [source["storage_source"] for source in build["source"]]
     assert source["object"] == f"flowers/{archive.name}"
+
+
+def test_the_planned_environment_is_one_that_the_function_takes(
+    planned: Mapping[str, Any],
+) -> None:
+    (service,) = planned["service_config"]
+    environment: Mapping[str, str] = service["environment_variables"]
+    settings = Settings.from_env(environment)
+    assert [str(model) for model in settings.models] == ["iris@production"]
+    known = {field.metadata["variable"] for field in dataclasses.fields(Settings)}
+    assert set(environment) <= known
+    # The function itself answers that it took too long, before the platform cuts it off.
+    assert settings.request_timeout_seconds < service["timeout_seconds"]
+    assert settings.max_in_flight == service["max_instance_request_concurrency"]
 
 
 def test_the_bundle_answers_rightly_in_the_planned_environment(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.terraform import INFRA, assert_done, terraform
-from tflite_serving.settings import Settings, has_default
 
 MODULES = sorted((INFRA / "modules").iterdir())
 
@@ -36,19 +34,6 @@ def test_each_validation_is_shown_to_refuse(module: Path) -> None:
 
 def test_each_validation_of_the_root_is_shown_to_refuse() -> None:
     assert_refused(INFRA, [INFRA / "tests" / "root.tftest.hcl"])
-
-
-def test_the_environment_is_one_that_the_function_takes() -> None:
-    text = (INFRA / "modules" / "prediction_function" / "main.tf").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^  settings = \{(.*?)^  \}", text, re.DOTALL | re.MULTILINE)
-    given = set(re.findall(r"^    (\w+) +=", block, re.MULTILINE))
-    known = {field.metadata["variable"] for field in dataclasses.fields(Settings)}
-    required = {
-        field.metadata["variable"]
-        for field in dataclasses.fields(Settings)
-        if not has_default(field)
-    }
-    assert required <= given <= known
 
 
 def assert_refused(module: Path, tests: Sequence[Path]) -> None:

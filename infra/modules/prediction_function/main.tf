@@ -12,13 +12,15 @@ locals {
   # The function answers 504 itself, with a reason, before the platform cuts the connection.
   request_timeout = var.timeout_seconds - min(5, floor(var.timeout_seconds / 2))
 
-  settings = {
-    MODEL_REGISTRY          = var.model_registry
-    MODELS                  = join(",", var.models)
-    GOOGLE_CLOUD_PROJECT    = var.project_id
-    MAX_IN_FLIGHT           = tostring(var.concurrency)
-    REQUEST_TIMEOUT_SECONDS = tostring(local.request_timeout)
-  }
+  settings = merge(
+    var.model_registry == null ? {} : { MODEL_REGISTRY = var.model_registry },
+    length(var.models) == 0 ? {} : { MODELS = join(",", var.models) },
+    {
+      GOOGLE_CLOUD_PROJECT    = var.project_id
+      MAX_IN_FLIGHT           = tostring(var.concurrency)
+      REQUEST_TIMEOUT_SECONDS = tostring(local.request_timeout)
+    },
+  )
 }
 
 resource "google_storage_bucket_object" "bundle" {
@@ -75,7 +77,7 @@ resource "google_cloudfunctions2_function" "function" {
   project         = var.project_id
   location        = var.region
   name            = var.name
-  description     = "Predictions of ${join(", ", var.models)}"
+  description     = "Predictions of ${length(var.models) == 0 ? "the models in its bundle" : join(", ", var.models)}"
   labels          = var.labels
   kms_key_name    = var.kms_key_name
   deletion_policy = var.deletion_protection ? "PREVENT" : "DELETE"

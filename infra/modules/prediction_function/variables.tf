@@ -34,12 +34,13 @@ variable "source_bucket" {
 }
 
 variable "model_registry" {
-  description = "Where models come from, such as gs://bucket or gs://bucket/prefix."
+  description = "Where models come from, such as gs://bucket or gs://bucket/prefix; null if the bundle carries them."
   type        = string
+  default     = null
 
   validation {
-    condition     = can(regex("^(gs|file)://.+$", var.model_registry))
-    error_message = "model_registry: expected gs://bucket[/prefix], or file:///folder for models that the bundle carries."
+    condition     = var.model_registry == null ? true : can(regex("^(gs|file)://.+$", var.model_registry))
+    error_message = "model_registry: expected gs://bucket[/prefix] or file:///folder; leave it out if the bundle carries its models."
   }
 }
 
@@ -50,12 +51,13 @@ variable "model_bucket" {
 }
 
 variable "models" {
-  description = "What is served: name, name@alias or name@version; the first is the default."
+  description = "What is served: name, name@alias or name@version; the first is the default. Empty for what the bundle carries."
   type        = list(string)
+  default     = []
 
   validation {
-    condition     = length(var.models) > 0 && length(distinct(var.models)) == length(var.models)
-    error_message = "models: expected at least one, each once, because a function without any cannot answer."
+    condition     = (length(var.models) > 0 || var.model_registry == null) && length(distinct(var.models)) == length(var.models)
+    error_message = "models: expected at least one of the registry, each once, because a function without any cannot answer."
   }
 
   validation {
