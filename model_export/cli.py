@@ -23,6 +23,8 @@ from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
 from model_export.recipe import Recipe, read_recipe
 from model_export.registry.opening import open_writable
+from model_export.registry.release import Release, roll_back
+from model_export.registry.release import promote as do_promote
 from model_export.registry.verbs import list_versions, registry_errors
 from tflite_serving.contract.codec import encode
 
@@ -181,6 +183,46 @@ def list_command(registry: str, name: str | None, as_json: bool) -> None:
         click.echo(f"{store.uri}: nothing is published here", err=True)
         return
     present.console().print(present.versions_table(versions))
+
+
+@main.command()
+@click.argument("name")
+@click.argument("source")
+@click.argument("alias")
+@click.option("--registry", required=True, help="URI of the registry.")
+@_reports_errors
+def promote(name: str, source: str, alias: str, registry: str) -> None:
+    """Release a version: point ALIAS of model NAME to SOURCE, a version or another alias.
+
+    Running functions follow within ALIAS_REFRESH_SECONDS; nothing is deployed.
+    """
+    with registry_errors():
+        store = open_writable(registry)
+    _tell_release(do_promote(store, name, source, alias))
+
+
+@main.command()
+@click.argument("name")
+@click.argument("alias")
+@click.option("--registry", required=True, help="URI of the registry.")
+@_reports_errors
+def rollback(name: str, alias: str, registry: str) -> None:
+    """Take a release back: point ALIAS of model NAME to the version that it named before.
+
+    Again takes back the release before that.
+    """
+    with registry_errors():
+        store = open_writable(registry)
+    _tell_release(roll_back(store, name, alias))
+
+
+def _tell_release(release: Release) -> None:
+    alias = release.alias
+    before = "new" if release.before is None else f"before: {release.before}"
+    click.echo(
+        f"{alias.model}@{alias.alias}: {alias.version}, "
+        + (before if release.is_change else "as before")
+    )
 
 
 @main.command()

@@ -78,19 +78,55 @@ def move_alias(
         ConflictError: somebody else moved the alias meanwhile; it is as they left it.
     """
     _check(versions.check_name, alias, "alias")
-    read_version(store, name, version)
+    _check(versions.check_version, version, "version")
+    return change_alias(store, name, alias, lambda _: version, action)
+
+
+def change_alias(
+    store: WritableStore,
+    name: str,
+    alias: str,
+    choose: Callable[[AliasDocument | None], str | None],
+    action: str,
+) -> AliasDocument:
+    """Points an alias to a version that depends on where it points.
+
+    Args:
+        store: the registry.
+        name: of the model.
+        alias: of the model; made if there is none.
+        choose: gets the alias, None if there is none, and says the version, which must be there;
+            None leaves everything as it is.
+        action: what the history calls it.
+
+    Returns:
+        the alias afterwards.
+
+    Raises:
+        UsageError, RegistryError, ConflictError: as `move_alias`.
+    """
+    _check(versions.check_name, name, "model")
+    _check(versions.check_name, alias, "alias")
     path = layout.alias_path(name, alias)
-    now = versions.rfc3339(datetime.now(UTC))
-    change = AliasChange(version=version, at=now, by=_user(), action=action)
     with registry_errors():
         try:
             stored = store.read(path)
         except ObjectNotFound:
-            document = AliasDocument(model=name, alias=alias, version=version, history=(change,))
-            generation = None
+            former, generation = None, None
         else:
-            document = _alias(store, path, stored, name, alias).moved(change)
-            generation = stored.generation
+            former, generation = _alias(store, path, stored, name, alias), stored.generation
+    version = choose(former)
+    if version is None:
+        assert former is not None
+        return former
+    read_version(store, name, version)
+    now = versions.rfc3339(datetime.now(UTC))
+    change = AliasChange(version=version, at=now, by=_user(), action=action)
+    if former is None:
+        document = AliasDocument(model=name, alias=alias, version=version, history=(change,))
+    else:
+        document = former.moved(change)
+    with registry_errors():
         store.replace(path, write_alias(document).encode(), generation)
     return document
 

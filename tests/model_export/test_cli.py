@@ -380,6 +380,24 @@ def test_versions_are_listed_newest_first_with_their_aliases(
     }
 
 
+def test_a_release_and_its_undoing_say_what_answered_before(
+    cli: Cli, registry: tuple[Path, Manifest], tmp_path: Path
+) -> None:
+    folder, old = registry
+    later = datetime(2026, 5, 1, tzinfo=UTC)
+    store = open_writable(str(folder))
+    new = publish_tiny(store, tmp_path / "new", name="dense", created_at=later, alias="staging")
+    there = ("--registry", folder)
+    told = cli("promote", "dense", "staging", "production", *there)
+    assert told.stdout == f"dense@production: {new.version}, before: {old.version}\n"
+    told = cli("promote", "dense", "staging", "production", *there)
+    assert told.stdout == f"dense@production: {new.version}, as before\n"
+    told = cli("rollback", "dense", "production", *there)
+    assert told.stdout == f"dense@production: {old.version}, before: {new.version}\n"
+    assert cli("rollback", "dense", "production", *there).exit_code == 2
+    assert cli("promote", "dense", "nightly", "production", *there).exit_code == 5
+
+
 def test_an_empty_registry_says_so_beside_stdout(cli: Cli, tmp_path: Path) -> None:
     result = cli("list", tmp_path / "nothing")
     assert result.exit_code == 0

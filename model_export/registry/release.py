@@ -1,0 +1,108 @@
+"""Releasing a published version, and taking a release back: aliases move, nothing is deployed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model_export.errors import UsageError
+from model_export.registry.store import WritableStore
+from model_export.registry.verbs import change_alias, read_named_alias
+from tflite_serving.contract import versions
+from tflite_serving.contract.alias import AliasChange, AliasDocument
+
+_ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a command did to an alias.
+
+    Attributes:
+        alias: as it is now.
+        before: the version that it named before; None if it is new.
+    """
+
+    alias: AliasDocument
+    before: str | None
+
+    @property
+    def is_change(self) -> bool:
+        """Whether another version answers now."""
+        return self.alias.version != self.before
+
+
+def promote(store: WritableStore, name: str, source: str, alias: str) -> Release:
+    """Points an alias to the version that another alias names, or to a version.
+
+    Args:
+        store: the registry.
+        name: of the model.
+        source: an alias such as "staging", or a version.
+        alias: is made if there is none. A canary or shadow beside it ends.
+
+    Raises:
+        UsageError: a name is none.
+        RegistryError: there is no such alias or version, or the registry did not answer.
+        ConflictError: somebody else moved the alias meanwhile; it is as they left it.
+    """
+    version = source
+    if not versions.is_version(source):
+        version = read_named_alias(store, name, source).version
+    before: list[str] = []
+
+    def choose(document: AliasDocument | None) -> str | None:
+        if document is None:
+            return version
+        before.append(document.version)
+        is_alone = document.canary is None and document.shadow is None
+        return None if is_alone and document.version == version else version
+
+    document = change_alias(store, name, alias, choose, "promote")
+    return Release(document, before[-1] if before else None)
+
+
+def roll_back(store: WritableStore, name: str, alias: str) -> Release:
+    """Points an alias to the version that it named before; again, to the one before that.
+
+    Args:
+        store: the registry.
+        name: of the model.
+        alias: must be there.
+
+    Raises:
+        UsageError: a name is none, or the alias has named no other version.
+        RegistryError: there is no such alias, its former version is gone, or the registry did not
+            answer.
+        ConflictError: somebody else moved the alias meanwhile; it is as they left it.
+    """
+    before: list[str] = []
+
+    def choose(document: AliasDocument | None) -> str | None:
+        if document is None:
+            read_named_alias(store, name, alias)  # says that there is none
+            raise AssertionError(alias)
+        before.append(document.version)
+        standing = _releases(document.history)
+        if standing and standing[-1] == document.version:
+            standing.pop()
+        if not standing:
+            raise UsageError(
+                f"{name}@{alias}: expected a version before {document.version}, and its history "
+                "has none; `promote` points it to any version"
+            )
+        return standing[-1]
+
+    document = change_alias(store, name, alias, choose, _ROLLBACK)
+    return Release(document, before[-1])
+
+
+def _releases(history: tuple[AliasChange, ...]) -> list[str]:
+    """The versions that were released and not taken back, oldest first."""
+    standing: list[str] = []
+    for change in history:
+        if change.action == _ROLLBACK and change.version in standing:
+            while standing[-1] != change.version:
+                standing.pop()
+        elif not standing or standing[-1] != change.version:
+            standing.append(change.version)
+    return standing
