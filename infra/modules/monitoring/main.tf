@@ -1,0 +1,57 @@
+# What people see of the functions, and what wakes them: log-based metrics, alerts, objectives, a
+# dashboard, and as asked for uptime checks and a budget.
+
+locals {
+  # Each with the least and the most that it may be; the least itself is too little.
+  threshold_limits = {
+    error_ratio      = [0, 1]
+    latency_p95_ms   = [0, 3600000]
+    latency_p99_ms   = [0, 3600000]
+    cold_start_ratio = [0, 1]
+    instance_ratio   = [0, 1]
+    min_requests     = [0, 1000000]
+    window_minutes   = [0, 1410]
+  }
+  slo_limits = {
+    availability = [0, 0.99999]
+    latency      = [0, 0.99999]
+    latency_ms   = [0, 3600000]
+    days         = [0, 30]
+  }
+
+  thresholds = {
+    for name, function in var.functions : name => merge({
+      error_ratio      = 0.05
+      latency_p95_ms   = 500
+      latency_p99_ms   = 2000
+      cold_start_ratio = 0.2
+      instance_ratio   = 0.8
+      min_requests     = 20
+      window_minutes   = 5
+    }, var.thresholds, function.thresholds)
+  }
+  objectives = {
+    for name, function in var.functions : name => merge({
+      availability = 0.995
+      latency      = 0.95
+      latency_ms   = 500
+      days         = 28
+    }, var.slo, function.slo)
+  }
+
+  # A function's own time series, among all of the project.
+  series = {
+    for name in keys(var.functions) : name => join(" AND ", [
+      "resource.type=\"cloud_run_revision\"",
+      "resource.labels.service_name=\"${name}\"",
+      "resource.labels.location=\"${var.region}\"",
+    ])
+  }
+}
+
+# Its number is part of the names of Google's own accounts, and budgets know no ids.
+data "google_project" "this" {
+  count = length(local.checked) > 0 || var.budget != null ? 1 : 0
+
+  project_id = var.project_id
+}
