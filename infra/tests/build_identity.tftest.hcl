@@ -24,6 +24,11 @@ run "three_roles" {
   }
 
   assert {
+    condition     = google_project_iam_member.copies.role == "roles/storage.objectViewer" && strcontains(google_project_iam_member.copies.condition[0].expression, "/buckets/gcf-v2-sources-")
+    error_message = "expected the copies that Cloud Functions builds from to be read, and no other bucket"
+  }
+
+  assert {
     condition     = google_storage_bucket_iam_member.build.role == "roles/storage.objectViewer" && google_storage_bucket_iam_member.build.bucket == "example-sources"
     error_message = "expected sources to be read, and no more"
   }

@@ -72,8 +72,8 @@ run "writers_replace_nothing_but_aliases" {
   }
 
   assert {
-    condition     = strcontains(google_storage_bucket_iam_member.aliases["pipeline"].condition[0].expression, "/aliases/")
-    error_message = "expected the right to replace to hold for aliases alone"
+    condition     = google_storage_bucket_iam_member.aliases["pipeline"].condition[0].expression == "resource.name.extract(\"/aliases/{name}.json\") != \"\" && resource.name.extract(\"/versions/{rest}\") == \"\""
+    error_message = "expected the right to replace to hold for aliases alone, and not for a file of a version that is called like one"
   }
 
   assert {
@@ -107,6 +107,11 @@ run "options" {
   assert {
     condition     = google_storage_bucket.models.custom_placement_config[0].data_locations == toset(["EUROPE-WEST1", "EUROPE-WEST4"])
     error_message = "expected the two regions"
+  }
+
+  assert {
+    condition     = !google_storage_bucket.models.versioning[0].enabled
+    error_message = "expected no versioning beside retention"
   }
 
   assert {

@@ -182,6 +182,40 @@ run "networks" {
   }
 }
 
+run "a_subnetwork_alone" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    vpc = { subnetwork = "private" }
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.service_config[0].direct_vpc_network_interface[0].subnetwork == "private" && google_cloudfunctions2_function.function.service_config[0].direct_vpc_egress == "VPC_EGRESS_PRIVATE_RANGES_ONLY"
+    error_message = "expected direct egress through the subnetwork"
+  }
+}
+
+run "one_secret_in_two_variables" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    secrets = { KEY = { secret = "key" }, SAME_KEY = { secret = "key" }, OTHER = { secret = "other" } }
+  }
+
+  assert {
+    condition     = length(google_secret_manager_secret_iam_member.function) == 2 && length(google_cloudfunctions2_function.function.service_config[0].secret_environment_variables) == 3
+    error_message = "expected one right for each secret, and a value for each variable"
+  }
+}
+
 run "a_connector" {
   command = plan
 

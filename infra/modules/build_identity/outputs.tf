@@ -3,7 +3,11 @@ output "id" {
   value       = google_service_account.build.id
 
   # Whoever has the account may build at once.
-  depends_on = [google_project_iam_member.build, google_storage_bucket_iam_member.build]
+  depends_on = [
+    google_project_iam_member.build,
+    google_project_iam_member.copies,
+    google_storage_bucket_iam_member.build,
+  ]
 }
 
 output "member" {

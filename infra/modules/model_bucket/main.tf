@@ -10,9 +10,10 @@ resource "google_storage_bucket" "models" {
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
 
-  # A former alias can be read again, which is how a rollback that went wrong is undone.
+  # A former alias can be read again, which is how a rollback that went wrong is undone. Where nothing
+  # can be replaced, there are no former ones, and Cloud Storage may refuse the two together.
   versioning {
-    enabled = true
+    enabled = var.retention_days == null
   }
 
   soft_delete_policy {
@@ -101,6 +102,6 @@ resource "google_storage_bucket_iam_member" "aliases" {
   condition {
     title       = "aliases only"
     description = "Versions are created once and never changed; an alias is replaced to release or roll back."
-    expression  = "resource.name.extract(\"/aliases/{name}.json\") != \"\""
+    expression  = "resource.name.extract(\"/aliases/{name}.json\") != \"\" && resource.name.extract(\"/versions/{rest}\") == \"\""
   }
 }

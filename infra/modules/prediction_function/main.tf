@@ -12,6 +12,9 @@ locals {
   # The function answers 504 itself, with a reason, before the platform cuts the connection.
   request_timeout = var.timeout_seconds - min(5, floor(var.timeout_seconds / 2))
 
+  # A network or a subnetwork, either of which is enough; else a connector, or nothing.
+  is_direct = var.vpc != null && try(var.vpc.connector, null) == null
+
   settings = merge(
     var.model_registry == null ? {} : { MODEL_REGISTRY = var.model_registry },
     length(var.models) == 0 ? {} : { MODELS = join(",", var.models) },
@@ -65,15 +68,17 @@ resource "google_storage_bucket_iam_member" "models" {
 }
 
 resource "google_secret_manager_secret_iam_member" "function" {
-  for_each = { for variable, secret in var.secrets : "${secret.secret} ${variable}" => secret }
+  # Two variables may have one secret, which is one right.
+  for_each = { for secret in values(var.secrets) : "${coalesce(secret.project_id, var.project_id)} ${secret.secret}" => secret... }
 
-  project   = coalesce(each.value.project_id, var.project_id)
-  secret_id = each.value.secret
+  project   = coalesce(each.value[0].project_id, var.project_id)
+  secret_id = each.value[0].secret
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.function.member
 }
 
 resource "google_cloudfunctions2_function" "function" {
+  #checkov:skip=CKV_GCP_124:Nobody gets in without roles/run.invoker, which nobody has by default; ingress narrows the network as well.
   project         = var.project_id
   location        = var.region
   name            = var.name
@@ -115,10 +120,10 @@ resource "google_cloudfunctions2_function" "function" {
 
     vpc_connector                 = try(var.vpc.connector, null)
     vpc_connector_egress_settings = try(var.vpc.connector, null) == null ? null : var.vpc.egress
-    direct_vpc_egress             = try(var.vpc.network, null) == null ? null : replace(var.vpc.egress, "/^/", "VPC_EGRESS_")
+    direct_vpc_egress             = local.is_direct ? "VPC_EGRESS_${var.vpc.egress}" : null
 
     dynamic "direct_vpc_network_interface" {
-      for_each = try(var.vpc.network, null) == null ? [] : [var.vpc]
+      for_each = local.is_direct ? [var.vpc] : []
       content {
         network    = direct_vpc_network_interface.value.network
         subnetwork = direct_vpc_network_interface.value.subnetwork
