@@ -2,17 +2,24 @@
 # of `models`.
 
 locals {
-  services = toset([
-    "artifactregistry.googleapis.com",
-    "cloudbuild.googleapis.com",
-    "cloudfunctions.googleapis.com",
-    "iam.googleapis.com",
-    "logging.googleapis.com",
-    "monitoring.googleapis.com",
-    "run.googleapis.com",
-    "secretmanager.googleapis.com",
-    "storage.googleapis.com",
-  ])
+  services = setunion(
+    [
+      "artifactregistry.googleapis.com",
+      "cloudbuild.googleapis.com",
+      "cloudfunctions.googleapis.com",
+      "cloudresourcemanager.googleapis.com",
+      "iam.googleapis.com",
+      "logging.googleapis.com",
+      "monitoring.googleapis.com",
+      "run.googleapis.com",
+      "secretmanager.googleapis.com",
+      "storage.googleapis.com",
+    ],
+    # Each line is what one option needs, and is enabled for no other.
+    var.kms_key_name == null ? [] : ["cloudkms.googleapis.com"],
+    var.public_edge == null ? [] : ["compute.googleapis.com"],
+    var.monitoring.enabled && var.monitoring.budget != null ? ["billingbudgets.googleapis.com"] : [],
+  )
   bucket_prefix = coalesce(var.bucket_prefix, "${var.project_id}-${var.environment}")
   is_prod       = var.environment == "prod"
 }
@@ -27,6 +34,21 @@ resource "google_project_service" "needed" {
   disable_on_destroy = false
 }
 
+# Cloud Storage encrypts as an account of its own, which must have the key before a bucket names it.
+data "google_storage_project_service_account" "storage" {
+  count = var.kms_key_name == null ? 0 : 1
+
+  project = var.project_id
+}
+
+resource "google_kms_crypto_key_iam_member" "storage" {
+  count = var.kms_key_name == null ? 0 : 1
+
+  crypto_key_id = var.kms_key_name
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = data.google_storage_project_service_account.storage[0].member
+}
+
 module "models" {
   source = "./modules/model_bucket"
 
@@ -39,7 +61,7 @@ module "models" {
   force_destroy   = !local.is_prod
   log_bucket      = var.log_bucket
 
-  depends_on = [google_project_service.needed]
+  depends_on = [google_project_service.needed, google_kms_crypto_key_iam_member.storage]
 }
 
 # The code of the functions; models are not in here, and nothing in here is needed once an image is
@@ -55,7 +77,7 @@ module "sources" {
   force_destroy   = true
   log_bucket      = var.log_bucket
 
-  depends_on = [google_project_service.needed]
+  depends_on = [google_project_service.needed, google_kms_crypto_key_iam_member.storage]
 }
 
 # One for all functions.

@@ -35,3 +35,30 @@ output "console" {
     }
   }
 }
+
+output "public_edge" {
+  description = "The load balancer's address, the records to set in DNS, and the certificate of each name; null without public_edge."
+  value = one([
+    for edge in module.edge : { address = edge.address, dns_records = edge.dns_records, certificates = edge.certificates }
+  ])
+}
+
+output "audiences" {
+  description = "What an identity token must be made out to, for each public name and path: the function's own URL, and not the public name, which Cloud Run does not know."
+  value = var.public_edge == null ? {} : merge([
+    for host, routes in var.public_edge.hosts : merge(
+      { for path, function in routes.paths : "https://${host}${path}" => module.function[function].url },
+      routes.function == null ? {} : { "https://${host}" = module.function[routes.function].url },
+    )
+  ]...)
+}
+
+output "dashboard" {
+  description = "The page of the Cloud console that shows all functions; null with monitoring.enabled = false."
+  value       = one(module.monitoring[*].dashboard_url)
+}
+
+output "alerts" {
+  description = "The alert policies: function and alert."
+  value       = flatten(module.monitoring[*].alerts)
+}

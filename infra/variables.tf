@@ -104,15 +104,22 @@ variable "noncurrent_days" {
 }
 
 variable "log_bucket" {
-  description = "Bucket that gets access logs of the buckets; null for none."
+  description = "Bucket that gets access logs of the buckets, on which group:cloud-storage-analytics@google.com may create objects; null for none."
   type        = string
   default     = null
 }
 
 variable "kms_key_name" {
-  description = "Key for buckets, sources and images; null for Google's own. It needs docker_repository."
+  description = "Key for buckets, sources and images; null for Google's own. It needs docker_repository, and Google's own accounts need the key: docs/7-deploy.md names them."
   type        = string
   default     = null
+
+  validation {
+    condition = var.kms_key_name == null ? true : alltrue([
+      for location in [coalesce(var.bucket_location, var.region), var.region] : try(split("/", var.kms_key_name)[3], "") == lower(location)
+    ])
+    error_message = "kms_key_name: expected a key in the region, and no other bucket_location, because Cloud Storage and Cloud Functions take keys of their own location alone."
+  }
 }
 
 variable "docker_repository" {
@@ -125,4 +132,83 @@ variable "binary_authorization_policy" {
   description = "Policy that images must keep; null for none."
   type        = string
   default     = null
+}
+
+variable "public_edge" {
+  description = "Public names for functions, through a load balancer with Cloud Armor; null for none. What is left out is as in modules/public_edge. It costs about 25 USD a month while nobody asks."
+  type = object({
+    hosts = map(object({
+      function = optional(string)
+      paths    = optional(map(string), {})
+    }))
+    certificate_map = optional(string)
+    min_tls_version = optional(string)
+    rate_limit = optional(object({
+      requests    = optional(number)
+      seconds     = optional(number)
+      ban_seconds = optional(number)
+    }))
+    max_request_bytes      = optional(number)
+    require_content_length = optional(bool)
+    allowed_regions        = optional(set(string))
+    denied_regions         = optional(set(string))
+    allowed_ip_ranges      = optional(list(string))
+    adaptive_protection    = optional(bool)
+    waf                    = optional(map(number))
+    log_sample_rate        = optional(number)
+  })
+  default = null
+
+  validation {
+    condition = var.public_edge == null ? true : alltrue(flatten([
+      for host in values(var.public_edge.hosts) : [for function in concat(values(host.paths), compact([host.function])) : contains(keys(var.models), function)]
+    ]))
+    error_message = "public_edge: expected each function of hosts to be one of models, because nothing else can answer."
+  }
+
+  validation {
+    condition = var.public_edge == null ? true : alltrue(flatten([
+      for host in values(var.public_edge.hosts) : [
+        for function in concat(values(host.paths), compact([host.function])) : try(var.models[function].ingress, "ALLOW_INTERNAL_AND_GCLB") == "ALLOW_INTERNAL_AND_GCLB"
+      ]
+    ]))
+    error_message = "public_edge: expected ingress = \"ALLOW_INTERNAL_AND_GCLB\" of each function of hosts, because ALLOW_INTERNAL_ONLY shuts the load balancer out, and with ALLOW_ALL everybody could go round it by the function's own URL."
+  }
+}
+
+variable "monitoring" {
+  description = "Who is told of what, as in modules/monitoring, whose defaults hold for what is left out. `functions` has what is different for some: alerts = false, thresholds, slo, expects (traffic), uptime (a check from outside, which wakes instances)."
+  type = object({
+    enabled            = optional(bool, true)
+    emails             = optional(map(string), {})
+    channels           = optional(list(string), [])
+    thresholds         = optional(map(number), {})
+    slo                = optional(map(number), {})
+    auto_close_minutes = optional(number)
+    runbook            = optional(string)
+    budget = optional(object({
+      billing_account = string
+      amount          = number
+      currency        = optional(string)
+    }))
+    functions = optional(map(object({
+      alerts     = optional(bool)
+      thresholds = optional(map(number))
+      slo        = optional(map(number))
+      expects = optional(object({
+        requests = optional(number)
+        minutes  = optional(number)
+      }))
+      uptime = optional(object({
+        period_seconds  = optional(number)
+        timeout_seconds = optional(number)
+      }))
+    })), {})
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.monitoring.functions) : contains(keys(var.models), name)])
+    error_message = "monitoring: expected functions to be some of models, because there are no others to watch."
+  }
 }

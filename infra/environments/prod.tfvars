@@ -1,10 +1,12 @@
 environment     = "prod"
 noncurrent_days = 90
 
+# Without an address, incidents are seen in the console alone.
+# monitoring = { emails = { team = "team@example.com" } }
+
 models = {
   digits = {
     models        = ["digits@production"]
     max_instances = 20
-    ingress       = "ALLOW_INTERNAL_AND_GCLB"
   }
 }

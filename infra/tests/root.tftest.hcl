@@ -100,3 +100,200 @@ run "a_project_by_its_number" {
 
   expect_failures = [var.project_id]
 }
+
+run "no_public_edge_unless_asked_for" {
+  command = apply
+
+  assert {
+    condition     = length(module.edge) == 0 && output.public_edge == null && output.audiences == {}
+    error_message = "expected no load balancer, which costs while nobody asks"
+  }
+
+  assert {
+    condition     = !contains(keys(google_project_service.needed), "compute.googleapis.com")
+    error_message = "expected no API that only the load balancer needs"
+  }
+}
+
+run "a_public_edge_in_prod" {
+  command = apply
+
+  # A function of its own URL, which must be one that no run before has made.
+  override_resource {
+    target = module.function["tulips"].google_cloudfunctions2_function.function
+    values = { service_config = { uri = "https://tulips-abc-ew.a.run.app" } }
+  }
+
+  variables {
+    models = {
+      digits = { models = ["digits"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
+      tulips = { models = ["iris"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
+      inside = { models = ["iris"], ingress = "ALLOW_INTERNAL_ONLY" }
+    }
+    public_edge = {
+      hosts      = { "api.example.com" = { function = "digits", paths = { "/tulips" = "tulips" } } }
+      rate_limit = { requests = 100 }
+    }
+  }
+
+  assert {
+    condition     = toset(keys(output.public_edge.dns_records)) == toset(["api.example.com"]) && output.public_edge.dns_records["api.example.com"].data == output.public_edge.address
+    error_message = "expected the record to set for the name"
+  }
+
+  assert {
+    condition     = output.audiences == tomap({ "https://api.example.com" = "https://digits-abc-ew.a.run.app", "https://api.example.com/tulips" = "https://tulips-abc-ew.a.run.app" })
+    error_message = "expected the audience of a token to be the function's own URL, because Cloud Run knows no other"
+  }
+
+  assert {
+    condition     = contains(keys(google_project_service.needed), "compute.googleapis.com")
+    error_message = "expected the API of load balancers"
+  }
+}
+
+run "no_public_function_in_prod_behind_an_edge_either" {
+  command = plan
+
+  variables {
+    models      = { digits = { models = ["digits"], public = true, ingress = "ALLOW_INTERNAL_AND_GCLB" } }
+    public_edge = { hosts = { "api.example.com" = { function = "digits" } } }
+  }
+
+  expect_failures = [var.models]
+}
+
+run "a_public_edge_to_nothing" {
+  command = plan
+
+  variables {
+    public_edge = { hosts = { "api.example.com" = { function = "digit" } } }
+  }
+
+  expect_failures = [var.public_edge]
+}
+
+run "a_public_edge_that_can_be_gone_round" {
+  command = plan
+
+  variables {
+    models      = { digits = { models = ["digits"], ingress = "ALLOW_ALL" } }
+    public_edge = { hosts = { "api.example.com" = { function = "digits" } } }
+  }
+
+  expect_failures = [var.public_edge]
+}
+
+run "a_public_edge_that_is_shut_out" {
+  command = plan
+
+  variables {
+    models      = { digits = { models = ["digits"], ingress = "ALLOW_INTERNAL_ONLY" } }
+    public_edge = { hosts = { "api.example.com" = { paths = { "/digits" = "digits" } } } }
+  }
+
+  expect_failures = [var.public_edge]
+}
+
+run "every_function_is_watched" {
+  command = apply
+
+  assert {
+    condition = alltrue(flatten([
+      for function in ["digits", "flowers"] : [
+        for alert in ["error_ratio", "latency_p95", "latency_p99", "cold_starts", "instances", "load_failures", "refused", "availability_fast_burn", "availability_slow_burn", "latency_fast_burn", "latency_slow_burn"] :
+        contains(output.alerts, "${function} ${alert}")
+      ]
+    ]))
+    error_message = "expected each function of models to get its alerts without being asked for"
+  }
+
+  assert {
+    condition     = startswith(output.dashboard, "https://console.cloud.google.com/monitoring/dashboards/builder/")
+    error_message = "expected a page that shows them"
+  }
+
+  assert {
+    condition     = !contains(keys(google_project_service.needed), "billingbudgets.googleapis.com")
+    error_message = "expected no API that only a budget needs"
+  }
+}
+
+run "who_is_told_of_what" {
+  command = apply
+
+  variables {
+    monitoring = {
+      emails = { team = "team@example.com" }
+      budget = { billing_account = "012345-6789AB-CDEF01", amount = 50 }
+      functions = {
+        digits  = { thresholds = { error_ratio = 0.01 }, expects = {}, uptime = {} }
+        flowers = { alerts = false }
+      }
+    }
+  }
+
+  assert {
+    condition     = contains(output.alerts, "digits no_traffic") && contains(output.alerts, "digits uptime") && !anytrue([for alert in output.alerts : startswith(alert, "flowers ")])
+    error_message = "expected digits to be watched closely, and flowers not to wake anybody"
+  }
+
+  assert {
+    condition     = length(module.monitoring[0].channels) == 1
+    error_message = "expected the team to be told"
+  }
+
+  assert {
+    condition     = contains(keys(google_project_service.needed), "billingbudgets.googleapis.com")
+    error_message = "expected the API of budgets"
+  }
+}
+
+run "nothing_is_watched_where_told" {
+  command = apply
+
+  variables {
+    monitoring = { enabled = false }
+  }
+
+  assert {
+    condition     = length(module.monitoring) == 0 && output.dashboard == null && length(output.alerts) == 0
+    error_message = "expected no metrics, no alerts and no dashboard"
+  }
+}
+
+run "a_function_to_watch_that_there_is_not" {
+  command = plan
+
+  variables {
+    monitoring = { functions = { digit = { alerts = false } } }
+  }
+
+  expect_failures = [var.monitoring]
+}
+
+run "a_key" {
+  command = apply
+
+  variables {
+    kms_key_name      = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    docker_repository = "projects/p/locations/europe-west1/repositories/images"
+  }
+
+  assert {
+    condition     = google_kms_crypto_key_iam_member.storage[0].role == "roles/cloudkms.cryptoKeyEncrypterDecrypter" && contains(keys(google_project_service.needed), "cloudkms.googleapis.com")
+    error_message = "expected Cloud Storage to get the key before the buckets are made"
+  }
+}
+
+run "a_key_of_another_place" {
+  command = plan
+
+  variables {
+    kms_key_name      = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    docker_repository = "projects/p/locations/europe-west1/repositories/images"
+    bucket_location   = "EU"
+  }
+
+  expect_failures = [var.kms_key_name]
+}

@@ -58,6 +58,8 @@ def test_every_role_that_is_given_is_in_the_table(infra: Path) -> None:
         environment="dev",
         bundle="main.tf",
         publishers={"pipeline": "user:me@example.com"},
+        kms_key_name="projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k",
+        docker_repository="projects/p/locations/europe-west1/repositories/images",
         models={
             "flowers": {
                 "models": ["iris"],

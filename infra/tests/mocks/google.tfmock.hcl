@@ -12,3 +12,9 @@ mock_resource "google_service_account" {
     member = "serviceAccount:a@example-project.iam.gserviceaccount.com"
   }
 }
+mock_data "google_project" {
+  defaults = { number = "123456789012" }
+}
+mock_resource "google_monitoring_dashboard" {
+  defaults = { id = "projects/123456789012/dashboards/0a1b2c3d" }
+}
