@@ -1,11 +1,12 @@
-"""Compiles the two locks from pyproject.toml, and tells when they are stale.
+"""Compiles the locks, and tells when they are stale.
 
-    python tools/lock.py             compile both, keeping every pin that still fits
-    python tools/lock.py --upgrade   compile both with the newest releases
-    python tools/lock.py --check     change nothing; exit 1 if they do not fit pyproject.toml
+    python tools/lock.py             compile all, keeping every pin that still fits
+    python tools/lock.py --upgrade   compile all with the newest releases
+    python tools/lock.py --check     change nothing; exit 1 if one does not fit what it is made from
 
-The check needs no network: each lock carries a digest of the dependency tables that it was
-compiled from.
+Two come from pyproject.toml. A tool whose dependencies clash with ours has a lock of its own, made
+from the requirements.in beside it. The check needs no network: each lock carries a digest of what
+it was compiled from.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ LOCKS = {
     "requirements.txt": ("runtime", "export", "dev"),
     "functions/requirements.txt": ("runtime",),
 }
+TOOL_LOCKS = ("tests/infra/checkov/requirements.txt",)
 
 
 def dependencies_digest(root: Path = ROOT) -> str:
@@ -47,19 +49,44 @@ def stale_locks(root: Path = ROOT) -> list[str]:
     return reasons
 
 
+def stale_tool_locks(root: Path = ROOT) -> list[str]:
+    """The locks of tools that do not fit their requirements.in, with the reason."""
+    return [
+        f"{lock}: {_source(lock)} has changed since; run `make lock`"
+        for lock in TOOL_LOCKS
+        if _mark(root, lock) not in (root / lock).read_text()
+    ]
+
+
 def compile_locks(*, upgrade: bool) -> None:
     """Runs uv once per lock; the second one may only choose what the first one has."""
     for lock, extras in LOCKS.items():
-        command = ["uv", "pip", "compile", "pyproject.toml", "--quiet"]
-        command += ["--universal", "--python-version", "3.11", "--generate-hashes"]
-        command += [f"--extra={extra}" for extra in extras]
-        command += ["--custom-compile-command", f"make lock  (pyproject {dependencies_digest()})"]
-        command += ["--output-file", lock]
+        options = [f"--extra={extra}" for extra in extras]
         if lock != "requirements.txt":
-            command += ["--constraint", "requirements.txt"]
-        if upgrade:
-            command += ["--upgrade"]
-        subprocess.run(command, cwd=ROOT, check=True)
+            options += ["--constraint", "requirements.txt"]
+        _compile(
+            "pyproject.toml", lock, f"pyproject {dependencies_digest()}", options, upgrade=upgrade
+        )
+    for lock in TOOL_LOCKS:
+        _compile(_source(lock), lock, _mark(ROOT, lock), [], upgrade=upgrade)
+
+
+def _compile(source: str, lock: str, mark: str, options: list[str], *, upgrade: bool) -> None:
+    command = ["uv", "pip", "compile", source, "--quiet"]
+    command += ["--universal", "--python-version", "3.11", "--generate-hashes", *options]
+    command += ["--custom-compile-command", f"make lock  ({mark})", "--output-file", lock]
+    if upgrade:
+        command += ["--upgrade"]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def _source(lock: str) -> str:
+    return str(Path(lock).with_suffix(".in"))
+
+
+def _mark(root: Path, lock: str) -> str:
+    digest = hashlib.sha256((root / _source(lock)).read_bytes()).hexdigest()
+    return f"requirements.in {digest[:16]}"
 
 
 def _pins(lock: Path) -> set[str]:
@@ -70,7 +97,7 @@ def _pins(lock: Path) -> set[str]:
 def main() -> int:
     """The command line above."""
     if "--check" in sys.argv:
-        reasons = stale_locks()
+        reasons = stale_locks() + stale_tool_locks()
         print("\n".join(reasons) or "locks are fresh")
         return 1 if reasons else 0
     compile_locks(upgrade="--upgrade" in sys.argv)
