@@ -1,0 +1,319 @@
+"""Asks a deployed function what its users will: is it ready, right, and closed to strangers?
+
+The golden examples of the released version are sent to each function that serves its alias, and the
+answers are compared with the Keras model's own, within the tolerance that the export measured.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+import requests
+
+from model_export.errors import ExportError
+from model_export.registry.opening import open_writable
+from model_export.registry.verbs import read_version, registry_errors
+from tflite_serving.contract import layout
+from tflite_serving.contract.golden import GoldenExamples, read_golden
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.scores import class_scores
+from tflite_serving.settings import ModelRef
+
+IAM_CREDENTIALS = "https://iamcredentials.googleapis.com"
+_TIMEOUT_SECONDS = 60.0
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 10.0
+
+
+class SmokeError(Exception):
+    """The deployed function is not what was released; the message says in what."""
+
+
+class NotYetError(SmokeError):
+    """It may become right by itself: roles and aliases take a while to arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the functions must answer.
+
+    Attributes:
+        manifest: of the released version.
+        golden: its examples.
+    """
+
+    manifest: Manifest
+    golden: GoldenExamples
+
+    def body(self) -> dict[str, Any]:
+        """The golden examples as the simple dialect takes them."""
+        inputs = {name: array.tolist() for name, array in self.golden.inputs.items()}
+        if len(inputs) == 1:
+            (instances,) = inputs.values()
+            return {"instances": instances}
+        rows = zip(*inputs.values(), strict=True)
+        return {"instances": [dict(zip(inputs, row, strict=True)) for row in rows]}
+
+    def check(self, answer: Mapping[str, Any]) -> None:
+        """Compares an answer with the reference's.
+
+        Raises:
+            NotYetError: another version answered; the alias is still on its way.
+            SmokeError: a label or a value is not the expected one.
+        """
+        version = answer["model"]["version"]
+        if version != self.manifest.version:
+            raise NotYetError(f"expected the version {self.manifest.version}, got {version}")
+        output = self.manifest.outputs[0].name
+        wanted, slack = self.golden.outputs[output], self.golden.tolerance[output]
+        predictions = answer["predictions"]
+        if len(predictions) != len(self.golden.ids):
+            raise SmokeError(f"expected {len(self.golden.ids)} predictions, got {len(predictions)}")
+        if self.manifest.task == "regression":
+            for name, row, got in zip(self.golden.ids, wanted, predictions, strict=True):
+                _compare(name, row, got.get("values", got.get("value")), slack)
+            return
+        for name, row, got in zip(self.golden.ids, class_scores(wanted), predictions, strict=True):
+            _compare(name, row, list(got["scores"].values()), slack)
+            self._check_label(name, row, got["label"], slack)
+
+    def _check_label(self, name: str, row: npt.NDArray[Any], label: str, slack: float) -> None:
+        labels = self.manifest.outputs[0].labels or tuple(map(str, range(len(row))))
+        runner_up, best = np.sort(row)[-2:]
+        # Of two classes that are closer than quantization moves them, either may come first.
+        if label != labels[row.argmax()] and best - runner_up > 2 * slack:
+            raise SmokeError(f"{name}: expected the label {labels[row.argmax()]!r}, got {label!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One function, and how it is asked.
+
+    Attributes:
+        name: of the function.
+        url: where it is asked.
+        token: identity token that is shown to it.
+    """
+
+    name: str
+    url: str
+    token: str
+
+    def ready(self) -> None:
+        """Raises `NotYetError` unless every model is loaded."""
+        answer = self._ask("GET", "/v2/health/ready")
+        if answer.status_code != 200:
+            raise NotYetError(f"/v2/health/ready: expected 200, got {_told(answer)}")
+
+    def predict(self, expected: Expected) -> None:
+        """Raises `SmokeError` unless the answer is the expected one."""
+        path = f"/models/{expected.manifest.name}/predict"
+        answer = self._ask("POST", path, expected.body())
+        if answer.status_code != 200:
+            kind = NotYetError if answer.status_code >= 429 else SmokeError
+            raise kind(f"{path}: expected 200, got {_told(answer)}")
+        try:
+            expected.check(answer.json())
+        except (ValueError, LookupError, TypeError):
+            raise SmokeError(f"{path}: expected predictions, got {_told(answer)}") from None
+
+    def refuses_strangers(self) -> None:
+        """Raises `SmokeError` if it answers somebody without a token."""
+        answer = self._ask("GET", "/v2/health/ready", anonymous=True)
+        if answer.status_code in (401, 403):
+            return
+        kind = NotYetError if answer.status_code >= 429 else SmokeError
+        raise kind(f"without a token: expected 401 or 403, got {_told(answer)}")
+
+    def _ask(
+        self, method: str, path: str, body: object = None, *, anonymous: bool = False
+    ) -> requests.Response:
+        headers = {} if anonymous else {"Authorization": f"Bearer {self.token}"}
+        try:
+            return requests.request(
+                method,
+                f"{self.url}{path}",
+                json=body,
+                headers=headers,
+                timeout=_TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise NotYetError(f"{self.url}{path}: {error}") from None
+
+
+def serving(outputs: Mapping[str, Any], model: str, alias: str) -> dict[str, str]:
+    """URLs of the functions that serve an alias of a model, by name.
+
+    Args:
+        outputs: as `terraform output -json` has them.
+        model: its name.
+        alias: of the model.
+
+    Raises:
+        SmokeError: there is none.
+    """
+    wanted = ModelRef(model, alias)
+    found = {
+        name: outputs["urls"]["value"][name]
+        for name, environment in outputs["environments"]["value"].items()
+        if wanted in map(ModelRef.parse, environment["MODELS"].split(","))
+    }
+    if not found:
+        raise SmokeError(f"no function of this environment serves {wanted}; see its tfvars")
+    return found
+
+
+def identity_token(account: str, audience: str, endpoint: str) -> str:
+    """An identity token of an account that we may make tokens of.
+
+    Args:
+        account: email of the service account.
+        audience: the function's own URL.
+        endpoint: of the IAM Service Account Credentials API.
+
+    Raises:
+        SmokeError: there are no credentials, or they may not.
+    """
+    # Slow to import, and the rest of the smoke test does without.
+    import google.auth
+    from google.auth.exceptions import GoogleAuthError
+    from google.auth.transport.requests import AuthorizedSession
+
+    try:
+        credentials, _ = google.auth.default(
+            scopes=["https://www.googleapis.com/auth/cloud-platform"]
+        )
+        answer = AuthorizedSession(credentials).post(  # type: ignore[no-untyped-call]
+            f"{endpoint}/v1/projects/-/serviceAccounts/{account}:generateIdToken",
+            json={"audience": audience, "includeEmail": True},
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except GoogleAuthError as error:
+        raise SmokeError(f"no identity token of {account}: {error}") from None
+    if answer.status_code != 200:
+        raise SmokeError(f"no identity token of {account}: {_told(answer)}")
+    return str(answer.json()["token"])
+
+
+def eventually(check: Callable[[], None], deadline: float) -> None:
+    """Checks until it is right or wrong for good, at most until the deadline.
+
+    Args:
+        check: raises `NotYetError` while there is hope.
+        deadline: by `time.monotonic`.
+    """
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            check()
+        except NotYetError:
+            if time.monotonic() + pause > deadline:
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        else:
+            return
+
+
+def smoke(target: Target, expected: Expected, deadline: float, *, anonymous: str) -> None:
+    """All that is asked of one function.
+
+    Args:
+        target: the function.
+        expected: what it must answer.
+        deadline: by `time.monotonic`.
+        anonymous: "refused", or "answered" for a function that is public on purpose.
+
+    Raises:
+        SmokeError: it is not what was released.
+    """
+    eventually(target.ready, deadline)
+    eventually(lambda: target.predict(expected), deadline)
+    if anonymous == "refused":
+        eventually(target.refuses_strangers, deadline)
+
+
+def _compare(name: str, wanted: npt.NDArray[Any], got: object, slack: float) -> None:
+    values = np.atleast_1d(np.asarray(got, dtype=np.float64))
+    if values.shape != wanted.shape:
+        raise SmokeError(f"{name}: expected {wanted.size} values, got {values.size}")
+    gap = float(np.abs(values - wanted).max())
+    if not gap <= slack:  # a NaN is beyond, too
+        raise SmokeError(
+            f"{name}: expected the reference's answer within {slack:.4f}, got {gap:.4f}"
+        )
+
+
+def _told(answer: requests.Response) -> str:
+    text = " ".join(answer.text.split())[:300]
+    return f"{answer.status_code} {text}"
+
+
+def _expected(registry: str, model: str, version: str) -> Expected:
+    with registry_errors():
+        store = open_writable(registry)
+        manifest = read_version(store, model, version)
+        golden = store.read(layout.file_path(model, version, manifest.golden))
+    return Expected(manifest, read_golden(golden.data))
+
+
+def _back(released: Mapping[str, Any], registry: str) -> Sequence[str]:
+    if released["before"] is None:
+        return []
+    before, alias = released["before"], released["alias"]
+    command = (
+        f"python -m delivery.release RECIPE --to {registry} --alias {alias} --version {before}"
+    )
+    return [f"To go back to {before}, run with VERSION={before}, or at once:", f"  {command}"]
+
+
+@click.command()
+@click.option("--outputs", type=click.Path(path_type=Path), required=True, help="Terraform's.")
+@click.option("--released", type=click.Path(path_type=Path), required=True, help="publish.sh's.")
+@click.option("--registry", required=True, help="URI of the registry that is served from.")
+@click.option("--account", required=True, help="Whose identity token is shown.")
+@click.option("--url", default="", help="Where to ask; the function's own URL by default.")
+@click.option("--anonymous", type=click.Choice(["refused", "answered"]), default="refused")
+@click.option("--patience", type=float, default=300.0, help="Seconds that all of it may take.")
+@click.option("--iam-credentials", default=IAM_CREDENTIALS, help="Where tokens come from.")
+def main(
+    outputs: Path,
+    released: Path,
+    registry: str,
+    account: str,
+    url: str,
+    anonymous: str,
+    patience: float,
+    iam_credentials: str,
+) -> None:
+    """Ask every function that serves the released alias; exit code 1 if one is wrong."""
+    deadline = time.monotonic() + patience
+    done = json.loads(released.read_text(encoding="utf-8"))
+    try:
+        expected = _expected(registry, done["model"], done["version"])
+        functions = serving(
+            json.loads(outputs.read_text(encoding="utf-8")), done["model"], done["alias"]
+        )
+        for name, own in functions.items():
+            token = identity_token(account, own, iam_credentials)
+            smoke(Target(name, url or own, token), expected, deadline, anonymous=anonymous)
+            click.echo(f"{name}: ready, right about {len(expected.golden.ids)} golden examples")
+    except (SmokeError, ExportError) as error:
+        click.echo(f"SMOKE TEST FAILED: {error}", err=True)
+        for line in _back(done, registry):
+            click.echo(line, err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+variable "project_id" {
+  description = "Project of the environment, with nothing in it that the pipeline must not reach."
+  type        = string
+}
+
+variable "environment" {
+  description = "Environment that is delivered to: infra/environments/ENVIRONMENT.tfvars."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,15}$", var.environment))
+    error_message = "environment: expected 2 to 16 lower-case letters or digits, such as staging, because accounts, roles and pools are named after it."
+  }
+}
+
+variable "region" {
+  description = "Region of the trigger and the buckets."
+  type        = string
+}
+
+variable "bucket_prefix" {
+  description = "Beginning of the names of infra/'s buckets, as there; by default project and environment."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bucket_prefix == null ? true : !startswith("${var.project_id}-", "${var.bucket_prefix}-")
+    error_message = "bucket_prefix: expected more than the beginning of the project's id, because the pipeline may say who reads buckets that begin so, and the state must not be one of them."
+  }
+}
+
+variable "grantable_roles" {
+  description = "Roles on the project that infra/ gives to accounts, and the pipeline may therefore give."
+  type        = set(string)
+  default     = ["roles/artifactregistry.writer", "roles/logging.logWriter", "roles/storage.objectViewer"]
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for role in var.grantable_roles : !can(regex("^roles/(owner|editor|iam\\..*|resourcemanager\\..*)$", role))])
+    error_message = "grantable_roles: expected none of roles/owner, roles/editor, roles/iam.* and roles/resourcemanager.*, because whoever may give these can give itself everything."
+  }
+}
+
+variable "more_roles" {
+  description = "Roles on the project beyond those that infra/ always needs, such as roles/compute.loadBalancerAdmin; docs/9-delivery.md says what needs which."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for role in var.more_roles : !can(regex("^roles/(owner|editor|iam\\..*|resourcemanager\\..*)$", role))])
+    error_message = "more_roles: expected none of roles/owner, roles/editor, roles/iam.* and roles/resourcemanager.*, because the pipeline could then raise its own rights."
+  }
+}
+
+variable "approvers" {
+  description = "Who may approve builds of the trigger: IAM members by a name of your choice."
+  type        = map(string)
+  default     = {}
+}
+
+variable "trigger" {
+  description = "What starts Cloud Build: a connected repository (2nd generation), a push to a branch or of a tag (regular expressions), the images by digest, and what else cloudbuild.yaml substitutes. null for no trigger."
+  type = object({
+    repository        = string
+    branch            = optional(string)
+    tag               = optional(string)
+    approval_required = optional(bool, false)
+    images            = object({ python = string, gcloud = string, terraform = string })
+    substitutions     = optional(map(string), {})
+  })
+  default = null
+
+  validation {
+    condition     = var.trigger == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.trigger.repository))
+    error_message = "trigger: expected repository = projects/P/locations/L/connections/C/repositories/R, because a repository must have been connected by somebody who may."
+  }
+
+  validation {
+    condition     = var.trigger == null ? true : (var.trigger.branch == null) != (var.trigger.tag == null)
+    error_message = "trigger: expected either branch or tag, because one push is one delivery."
+  }
+
+  validation {
+    condition     = var.trigger == null ? true : alltrue([for image in values(var.trigger.images) : can(regex("@sha256:[0-9a-f]{64}$", image))])
+    error_message = "trigger: expected images as NAME@sha256:DIGEST, because what a tag means can change between staging and prod (docker buildx imagetools inspect NAME:TAG tells the digest)."
+  }
+
+  validation {
+    condition     = var.trigger == null || var.environment != "prod" ? true : var.trigger.approval_required
+    error_message = "trigger: expected approval_required = true for prod, because nobody else asks whether it should be released."
+  }
+}
+
+variable "github" {
+  description = "The repository (OWNER/NAME) and the ref (refs/heads/main, or refs/tags/v* for all that begin so) whose GitHub Actions may be the pipeline; null for none."
+  type        = object({ repository = string, ref = string })
+  default     = null
+
+  validation {
+    condition     = var.github == null ? true : can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.github.repository))
+    error_message = "github: expected repository = OWNER/NAME, without a wildcard, because everybody on GitHub has the same issuer."
+  }
+
+  validation {
+    condition     = var.github == null ? true : can(regex("^refs/(heads|tags)/[A-Za-z0-9._/-]+\\*?$", var.github.ref))
+    error_message = "github: expected ref = refs/heads/BRANCH or refs/tags/TAG, with a * at its end at most, because any branch could otherwise deliver."
+  }
+}

@@ -1,0 +1,185 @@
+"""cloudbuild.yaml and the GitHub workflows: valid, pinned, documented, and the same."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.delivery.steps import ROOT
+from tests.support.programs import find_program
+
+CLOUD_BUILD = ROOT / "cloudbuild.yaml"
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
+SCRIPTS = sorted((ROOT / "delivery").glob("*.sh"))
+DOCUMENT = ROOT / "docs" / "9-delivery.md"
+# Google gives these to every build.
+BUILT_IN = {"PROJECT_ID", "BUILD_ID", "LOCATION"}
+
+
+def read(path: Path) -> Any:
+    return YAML(typ="safe", pure=True).load(path)
+
+
+def steps() -> list[dict[str, Any]]:
+    return list(read(CLOUD_BUILD)["steps"])
+
+
+def script(step: dict[str, Any]) -> str:
+    return str(step["args"][0])
+
+
+def substituted() -> set[str]:
+    text = re.sub(r"#.*", "", CLOUD_BUILD.read_text(encoding="utf-8"))
+    return set(re.findall(r"\$\{?([A-Z_]+)\}?", text)) - BUILT_IN
+
+
+def documented() -> dict[str, str]:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `(_[A-Z_]+)` \| (.*?) \|", text, re.MULTILINE))
+
+
+def delivering(path: Path) -> list[str]:
+    """Scripts of delivery/ that a workflow runs, in order."""
+    jobs = read(path)["jobs"].values()
+    lines = [step.get("run", "") for job in jobs for step in job.get("steps", [])]
+    return [line for line in lines if line.startswith("delivery/")]
+
+
+def checked(*command: str) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_cloud_build_takes_the_file() -> None:
+    schema = ("--builtin-schema", "vendor.cloudbuild")
+    checked(sys.executable, "-m", "check_jsonschema", *schema, str(CLOUD_BUILD))
+
+
+def test_github_takes_the_workflows() -> None:
+    checked(find_program("actionlint"), *map(str, WORKFLOWS))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck_has_nothing_to_say(path: Path) -> None:
+    checked(str(Path(sys.executable).parent / "shellcheck"), "--external-sources", str(path))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_each_script_says_what_it_reads_and_how_it_ends(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    header = text[: text.index("\nset -") if "\nset -" in text else text.index("\n\ncd ")]
+    assert re.search(r"^# (Environment|Leaves): ", header, re.MULTILINE)
+    assert "# Exit codes: " in header
+
+
+def test_each_script_runs_in_a_step() -> None:
+    for step in steps():
+        path = ROOT / script(step)
+        assert path.stat().st_mode & 0o111, f"{path} is not executable"
+        (shebang, *_) = path.read_text(encoding="utf-8").splitlines()
+        assert shebang.endswith(step["entrypoint"])
+    ran = {script(step) for step in steps()}
+    assert ran == {f"delivery/{path.name}" for path in SCRIPTS if path.name != "settings.sh"}
+
+
+def test_builds_run_as_an_account_of_their_own_and_log_to_cloud_logging() -> None:
+    build = read(CLOUD_BUILD)
+    assert re.fullmatch(
+        r"projects/\$PROJECT_ID/serviceAccounts/delivery-.*", build["serviceAccount"]
+    )
+    assert build["options"]["logging"] == "CLOUD_LOGGING_ONLY"
+    assert build["options"]["substitutionOption"] == "MUST_MATCH"
+
+
+def test_accounts_and_buckets_are_those_that_terraform_makes() -> None:
+    module = (ROOT / "infra/modules/delivery/main.tf").read_text(encoding="utf-8")
+    text = CLOUD_BUILD.read_text(encoding="utf-8")
+    accounts = re.findall(r'account_id += "(\w+)-\$\{var\.environment\}"', module)
+    assert set(re.findall(r"(\w+)-\$\{_ENVIRONMENT\}@", text)) == set(accounts)
+    buckets = re.findall(r'_bucket += "\$\{var\.project_id\}-(\w+)"', module)
+    assert set(re.findall(r"_BUCKET: \$\{PROJECT_ID\}-(\w+)", text)) == set(buckets)
+
+
+def test_every_step_ends_in_time() -> None:
+    build = read(CLOUD_BUILD)
+    for step in build["steps"]:
+        assert 0 < int(step["timeout"].removesuffix("s")) <= int(build["timeout"].removesuffix("s"))
+    for path in WORKFLOWS:
+        for name, job in read(path)["jobs"].items():
+            if "uses" in job:
+                continue
+            assert job["timeout-minutes"] > 0, f"{path.name}: {name}"
+
+
+def test_images_are_variables_that_the_first_step_checks() -> None:
+    build = read(CLOUD_BUILD)
+    images = {step["name"] for step in build["steps"]}
+    first = build["steps"][0]
+    assert script(first) == "delivery/pinned.sh"
+    assert {line.partition("=")[2] for line in first["env"]} == images
+    assert all(re.fullmatch(r"\$\{_[A-Z]+_IMAGE\}", image) for image in images)
+    # One that is written down here would be out of date soon, and nobody would see it.
+    assert not {image.strip("${}") for image in images} & set(build["substitutions"])
+    assert all("pinned" in step["waitFor"] or step["waitFor"] for step in build["steps"][1:])
+
+
+def test_every_substitution_is_used_declared_and_documented() -> None:
+    declared = read(CLOUD_BUILD)["substitutions"]
+    rows = documented()
+    assert substituted() == set(rows)
+    assert set(declared) == {name for name, default in rows.items() if default != "required"}
+    for name, default in declared.items():
+        assert rows[name] in (f"`{default}`", "none" if default == "" else None)
+
+
+def test_triggers_substitute_what_there_is() -> None:
+    module = (ROOT / "infra/modules/delivery/trigger.tf").read_text(encoding="utf-8")
+    given = set(re.findall(r"^      (_[A-Z_]+) +=", module, re.MULTILINE))
+    required = {name for name, default in documented().items() if default == "required"}
+    assert required <= given <= substituted()
+
+
+def test_every_variable_of_a_script_comes_from_both_pipelines() -> None:
+    build = read(CLOUD_BUILD)
+    cloud = {line.partition("=")[0] for line in build["options"]["env"]}
+    github = set(read(ROOT / ".github/workflows/deliver.yaml")["jobs"]["deliver"]["env"])
+    ours = {"BUILD_ID", "LOCATION", "TOOLS", "UV_CACHE_DIR"}  # of Cloud Build alone
+    assert cloud - ours == github - {"GH_TOKEN"}
+
+
+def test_both_pipelines_take_the_same_steps_in_the_same_order() -> None:
+    github = delivering(ROOT / ".github/workflows/deliver.yaml")
+    assert delivering(ROOT / ".github/workflows/test.yaml") == ["delivery/test.sh"]
+    cloud = [script(step) for step in steps()]
+    # GitHub tests in a job of its own, without credentials; actions bring its cache and its tools.
+    others = ("pinned", "cache", "tools", "test")
+    assert github == [step for step in cloud if Path(step).stem not in others]
+    wanted = ("test", "export", "gate", "publish", "bundle", "plan", "apply", "smoke")
+    assert [Path(step).stem for step in cloud if Path(step).stem in wanted] == list(wanted)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_and_rights_are_asked_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    used = re.findall(r"uses: (?!\./)(.*)", text)
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line) for line in used)
+    workflow = read(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    writers = [job for job in workflow["jobs"].values() if "write" in str(job.get("permissions"))]
+    assert all(job["permissions"]["id-token"] == "write" for job in writers)
+    assert all(list(job["permissions"].values()).count("write") == 1 for job in writers)
+
+
+def test_github_asks_for_prod_and_delivers_one_after_the_other() -> None:
+    workflow = read(ROOT / ".github/workflows/deliver.yaml")
+    job = workflow["jobs"]["deliver"]
+    assert job["environment"] == job["env"]["ENVIRONMENT"]
+    assert "'tag' && 'prod'" in job["environment"]
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+    assert job["needs"] == "test"

@@ -1,0 +1,114 @@
+"""What the smoke test notices of a function that is deployed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_export.errors import RegistryError
+from model_export.registry.opening import open_writable
+from model_export.registry.verbs import publish
+from tests.delivery.front import Front, front_door
+from tests.delivery.releases import alias, smoke
+from tests.delivery.steps import Steps
+from tests.support.serving import running
+from tests.support.stores import Artifact
+from tests.support.tiny import publish_tiny
+from tflite_serving.contract.manifest import Manifest
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A registry with one version, and a function that serves it."""
+    folder = tmp_path_factory.mktemp("served")
+    registry = folder / "registry"
+    publish_tiny(open_writable(str(registry)), folder / "artifact", alias="staging")
+    settings = {"MODEL_REGISTRY": str(registry), "MODELS": "iris@staging"}
+    with running("predict", settings, folder) as function:
+        yield registry, function.url
+
+
+@pytest.fixture
+def deployed(
+    steps: Steps,
+    served: tuple[Path, str],
+    tiny: Manifest,  # noqa: ARG001  # what publish.sh publishes
+) -> Iterator[Front]:
+    """A function that serves what was published, behind Cloud Run's front door."""
+    registry, url = served
+    steps.variables["REGISTRY"] = str(registry)
+    assert steps.run("publish").returncode == 0
+    with front_door(url) as front:
+        yield front
+
+
+def test_the_smoke_test_waits_until_roles_have_arrived(steps: Steps, deployed: Front) -> None:
+    deployed.held = 1
+    done = smoke(steps, deployed)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_smoke_test_notices_a_wrong_label(steps: Steps, deployed: Front) -> None:
+    deployed.change = wrong_label
+    done = smoke(steps, deployed, TESTED_ALIAS="unproven")
+    assert done.returncode == 1
+    assert "expected the label" in done.stderr
+    with pytest.raises(RegistryError, match="unproven"):
+        alias(steps.variables["REGISTRY"], "unproven")
+
+
+def test_the_smoke_test_notices_a_wrong_score(steps: Steps, deployed: Front) -> None:
+    deployed.change = wrong_score
+    done = smoke(steps, deployed)
+    assert done.returncode == 1
+    assert "expected the reference's answer within" in done.stderr
+
+
+def test_the_smoke_test_notices_a_door_that_is_open(steps: Steps, deployed: Front) -> None:
+    deployed.open = True
+    done = smoke(steps, deployed)
+    assert done.returncode == 1
+    assert "without a token: expected 401 or 403, got 200" in done.stderr
+
+
+def test_a_door_may_be_open_on_purpose(steps: Steps, deployed: Front) -> None:
+    deployed.open = True
+    assert smoke(steps, deployed, ANONYMOUS="answered").returncode == 0
+
+
+def test_the_smoke_test_gives_up_on_another_version_and_tells_the_way_back(
+    steps: Steps, deployed: Front, newer: Artifact
+) -> None:
+    path = steps.out / "released.json"
+    former = json.loads(path.read_text())["version"]
+    publish(open_writable(steps.variables["REGISTRY"]), newer.manifest, newer.folder)
+    version = newer.manifest.version
+    path.write_text(
+        json.dumps({"model": "iris", "version": version, "alias": "staging", "before": former})
+    )
+    done = smoke(steps, deployed, PATIENCE="0.1")
+    assert done.returncode == 1
+    assert f"expected the version {version}, got {former}" in done.stderr
+    assert f"--alias staging --version {former}" in done.stderr
+
+
+def test_a_function_that_serves_another_alias_is_not_asked(steps: Steps, deployed: Front) -> None:
+    done = smoke(steps, deployed, serves="iris")
+    assert done.returncode == 1
+    assert "no function of this environment serves iris@staging" in done.stderr
+    assert deployed.paths == []
+
+
+def wrong_label(answer: dict[str, Any]) -> None:
+    for prediction in answer.get("predictions", []):
+        others = set(prediction["scores"]) - {prediction["label"]}
+        prediction["label"] = min(others)
+
+
+def wrong_score(answer: dict[str, Any]) -> None:
+    for prediction in answer.get("predictions", []):
+        prediction["scores"] = dict.fromkeys(prediction["scores"], 0.0)
