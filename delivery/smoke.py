@@ -166,7 +166,8 @@ def serving(outputs: Mapping[str, Any], model: str, alias: str) -> dict[str, str
     found = {
         name: outputs["urls"]["value"][name]
         for name, environment in outputs["environments"]["value"].items()
-        if wanted in map(ModelRef.parse, environment["MODELS"].split(","))
+        # One whose bundle carries its models names none, and follows no alias.
+        if wanted in map(ModelRef.parse, filter(None, environment.get("MODELS", "").split(",")))
     }
     if not found:
         raise SmokeError(f"no function of this environment serves {wanted}; see its tfvars")

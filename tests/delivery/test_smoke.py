@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from delivery.smoke import SmokeError, serving
 from model_export.errors import RegistryError
 from model_export.registry.opening import open_writable
 from model_export.registry.verbs import publish
@@ -112,3 +113,13 @@ def wrong_label(answer: dict[str, Any]) -> None:
 def wrong_score(answer: dict[str, Any]) -> None:
     for prediction in answer.get("predictions", []):
         prediction["scores"] = dict.fromkeys(prediction["scores"], 0.0)
+
+
+def test_functions_that_carry_their_models_follow_no_alias_and_are_not_asked() -> None:
+    outputs = {
+        "urls": {"value": {"digits": "https://digits", "baked": "https://baked"}},
+        "environments": {"value": {"digits": {"MODELS": "digits@staging"}, "baked": {}}},
+    }
+    assert serving(outputs, "digits", "staging") == {"digits": "https://digits"}
+    with pytest.raises(SmokeError, match="no function of this environment"):
+        serving(outputs, "digits", "production")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from model_export.baking import find_models, read_models
 from model_export.bundle import bundle
 from model_export.registry.opening import open_writable
 from tests.support.fake_gcs import FakeGcs
@@ -88,40 +89,61 @@ def test_the_bundle_answers_rightly_in_the_planned_environment(
     planned: Mapping[str, Any], archive: Path, python: str, fake_gcs: FakeGcs, tmp_path: Path
 ) -> None:
     (service,) = planned["service_config"]
-    (build,) = planned["build_config"]
-    environment: Mapping[str, str] = service["environment_variables"]
-    bucket = environment["MODEL_REGISTRY"].removeprefix("gs://")
-    fake_gcs.create_bucket(bucket)
+    registry = service["environment_variables"]["MODEL_REGISTRY"]
+    fake_gcs.create_bucket(registry.removeprefix("gs://"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", fake_gcs.url)
-        store = open_writable(environment["MODEL_REGISTRY"])
-        manifest = publish_tiny(store, tmp_path / "artifact")
+        manifest = publish_tiny(open_writable(registry), tmp_path / "artifact")
+    answer = ask(planned, archive, python, tmp_path, STORAGE_EMULATOR_HOST=fake_gcs.url)
+    assert answer["model"] == {"name": "iris", "version": manifest.version}
+
+
+def test_a_bundle_with_its_model_answers_in_the_environment_that_is_planned_for_it(
+    infra: Path, python: str, tmp_path: Path
+) -> None:
+    registry = tmp_path / "registry"
+    publish_tiny(open_writable(str(registry)), tmp_path / "artifact")
+    store, found = find_models(["iris"], str(registry))
+    archive = bundle(ROOT / "functions", tmp_path / "bundle", read_models(store, found))
+    resources = applied(
+        infra,
+        project_id="example-project",
+        environment="prod",
+        bundle=str(archive),
+        models={"flowers": {"baked": True}},
+    )
+    (function,) = [r for r in resources if r["type"] == "google_cloudfunctions2_function"]
+    assert ask(function["values"], archive, python, tmp_path)["model"]["name"] == "iris"
+
+
+def ask(
+    planned: Mapping[str, Any], archive: Path, python: str, folder: Path, **others: str
+) -> dict[str, Any]:
+    """Unpacks the zip, starts it as planned, and gives a right answer of its default model."""
+    (service,) = planned["service_config"]
+    (build,) = planned["build_config"]
     with zipfile.ZipFile(archive) as opened:
-        opened.extractall(tmp_path / "unpacked")
+        opened.extractall(folder / "unpacked")
     platform = {
-        # As Cloud Run has it, and Cloud Storage's stand-in. PATH alone is inherited: not this
-        # tree, not its packages.
+        # As Cloud Run has it. PATH alone is inherited: not this tree, not its packages.
         "FUNCTION_TARGET": build["entry_point"],
         "FUNCTION_SIGNATURE_TYPE": "http",
         "K_SERVICE": planned["name"],
-        "STORAGE_EMULATOR_HOST": fake_gcs.url,
-        "MODEL_CACHE": str(tmp_path / "cache"),
+        "MODEL_CACHE": str(folder / "cache"),
         "PATH": "/usr/bin:/bin",
     }
-    source = tmp_path / "unpacked" / "main.py"
     with running(
         build["entry_point"],
-        {**platform, **environment},
-        tmp_path,
-        source,
+        {**platform, **others, **service["environment_variables"]},
+        folder,
+        folder / "unpacked" / "main.py",
         python=python,
         inherited={},
     ) as function:
         response = function.post("/predict", {"instances": ROWS.tolist()})
         assert response.status_code == 200, response.text
-        answer = response.json()
-        assert answer["model"] == {"name": "iris", "version": manifest.version}
+        answer: dict[str, Any] = response.json()
         best = scores(ROWS).argmax(axis=1)
         assert [p["label"] for p in answer["predictions"]] == [LABELS[index] for index in best]
-        index = function.get("/").json()
-        assert [model["name"] for model in index["models"]] == ["iris"]
+        assert len(function.get("/").json()["models"]) == 1
+        return answer

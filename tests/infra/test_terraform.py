@@ -26,6 +26,17 @@ def test_it_keeps_what_it_promises(infra: Path) -> None:
     assert re.search(r"Success! [1-9]\d* passed, 0 failed", told), told
 
 
+def test_the_functions_identity_has_no_role_to_write_with() -> None:
+    folder = INFRA / "modules" / "prediction_function"
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.tf"))
+    assert set(re.findall(r"roles/[\w.]+", text)) == {
+        "roles/storage.objectViewer",
+        "roles/secretmanager.secretAccessor",
+        "roles/run.invoker",  # of those who call it
+        "roles/cloudfunctions.invoker",  # in a comment: it would change nothing
+    }
+
+
 @pytest.mark.parametrize("module", MODULES, ids=[module.name for module in MODULES])
 def test_each_validation_is_shown_to_refuse(module: Path) -> None:
     """One run with `expect_failures` at least for each variable that validates."""
