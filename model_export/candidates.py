@@ -139,7 +139,7 @@ class FormMaker:
         return Tensors(
             *bindings(
                 flatbuffer,
-                tuple(spec.name for spec in self.interface.inputs),
+                self.interface.tensors or tuple(spec.name for spec in self.interface.inputs),
                 tuple(spec.name for spec in self.interface.outputs),
             )
         )

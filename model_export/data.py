@@ -274,7 +274,8 @@ def _array(values: Any, where: str) -> Array:
         array = np.asarray(values)
     except ValueError as error:
         raise UsageError(f"{where}: expected an array: {error}") from None
-    if array.ndim == 0 or array.dtype == object:
+    is_text = array.dtype == object and all(isinstance(value, str) for value in array.flat)
+    if array.ndim == 0 or (array.dtype == object and not is_text):
         what = "Python objects" if array.ndim else "a single value"
         raise UsageError(f"{where}: expected an array with one row an example, got {what}")
     return array
@@ -282,4 +283,9 @@ def _array(values: Any, where: str) -> Array:
 
 def _update(digest: Any, name: str, array: Array) -> None:
     digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+    if array.dtype == object:
+        for text in array.tolist():
+            data = text.encode()
+            digest.update(f"{len(data)} ".encode() + data)
+        return
     digest.update(np.ascontiguousarray(array).data)

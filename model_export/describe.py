@@ -51,12 +51,13 @@ def describe(
         inputs=ready.interface.inputs,
         outputs=ready.interface.outputs,
         tensors=answered.form.tensors,
+        preprocessing=ready.preprocessing,
         compression=compression,
         quality=_quality(chosen, answered.comparison, ready.metric, ready.splits),
         runtime=Runtime(_RUNTIME, metadata.version(_RUNTIME), answered.form.facts.kinds),
         resources=_resources(chosen, recipe.measure.threads),
         provenance=provenance.describe(
-            folder, folder / recipe.model.source, recipe.sha256, ready.splits.sha256
+            folder, folder / recipe.model.source, recipe.sha256, ready.asked.sha256
         ),
     )
 

@@ -15,7 +15,14 @@ from model_export.data import Split, Splits
 from model_export.errors import ConversionError, UsageError
 from model_export.recipe import ModelTask, Recipe
 from tflite_serving.contract.codec import ContractError
-from tflite_serving.contract.tensors import ClientDType, InputSpec, OutputSpec
+from tflite_serving.contract.preprocessing import Preprocessing
+from tflite_serving.contract.tensors import (
+    ClientDType,
+    InputSpec,
+    OutputSpec,
+    Preprocess,
+    PreprocessKind,
+)
 from tflite_serving.scores import apply_activation, class_scores
 
 if TYPE_CHECKING:
@@ -32,11 +39,13 @@ class Interface:
     Attributes:
         task: what the model is for.
         inputs, outputs: what clients send and get.
+        tensors: names of what the converted model takes; empty where these are the inputs.
     """
 
     task: ModelTask
     inputs: tuple[InputSpec, ...]
     outputs: tuple[OutputSpec, ...]
+    tensors: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -60,13 +69,19 @@ class Interface:
         return class_scores(output) if self.task == "classification" else output
 
 
-def describe_interface(source: SourceModel, recipe: Recipe, folder: Path) -> Interface:
+def describe_interface(
+    source: SourceModel,
+    recipe: Recipe,
+    folder: Path,
+    preprocessing: Preprocessing | None = None,
+) -> Interface:
     """Reads the interface off the model, and adds what the recipe says of it.
 
     Args:
         source: the loaded model.
         recipe: with labels, and notes on inputs.
         folder: of the recipe.
+        preprocessing: the layers that were cut off.
 
     Raises:
         ConversionError: the model is no classifier that can be served.
@@ -82,11 +97,13 @@ def describe_interface(source: SourceModel, recipe: Recipe, folder: Path) -> Int
     for name in recipe.inputs:
         if name not in names:
             raise UsageError(f"recipe.inputs.{name}: no such input; the model has {names}")
+    kinds = _kinds(source.inputs, preprocessing)
     inputs = tuple(
         InputSpec(
             name=info.name,
-            dtype=_client_dtype(info),
-            shape=info.shape,
+            dtype=_client_dtype(info, kinds[info.name]),
+            shape=info.shape if kinds[info.name] == "tensor" else info.shape[:1],
+            preprocess=Preprocess(kinds[info.name]),
             description=recipe.inputs[info.name].description if info.name in recipe.inputs else "",
             units=recipe.inputs[info.name].units if info.name in recipe.inputs else "",
         )
@@ -97,7 +114,30 @@ def describe_interface(source: SourceModel, recipe: Recipe, folder: Path) -> Int
             f"expected one output, got {len(source.outputs)}: "
             "a classifier with several outputs cannot be exported yet"
         )
-    return Interface(recipe.model.task, inputs, (_output(source, recipe, folder),))
+    tensors = tuple(preprocessing.tensors(names)) if preprocessing else ()
+    return Interface(recipe.model.task, inputs, (_output(source, recipe, folder),), tensors)
+
+
+def _kinds(
+    inputs: tuple[TensorInfo, ...], preprocessing: Preprocessing | None
+) -> dict[str, PreprocessKind]:
+    """How clients send each input.
+
+    What a text layer reads is text; several single values are the features of a record.
+    """
+    texts = {step.input for step in preprocessing.steps if step.words} if preprocessing else set()
+    steps = {step.input for step in preprocessing.steps} if preprocessing else set()
+    single = {info.name for info in inputs if info.shape[1:] in ((), (1,))}
+    are_features = len(inputs) > 1 and len(single) == len(inputs)
+    found: dict[str, PreprocessKind] = {}
+    for info in inputs:
+        if info.name not in single:
+            found[info.name] = "tensor"
+        elif info.name in texts:
+            found[info.name] = "text"
+        else:
+            found[info.name] = "record" if are_features or info.name in steps else "tensor"
+    return found
 
 
 def check_data(splits: Splits, interface: Interface) -> None:
@@ -110,6 +150,8 @@ def check_data(splits: Splits, interface: Interface) -> None:
             fits = len(shape) == len(spec.instance_shape) and all(
                 want in (None, got) for want, got in zip(spec.instance_shape, shape, strict=True)
             )
+            if spec.preprocess.kind != "tensor":
+                fits = shape in ((), (1,))
             if not fits:
                 raise UsageError(
                     f"{where}: {spec.name}: expected examples of shape "
@@ -161,19 +203,24 @@ def cast_inputs(splits: Splits, interface: Interface) -> Splits:
     Raises:
         UsageError: a value does not survive, such as 0.5 in an integer input.
     """
-    dtypes = {spec.name: np.dtype(spec.dtype) for spec in interface.inputs}
+    specs = {spec.name: spec for spec in interface.inputs}
 
     def cast_split(split: Split, which: str) -> Split:
         where = f"{splits.source}: {which}"
         return Split(
-            {name: _cast(x, dtypes[name], f"{where}: {name}") for name, x in split.inputs.items()},
+            {name: _cast(x, specs[name], f"{where}: {name}") for name, x in split.inputs.items()},
             split.targets,
         )
 
     return splits.each(cast_split)
 
 
-def _cast(values: npt.NDArray[Any], dtype: np.dtype[Any], where: str) -> npt.NDArray[Any]:
+def _cast(values: npt.NDArray[Any], spec: InputSpec, where: str) -> npt.NDArray[Any]:
+    if spec.preprocess.kind != "tensor":
+        values = values.reshape(len(values))
+    if spec.dtype == "string":
+        return _strings(values, where)
+    dtype = np.dtype(spec.dtype)
     if values.dtype == dtype:
         return values
     try:
@@ -189,12 +236,27 @@ def _cast(values: npt.NDArray[Any], dtype: np.dtype[Any], where: str) -> npt.NDA
     return cast_values
 
 
-def _client_dtype(info: TensorInfo) -> ClientDType:
-    if info.dtype == "string":
+def _strings(values: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
+    """As objects, each of which takes the room that it needs."""
+    if values.dtype.kind not in "USO":
+        raise UsageError(f"{where}: expected strings, got {values.dtype} values")
+    try:
+        texts = [v.decode() if isinstance(v, bytes) else v for v in values.tolist()]
+        for text in texts:
+            text.encode()
+    except (UnicodeError, AttributeError):
+        raise UsageError(f"{where}: expected strings of Unicode") from None
+    found = np.empty(len(texts), dtype=object)
+    found[:] = texts
+    return found
+
+
+def _client_dtype(info: TensorInfo, kind: PreprocessKind) -> ClientDType:
+    if info.dtype == "string" and kind == "tensor":
         raise ConversionError(
-            f"input {info.name!r}: it takes strings, and what turns these into numbers, such as "
-            "TextVectorization or StringLookup, cannot be converted; build a model that starts "
-            "where they end, and give it their numbers"
+            f"input {info.name!r}: it takes strings, which must be single ones that go to a "
+            "TextVectorization or StringLookup of a .keras model; build a model that starts where "
+            "strings have become numbers, and give it these"
         )
     if info.dtype not in get_args(ClientDType):
         raise ConversionError(

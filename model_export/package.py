@@ -24,6 +24,11 @@ from tflite_serving.contract.manifest import (
     content_digest,
     write_manifest,
 )
+from tflite_serving.contract.preprocessing import (
+    PREPROCESSING_FILE,
+    Preprocessing,
+    write_preprocessing,
+)
 from tflite_serving.contract.tensors import InputSpec, OutputSpec, Tensors
 from tflite_serving.contract.versions import rfc3339, version_id
 
@@ -43,6 +48,7 @@ class Description:
     inputs: tuple[InputSpec, ...]
     outputs: tuple[OutputSpec, ...]
     tensors: Tensors
+    preprocessing: Preprocessing | None
     compression: Compression
     quality: Quality
     runtime: Runtime
@@ -65,7 +71,7 @@ def choose_golden(
     rows = np.sort(in_turn[:_GOLDEN_EXAMPLES])
     return GoldenExamples(
         ids=tuple(f"test[{row}]" for row in rows),
-        inputs={name: array[rows] for name, array in test.inputs.items()},
+        inputs={name: _plain(array[rows]) for name, array in test.inputs.items()},
         outputs={name: array[rows] for name, array in reference.items()},
         tolerance={
             name: float(np.abs(published[name][rows] - array[rows]).max())
@@ -73,6 +79,11 @@ def choose_golden(
             for name, array in reference.items()
         },
     )
+
+
+def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Texts as an npz takes them."""
+    return array.astype(np.str_) if array.dtype == object else array
 
 
 def write_artifact(
@@ -97,6 +108,8 @@ def write_artifact(
         the manifest, as it was written.
     """
     content = {MODEL_FILE: flatbuffer, GOLDEN_FILE: write_golden(golden)}
+    if description.preprocessing is not None:
+        content[PREPROCESSING_FILE] = write_preprocessing(description.preprocessing)
     digest = content_digest(_entries(content))
     version = version_id(created_at, digest)
     evidence = make_evidence(version)
@@ -116,6 +129,7 @@ def write_artifact(
         runtime=description.runtime,
         resources=description.resources,
         golden=GOLDEN_FILE,
+        preprocessing=PREPROCESSING_FILE if description.preprocessing is not None else None,
         provenance=description.provenance,
     )
     for path, data in {**content, **evidence}.items():

@@ -85,10 +85,9 @@ def export(request: Request, progress: Progress) -> Export:
     recipe, folder = request.recipe, request.folder
     # First of all: a wrong address should not cost the minutes that an export takes.
     store = None if request.registry is None else _open(request.registry)
-    source = load(recipe, folder, progress)
-    ready = prepare(source, recipe, folder, progress)
+    source, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
     key = export_key(
-        recipe, provenance.source_sha256(folder / recipe.model.source), ready.splits.sha256
+        recipe, provenance.source_sha256(folder / recipe.model.source), ready.asked.sha256
     )
     work = open_workspace(request.work or folder, recipe.model.name, key, resume=request.resume)
     with work as workspace:
@@ -197,9 +196,7 @@ def _choose(judging: Judging, pruning: Pruning | None, folder: Path) -> Findings
         pruning=pruning,
     )
     description = describe(recipe, folder, ready, compression, chosen)
-    return Findings(
-        description, chosen, ready.reference.outputs, ready.splits.test, ready.interface
-    )
+    return Findings(description, chosen, ready.reference.outputs, ready.asked.test, ready.interface)
 
 
 def _write(folder: Path, findings: Findings, request: Request) -> Manifest:

@@ -21,6 +21,9 @@ from model_export.interface import (
 from model_export.metrics import Metric, find_metric
 from model_export.progress import Progress
 from model_export.recipe import Recipe
+from tflite_serving.contract.preprocessing import Preprocessing
+from tflite_serving.errors import UnknownValue
+from tflite_serving.preprocess.pipeline import Pipeline, in_shapes
 
 if TYPE_CHECKING:
     from model_export.tf.load import SourceModel
@@ -46,13 +49,17 @@ class Prepared:
 
     Attributes:
         interface: what clients will see.
+        preprocessing: the layers that were cut off; None if there are none.
         metric: of quality.
-        splits: the examples.
-        reference: the model's answers to them.
+        asked: the examples, as clients send them.
+        splits: the same, as what is converted takes them.
+        reference: the whole model's answers to them.
     """
 
     interface: Interface
+    preprocessing: Preprocessing | None
     metric: Metric
+    asked: Splits
     splits: Splits
     reference: Reference
 
@@ -76,8 +83,10 @@ def load(recipe: Recipe, folder: Path, progress: Progress) -> SourceModel:
     return source
 
 
-def prepare(source: SourceModel, recipe: Recipe, folder: Path, progress: Progress) -> Prepared:
-    """Loads the examples, checks that they fit the model, and asks it.
+def prepare(
+    source: SourceModel, recipe: Recipe, folder: Path, progress: Progress
+) -> tuple[SourceModel, Prepared]:
+    """Splits the model, loads the examples, checks that they fit it, and asks it.
 
     Args:
         source: the model.
@@ -85,14 +94,52 @@ def prepare(source: SourceModel, recipe: Recipe, folder: Path, progress: Progres
         folder: of the recipe.
         progress: told of every step.
 
+    Returns:
+        what is pruned and converted: the model without the layers that the function computes in
+        its stead; and all else.
+
     Raises:
         ExportError: its class says which exit code.
     """
-    interface = describe_interface(source, recipe, folder)
+    core, preprocessing = _split(source, recipe, progress)
+    interface = describe_interface(source, recipe, folder, preprocessing)
     metric = find_metric(recipe.gate, interface.task, len(interface.labels), folder)
-    splits = _read_data(recipe, folder, interface, progress)
-    reference = _ask_reference(source, interface, metric, splits, recipe, progress)
-    return Prepared(interface, metric, splits, reference)
+    asked = _read_data(recipe, folder, interface, progress)
+    reference = _ask_reference(source, interface, metric, asked, recipe, progress)
+    splits = _preprocess(asked, core, preprocessing)
+    return core, Prepared(interface, preprocessing, metric, asked, splits, reference)
+
+
+def _split(
+    source: SourceModel, recipe: Recipe, progress: Progress
+) -> tuple[SourceModel, Preprocessing | None]:
+    from model_export.tf.load import KerasSource
+    from model_export.tf.split import split
+
+    parts = split(source, recipe.model.source) if isinstance(source, KerasSource) else None
+    if parts is None:
+        return source, None
+    with progress.step("split") as step:
+        layers = ", ".join(cut.layer for cut in parts.preprocessing.steps)
+        step.result = f"{layers}: left to the function"
+    return parts.core, parts.preprocessing
+
+
+def _preprocess(asked: Splits, core: SourceModel, preprocessing: Preprocessing | None) -> Splits:
+    """The examples as the model takes them, made with the function's own code."""
+    shapes = {info.name: info.shape for info in core.inputs}
+    pipeline = Pipeline(preprocessing or Preprocessing(steps=()), shapes)
+
+    def change(split: Split, which: str) -> Split:
+        try:
+            return Split(pipeline.run(split.inputs), split.targets)
+        except UnknownValue as error:
+            raise UsageError(
+                f"{asked.source}: {which}: {error.input}[{error.index}]: {error.value!r} is not in "
+                "the layer's vocabulary, which allows no others (num_oov_indices = 0)"
+            ) from None
+
+    return asked.each(change)
 
 
 def _custom_objects(reference: str, folder: Path) -> Mapping[str, Any]:
@@ -133,9 +180,10 @@ def _ask_reference(
         )
 
     with progress.step("reference") as step:
-        outputs = interface.natural(source.predict(splits.test.inputs))
+        shapes = {info.name: info.shape for info in source.inputs}
+        outputs = interface.natural(source.predict(in_shapes(splits.test.inputs, shapes)))
         check_scores(outputs, interface)
         test = paired(outputs, splits.test)
-        validation = interface.natural(source.predict(splits.validation.inputs))
+        validation = interface.natural(source.predict(in_shapes(splits.validation.inputs, shapes)))
         step.result = f"{metric.name} {test.reference:.4f} on the test split"
     return Reference(outputs, test, paired(validation, splits.validation))

@@ -97,8 +97,7 @@ def measure_sensitivity(recipe: Recipe, folder: Path, progress: Progress) -> Sen
     """
     from model_export.tf.load import KerasSource
 
-    source = load(recipe, folder, progress)
-    ready = prepare(source, recipe, folder, progress)
+    source, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
     asked = _Asked(ready)
     pruning: dict[str, tuple[int, Effect]] = {}
     if isinstance(source, KerasSource):

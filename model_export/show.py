@@ -21,6 +21,7 @@ from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument
 from tflite_serving.contract.evidence import Candidate
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.settings import DEFAULT_ALIAS
 
 if TYPE_CHECKING:
@@ -213,9 +214,7 @@ def _facts_table(manifest: Manifest) -> Table:
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for spec in manifest.inputs:
-        table.add_row(
-            "input", f"{spec.name}: {spec.dtype} {list(spec.instance_shape)} {spec.units}"
-        )
+        table.add_row("input", f"{spec.name}: {_in_words(spec)} {spec.units}")
     for output in manifest.outputs:
         labels = ", ".join(output.labels or ())
         table.add_row("output", f"{output.name}: scores of {labels}")
@@ -239,6 +238,18 @@ def _facts_table(manifest: Manifest) -> Table:
     for label, fact in facts.items():
         table.add_row(label, fact)
     return table
+
+
+def _in_words(spec: InputSpec) -> str:
+    """What a client sends for one instance."""
+    kinds = {"float32": "a number", "bool": "true or false", "string": "a string"}
+    match spec.preprocess.kind:
+        case "text":
+            return "a text"
+        case "record":
+            return f"{kinds.get(spec.dtype, 'a whole number')}, a feature of the record"
+        case _:
+            return f"{spec.dtype} {list(spec.instance_shape)}"
 
 
 def _alias_table(document: AliasDocument) -> Table:

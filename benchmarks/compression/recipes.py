@@ -65,5 +65,5 @@ def export_command(recipe: Path, registry: Path) -> list[str]:
 def open_recipe(path: Path, progress: Progress) -> Opened:
     """Loads the model of a recipe and asks it about its examples."""
     recipe = read_recipe(path)
-    source = load(recipe, path.parent, progress)
-    return Opened(recipe, source, prepare(source, recipe, path.parent, progress))
+    source, ready = prepare(load(recipe, path.parent, progress), recipe, path.parent, progress)
+    return Opened(recipe, source, ready)

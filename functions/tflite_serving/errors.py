@@ -21,6 +21,7 @@ ArtifactError                      why an artifact cannot be had or served (neve
     ├── IntegrityError             a file is not what the manifest says
     └── GoldenMismatch             it does not reproduce the reference's answers
 
+UnknownValue                       a vocabulary that allows no others lacks it; told with its place
 SettingsError                      the environment is wrong; the function does not start
 """
 
@@ -190,6 +191,22 @@ class GoldenMismatch(ArtifactRefused):
     """The model does not reproduce the reference's answers on the golden examples."""
 
     code = "golden_mismatch"
+
+
+class UnknownValue(Exception):  # like its siblings
+    """A value is not in a vocabulary that allows no others.
+
+    Attributes:
+        index: of the instance.
+        value: that is not known.
+        input: that has it; "" as long as nobody knows.
+    """
+
+    def __init__(self, index: int, value: str | int, name: str = "") -> None:
+        super().__init__(f"{name}[{index}]: {value!r}")
+        self.index = index
+        self.value = value
+        self.input = name
 
 
 class SettingsError(Exception):

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-_PLAIN_TYPES = frozenset({"", "application/json", "application/x-npy"})  # have no parameters
+_PLAIN_TYPES = frozenset(
+    {"", "application/json", "application/x-npy", "text/plain"}
+)  # have no parameters
 _HUGE = 10**18  # int() of a number with thousands of digits takes long, or raises
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
-from tflite_serving.artifacts.loading import load_artifact, resolve_alias
+import numpy.typing as npt
+
+from tflite_serving.artifacts.loading import LocalArtifact, load_artifact, resolve_alias
 from tflite_serving.artifacts.store import Store
 from tflite_serving.contract.alias import AliasDocument
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.golden import read_golden
 from tflite_serving.contract.manifest import MODEL_FILE, Manifest
+from tflite_serving.contract.preprocessing import read_preprocessing
 from tflite_serving.contract.tensors import show_shape
 from tflite_serving.errors import ArtifactRefused, GoldenMismatch
 from tflite_serving.model import Model
@@ -17,7 +22,11 @@ from tflite_serving.served import ServedModel
 from tflite_serving.settings import ModelRef, Settings
 from tflite_serving.telemetry import Log, Timings
 
+if TYPE_CHECKING:
+    from tflite_serving.preprocess.pipeline import Pipeline
+
 _TASKS = ("classification", "regression")
+_KINDS = {"tensor", "text", "record"}
 
 
 class Loader:
@@ -73,8 +82,10 @@ class Loader:
                 self._settings.interpreters,
                 self._settings.interpreter_threads,
             )
+            pipeline = _pipeline(artifact)
         with timings.stage("golden"):
-            _check_golden(model, manifest, artifact.files[manifest.golden].read_bytes())
+            golden = artifact.files[manifest.golden].read_bytes()
+            _check_golden(model, pipeline, manifest, golden)
         self._log.write(
             "INFO",
             f"loaded {ref.name} {version} in {timings.total_ms:.0f} ms",
@@ -82,13 +93,34 @@ class Loader:
             version=version,
             load_ms=timings.stages,
         )
-        return ServedModel(manifest, model, timings.stages)
+        return ServedModel(manifest, model, timings.stages, pipeline)
+
+
+def _pipeline(artifact: LocalArtifact) -> Pipeline | None:
+    manifest = artifact.manifest
+    if manifest.preprocessing is None:
+        return None
+    from tflite_serving.preprocess.pipeline import Pipeline  # which most models have no use for
+
+    try:
+        steps = read_preprocessing(artifact.files[manifest.preprocessing].read_bytes())
+        tensors = steps.tensors(spec.name for spec in manifest.inputs)
+    except ContractError as error:
+        raise ArtifactRefused(f"{manifest.name} {manifest.version}: {error}") from None
+    shapes = {binding.name: binding.shape for binding in manifest.tensors.inputs}
+    if tensors != list(shapes):
+        raise ArtifactRefused(
+            f"{manifest.name} {manifest.version}: preprocessing puts out {tensors}, and the model "
+            f"takes {list(shapes)}"
+        )
+    return Pipeline(steps, shapes)
 
 
 def _check_supported(manifest: Manifest) -> None:
     where = f"{manifest.name} {manifest.version}"
-    kinds = {spec.preprocess.kind for spec in manifest.inputs} - {"tensor"}
-    if kinds or any(spec.dtype == "string" for spec in manifest.inputs):
+    kinds = {spec.preprocess.kind for spec in manifest.inputs} - _KINDS
+    has_strings = any(spec.dtype == "string" for spec in manifest.inputs)
+    if kinds or (has_strings and manifest.preprocessing is None):
         raise ArtifactRefused(
             f"{where}: its inputs need preprocessing that this release of the function lacks: "
             f"{', '.join(sorted(kinds)) or 'string'}"
@@ -103,12 +135,13 @@ def _check_supported(manifest: Manifest) -> None:
         )
 
 
-def _check_golden(model: Model, manifest: Manifest, data: bytes) -> None:
+def _check_golden(model: Model, pipeline: Pipeline | None, manifest: Manifest, data: bytes) -> None:
     where = f"{manifest.name} {manifest.version}"
     try:
         golden = read_golden(data)
         golden.check_specs(manifest.inputs, manifest.outputs)
-        differences = golden.differences(model.run(golden.inputs, Timings()))
+        inputs = golden.inputs if pipeline is None else pipeline.run(_as_objects(golden.inputs))
+        differences = golden.differences(model.run(inputs, Timings()))
     except ContractError as error:
         raise ArtifactRefused(f"{where}: {error}") from None
     except (ValueError, RuntimeError) as error:
@@ -120,3 +153,8 @@ def _check_golden(model: Model, manifest: Manifest, data: bytes) -> None:
             f"{gap:.4g}, tolerance {golden.tolerance[output]:.4g} "
             f"({len(differences)} of {len(golden.ids)} examples differ)"
         )
+
+
+def _as_objects(inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Texts as the steps take them."""
+    return {name: x.astype(object) if x.dtype.kind == "U" else x for name, x in inputs.items()}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.dialects.dialect import Arrays, Codec, Dialect, PredictionRequest
-from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError
+from tflite_serving.dialects.json_body import shortened
+from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError, UnknownValue
 from tflite_serving.inputs.tensor import to_tensor
 from tflite_serving.model import Model
 from tflite_serving.scores import is_finite
@@ -61,6 +62,15 @@ class Prediction:
         inputs = {
             spec.name: to_tensor(request.inputs[spec.name], spec) for spec in served.manifest.inputs
         }
+        if served.pipeline is not None:
+            try:
+                inputs = served.pipeline.run(inputs)
+            except UnknownValue as error:
+                place = request.inputs[error.input].at(error.index)
+                raise RequestError(
+                    "unknown_value",
+                    f"{place}: expected a value that the model knows, got {_shown(error.value)}",
+                ) from None
         timings.lap("preprocess")
         if task.seconds_left == 0:
             raise DeadlineExceeded("deadline_exceeded", "the request took too long; try again")
@@ -87,3 +97,7 @@ class Prediction:
             self._task.scores = outputs[self._manifest.outputs[0].name]
         self._task.timings.lap("encode")
         return content
+
+
+def _shown(value: str | int) -> str:
+    return repr(shortened(value)) if isinstance(value, str) else str(value)

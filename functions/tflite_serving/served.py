@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.dialects.dialect import Codec, Dialect
 from tflite_serving.model import Model
+
+if TYPE_CHECKING:
+    from tflite_serving.preprocess.pipeline import Pipeline
 
 # A thread takes longer than a small model; a large one on the event loop keeps others waiting.
 _QUICK_MS = 2.0
 _FEWEST_BYTES_PER_NUMBER = 2  # a digit and a comma
+_FEWEST_BYTES_OF_TEXT = 16  # that somebody means; MAX_BATCH bounds those who send shorter ones
 _PARSE_MS_PER_BYTE = 5e-6  # 200 MB/s
 QUICK_BODY_BYTES = _QUICK_MS / _PARSE_MS_PER_BYTE
 """A smaller body is read within `_QUICK_MS`."""
@@ -26,11 +32,13 @@ class ServedModel:
         manifest: of the version.
         model: runs batches.
         load_ms: what loading took, by stage.
+        pipeline: between what clients send and what the model takes; None if these are the same.
     """
 
     manifest: Manifest
     model: Model
     load_ms: dict[str, float]
+    pipeline: Pipeline | None = None
     _untold: list[dict[str, float]] = field(default_factory=list, repr=False, compare=False)
     _codecs: dict[Dialect, Codec] = field(default_factory=dict, repr=False, compare=False)
 
@@ -62,8 +70,7 @@ class ServedModel:
         each = self.manifest.resources.latency_ms.p50
         if each >= _QUICK_MS:
             return 0.0
-        numbers = sum(math.prod(n or 1 for n in spec.shape) for spec in self.manifest.inputs)
-        fewest = numbers * _FEWEST_BYTES_PER_NUMBER  # of one instance
+        fewest = sum(map(_fewest_bytes, self.manifest.inputs))  # of one instance
         of_one = (_QUICK_MS - each) / _PARSE_MS_PER_BYTE
         return min(of_one, _QUICK_MS / (each / fewest + _PARSE_MS_PER_BYTE))
 
@@ -71,3 +78,8 @@ class ServedModel:
     def labels(self) -> dict[str, str]:
         """What log lines of its answers are labelled with."""
         return {"model": self.manifest.name, "version": self.manifest.version}
+
+
+def _fewest_bytes(spec: InputSpec) -> int:
+    each = _FEWEST_BYTES_OF_TEXT if spec.dtype == "string" else _FEWEST_BYTES_PER_NUMBER
+    return each * math.prod(n or 1 for n in spec.shape)

@@ -26,6 +26,7 @@ from tflite_serving.contract.evidence import Candidate, Quality
 
 _MOST_CHANGED = 24
 _MOST_VALUES = 12
+_LONGEST_TEXT = 300
 _SIDES = range(4, 513)
 _REGRESSION_TOLERANCE = 0.1
 """Of the targets' standard deviation: by how much a value must move to count as changed."""
@@ -185,7 +186,7 @@ def _example(
         reference_score=before[1],
         published_score=after[1],
         pictures=found,
-        values={name: _numbers(value) for name, value in inputs.items() if name not in found},
+        values={name: _shown(value) for name, value in inputs.items() if name not in found},
     )
 
 
@@ -198,14 +199,22 @@ def _answer(scores: Scores, interface: Interface) -> tuple[str, float | None]:
     return interface.labels[best], float(scores[best])
 
 
+def _shown(value: Any) -> str:
+    if not isinstance(value, str):
+        return _numbers(value)
+    return value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "…"
+
+
 def _numbers(values: Any) -> str:
     flat = np.ravel(values)
     shown = ", ".join(f"{value:.4g}" for value in flat[:_MOST_VALUES])
     return f"{shown}, … ({flat.size} values)" if flat.size > _MOST_VALUES else shown
 
 
-def _picture(value: npt.NDArray[Any], all_values: npt.NDArray[Any]) -> str | None:
+def _picture(value: Any, all_values: npt.NDArray[Any]) -> str | None:
     """A PNG as base64, if the value has the shape of an image: gray, RGB, or gray with an axis."""
+    if isinstance(value, str):
+        return None
     if value.ndim == 3 and value.shape[2] == 1:
         value = value[:, :, 0]
     is_gray, is_color = value.ndim == 2, value.ndim == 3 and value.shape[2] == 3

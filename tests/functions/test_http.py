@@ -174,8 +174,12 @@ WRONG: dict[str, tuple[str, str, Any, dict[str, str], int, str, str]] = {
         *(
             415,
             "unsupported_content_type",
-            "expected application/json or application/x-npy, got 'text/csv'",
+            "expected application/json, application/x-npy or text/plain, got 'text/csv'",
         ),
+    ),
+    "text for a model of numbers": (
+        *("POST", "/predict", b"1,2,3,4", {"Content-Type": "text/plain"}),
+        *(415, "unsupported_content_type", "expected application/json, because the model takes"),
     ),
     "compressed body": (
         *("POST", "/predict", b"\x1f\x8b", {"Content-Encoding": "gzip"}),

@@ -134,9 +134,9 @@ def test_notes_on_an_input_that_the_model_lacks_are_refused() -> None:
         (
             Source(inputs=(Info("text", "string", (None,)),)),
             (
-                "input 'text': it takes strings, and what turns these into numbers, such as "
-                "TextVectorization or StringLookup, cannot be converted; build a model that "
-                "starts where they end, and give it their numbers"
+                "input 'text': it takes strings, which must be single ones that go to a "
+                "TextVectorization or StringLookup of a .keras model; build a model that starts "
+                "where strings have become numbers, and give it these"
             ),
         ),
         (

@@ -161,6 +161,7 @@ def write_tiny_artifact(
     tensors = Tensors(*bindings(made, ("features",), ("species",)))
     latency = Latency(0.01, 0.02)
     description = Description(
+        preprocessing=None,
         name=name,
         task="classification",
         inputs=(InputSpec("features", "float32", (None, FEATURES), units="cm"),),

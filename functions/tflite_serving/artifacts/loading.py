@@ -13,7 +13,7 @@ from tflite_serving.artifacts.store import Store
 from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument, read_alias
 from tflite_serving.contract.codec import ContractError
-from tflite_serving.contract.manifest import MODEL_FILE, FileEntry, Manifest, read_manifest
+from tflite_serving.contract.manifest import FileEntry, Manifest, read_manifest
 from tflite_serving.errors import ArtifactRefused, IntegrityError, ObjectNotFound, StoreError
 from tflite_serving.telemetry import Timings
 
@@ -71,7 +71,7 @@ def load_artifact(
     """
     with timings.stage("download"):
         manifest = _read_manifest(store, name, version)
-    needed = {path: manifest.files[path] for path in (MODEL_FILE, manifest.golden)}
+    needed = {path: manifest.files[path] for path in manifest.needed}
     prefix = layout.version_folder(name, version)
     local = {path: store.local(f"{prefix}/{path}") for path in needed}
     on_disk = {path: place for path, place in local.items() if place is not None}

@@ -54,6 +54,7 @@ class Manifest:
         tensors: how these map onto the flatbuffer.
         compression, quality, runtime, resources, provenance: the evidence.
         golden: path of the golden examples among `files`.
+        preprocessing: path of the steps between inputs and tensors; None if these are the same.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Manifest:
     resources: Resources
     golden: str
     provenance: Provenance
+    preprocessing: str | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -78,14 +80,26 @@ class Manifest:
         versions.check_version(self.version, "version")
         versions.check_timestamp(self.created_at, "created_at")
         self._check_files()
-        _check_names("inputs", self.inputs, "tensors.inputs", self.tensors.inputs)
+        # With steps in between, `Preprocessing.tensors` says which tensors there are.
+        tensors = None if self.preprocessing else self.tensors.inputs
+        _check_names("inputs", self.inputs, "tensors.inputs", tensors)
         _check_names("outputs", self.outputs, "tensors.outputs", self.tensors.outputs)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Paths of the files that serving takes."""
+        others = (self.preprocessing,) if self.preprocessing else ()
+        return (MODEL_FILE, self.golden, *others)
 
     def _check_files(self) -> None:
         for path in self.files:
             versions.check_file_path(path, f"files[{path!r}]")
             self._check_place(path)
-        for path, why in ((MODEL_FILE, "the model"), (self.golden, "the golden examples")):
+        for path, why in (
+            (MODEL_FILE, "the model"),
+            (self.golden, "the golden examples"),
+            *([(self.preprocessing, "the preprocessing")] if self.preprocessing else []),
+        ):
             if path not in self.files:
                 raise ContractError("files", f"expected {path!r}, {why}, got none")
             if self.files[path].is_evidence:
@@ -158,13 +172,14 @@ def _check_names(
     path: str,
     specs: tuple[InputSpec, ...] | tuple[OutputSpec, ...],
     bindings_path: str,
-    bindings: tuple[object, ...],
+    bindings: tuple[object, ...] | None,
 ) -> None:
     names = [spec.name for spec in specs]
     if not names:
         raise ContractError(path, "expected at least one, got none")
-    bound = [getattr(binding, "name", None) for binding in bindings]
-    if names != bound:
-        raise ContractError(bindings_path, f"expected bindings for {names}, got {bound}")
+    if bindings is not None:
+        bound = [getattr(binding, "name", None) for binding in bindings]
+        if names != bound:
+            raise ContractError(bindings_path, f"expected bindings for {names}, got {bound}")
     if len(set(names)) < len(names):
         raise ContractError(path, f"expected each name once, got {names}")

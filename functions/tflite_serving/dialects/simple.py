@@ -17,9 +17,11 @@ from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import nearest, parse_object, rows, shortened
 from tflite_serving.errors import RequestError, UnsupportedMediaType
 from tflite_serving.inputs.npy import read_npy
+from tflite_serving.inputs.raw import RawInput
 from tflite_serving.scores import class_scores
 
 _NPY = "application/x-npy"
+_TEXT = "text/plain"
 
 
 class SimpleDialect:
@@ -30,8 +32,9 @@ class SimpleDialect:
     """
 
     def accepts(self, content_type: str) -> bool:
-        """JSON, which a missing content type counts as, and ``application/x-npy``."""
-        return content_type in ("", "application/json", _NPY) or content_type.endswith("+json")
+        """JSON, which a missing content type counts as, ``application/x-npy``, ``text/plain``."""
+        known = ("", "application/json", _NPY, _TEXT)
+        return content_type in known or content_type.endswith("+json")
 
     def codec(self, manifest: Manifest) -> SimpleCodec:
         """The dialect, spoken with this version of this model."""
@@ -54,6 +57,8 @@ class SimpleCodec:
         """Reads ``instances``; any other member is refused, because it would have no effect."""
         if content_type == _NPY:
             return self._parse_npy(body)
+        if content_type == _TEXT:
+            return self._parse_text(body)
         if self._flat is not None and self._only is not None:
             found = self._flat.read(body)
             if found is not None:
@@ -74,6 +79,12 @@ class SimpleCodec:
         return PredictionRequest(inputs, check_batch(inputs, "instances"))
 
     def _parse_npy(self, body: bytes) -> PredictionRequest:
+        if self._only is not None and self._only.dtype == "string":
+            raise UnsupportedMediaType(
+                "unsupported_content_type",
+                f"Content-Type: expected application/json or text/plain, because the model takes "
+                f"text, got {_NPY!r}",
+            )
         if self._only is None:
             names = ", ".join(spec.name for spec in self._manifest.inputs)
             raise UnsupportedMediaType(
@@ -85,6 +96,22 @@ class SimpleCodec:
         if len(numbers.values) == 0:
             raise RequestError("empty_batch", "body: expected at least one instance, got none")
         return PredictionRequest({self._only.name: numbers}, len(numbers.values))
+
+    def _parse_text(self, body: bytes) -> PredictionRequest:
+        if self._only is None or self._only.preprocess.kind != "text":
+            raise UnsupportedMediaType(
+                "unsupported_content_type",
+                f"Content-Type: expected application/json, because the model takes no text, "
+                f"got {_TEXT!r}; with curl, add -H 'Content-Type: application/json'",
+            )
+        try:
+            text = body.decode()
+        except UnicodeDecodeError as error:
+            raise RequestError(
+                "malformed_text",
+                f"body: expected UTF-8, got {error.reason} at byte {error.start}",
+            ) from None
+        return PredictionRequest({self._only.name: RawInput([text], "body", True)}, 1)  # noqa: FBT003
 
     def render(
         self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, str]

@@ -101,7 +101,7 @@ class _Search:
             expected = f"a number ({self._spec.dtype})"
         if not good:
             raise RequestError(
-                "wrong_dtype", f"{self._place()}: expected {expected}, got {_show(value)}"
+                "wrong_dtype", f"{self._place()}: expected {expected}, got {show(value)}"
             )
 
     def _shape_of(self, value: object) -> tuple[int, ...]:
@@ -136,7 +136,8 @@ def _advice(shape: tuple[int, ...], expected: Shape) -> str:
     return ""
 
 
-def _show(value: object) -> str:
+def show(value: object) -> str:
+    """A value that a client sent, short enough for a message."""
     if isinstance(value, str):
         return f'"{value[:40]}…"' if len(value) > 40 else f'"{value}"'
     if isinstance(value, dict):

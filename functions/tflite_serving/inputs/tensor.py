@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import RequestError
-from tflite_serving.inputs.complaint import explain, fits
+from tflite_serving.inputs.complaint import explain, fits, show
 from tflite_serving.inputs.raw import Numbers, RawInput
 
 _SMALL = 2**12
@@ -25,14 +25,29 @@ def to_tensor(raw: RawInput | Numbers, spec: InputSpec) -> npt.NDArray[Any]:
 
     Returns:
         [batch, …] in the shape and dtype of `spec`, every value finite; a view where it can be.
+        Strings, as objects.
 
     Raises:
         RequestError: with the place of the first value or instance that is wrong.
     """
+    if spec.dtype == "string":
+        assert isinstance(raw, RawInput)
+        return _strings(raw)
     numbers = raw if isinstance(raw, Numbers) else _numbers(raw, spec)
     if spec.dtype == "float32":
         return _to_float32(numbers)
     return _to_whole(numbers, raw, spec)
+
+
+def _strings(raw: RawInput) -> npt.NDArray[np.object_]:
+    for index, value in enumerate(raw.values):
+        if not isinstance(value, str):
+            raise RequestError(
+                "wrong_dtype", f"{raw.at(index)}: expected a string, got {show(value)}"
+            )
+    array = np.empty(len(raw.values), dtype=object)
+    array[:] = raw.values
+    return array
 
 
 def _numbers(raw: RawInput, spec: InputSpec) -> Numbers:

@@ -47,13 +47,14 @@ def render(scores: Any, manifest: Manifest, **query: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["", "application/json", "application/vnd.api+json", "application/x-npy"]
+    "content_type",
+    ["", "application/json", "application/vnd.api+json", "application/x-npy", "text/plain"],
 )
-def test_json_and_npy_are_accepted(content_type: str) -> None:
+def test_json_npy_and_text_are_accepted(content_type: str) -> None:
     assert DIALECT.accepts(content_type)
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "image/png", "application/jsonx"])
+@pytest.mark.parametrize("content_type", ["text/html", "image/png", "application/jsonx"])
 def test_other_types_are_not(content_type: str) -> None:
     assert not DIALECT.accepts(content_type)
 

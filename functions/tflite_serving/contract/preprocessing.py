@@ -1,0 +1,143 @@
+"""What happens to inputs before the model sees them: the layers that were cut off its front.
+
+They travel in the artifact as ``preprocessing.json``, with their vocabularies. The function
+computes them as Keras would have, from the same inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from tflite_serving.contract.codec import ContractError, decode, parse_json, to_text
+
+PREPROCESSING_FILE = "preprocessing.json"
+
+Encoding = Literal["int", "one_hot", "multi_hot", "count", "tf_idf"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """Words or numbers, and what becomes of them.
+
+    Attributes:
+        strings, integers: the known ones, in their order; one of the two is empty.
+        first: index of the first known one.
+        unknown: index of all others; None where they are an error.
+        masked: the value that counts as missing, as text; None for no such. Its index is 0, and a
+            row has no place for it.
+        encoding: "int" puts out indices; the others, a row of `width` numbers for each instance.
+        width: of such a row.
+        weights: of each of its places, for "tf_idf".
+    """
+
+    strings: tuple[str, ...] = ()
+    integers: tuple[int, ...] = ()
+    first: int
+    unknown: int | None
+    masked: str | None = None
+    encoding: Encoding = "int"
+    width: int = 0
+    weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        keys: tuple[object, ...] = self.strings or self.integers
+        if self.strings and self.integers:
+            raise ContractError("integers", "expected none beside strings")
+        if len(set(keys)) < len(keys):
+            raise ContractError("strings", "expected each once")
+        if self.encoding != "int" and self.width < self.first + len(keys):
+            raise ContractError("width", f"expected {self.first + len(keys)}, got {self.width}")
+        if (self.encoding == "tf_idf") != bool(self.weights):
+            raise ContractError("weights", "expected some for tf_idf alone")
+        if self.weights and len(self.weights) != self.width:
+            raise ContractError(
+                "weights", f"expected {self.width} of them, got {len(self.weights)}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """How a text becomes words.
+
+    Attributes:
+        lower: whether ASCII letters become small ones.
+        strip: whether ASCII punctuation is taken out.
+        split: "whitespace", "character", or "none": the text is one word.
+        length: how many words are kept; fewer are filled up with zeros. None where the words are
+            only counted.
+    """
+
+    lower: bool
+    strip: bool
+    split: Literal["whitespace", "character", "none"]
+    length: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One layer that was cut off.
+
+    Attributes:
+        layer: its name in the Keras model.
+        input: name of a client's input, or of a former step's output.
+        output: name of what it puts out: a tensor of the model, or the input of another step.
+        words: how texts are split first; None where values are looked up as they are.
+        vocabulary: what words or values become.
+    """
+
+    layer: str
+    input: str
+    output: str
+    words: Words | None = None
+    vocabulary: Vocabulary
+
+    def __post_init__(self) -> None:
+        if self.words is not None:
+            if self.vocabulary.integers:
+                raise ContractError("vocabulary.integers", "expected none: words are strings")
+            if (self.vocabulary.encoding == "int") != (self.words.length is not None):
+                raise ContractError("words.length", "expected one for indices, and else none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocessing:
+    """The document.
+
+    Attributes:
+        steps: in the order in which they are computed.
+    """
+
+    steps: tuple[Step, ...]
+
+    def tensors(self, inputs: Iterable[str]) -> list[str]:
+        """What the model gets once clients have sent `inputs`.
+
+        Raises:
+            ContractError: a step takes what is not there, or puts out what is there already.
+        """
+        there = list(inputs)
+        taken = set()
+        for index, step in enumerate(self.steps):
+            if step.input not in there:
+                raise ContractError(f"steps[{index}].input", f"no step puts out {step.input!r}")
+            if step.output in there:
+                raise ContractError(f"steps[{index}].output", f"{step.output!r} is there already")
+            there.append(step.output)
+            taken.add(step.input)
+        return [name for name in there if name not in taken]
+
+
+def read_preprocessing(data: bytes) -> Preprocessing:
+    """Reads and checks the document.
+
+    Raises:
+        ContractError: naming the field.
+    """
+    return decode(Preprocessing, parse_json(data, "preprocessing"), "preprocessing")
+
+
+def write_preprocessing(preprocessing: Preprocessing) -> bytes:
+    """The document as JSON; `read_preprocessing` gives the same one back."""
+    return to_text(preprocessing).encode()

@@ -1,0 +1,1 @@
+"""What a model's first layers did, computed the way Keras computes it, without Keras."""

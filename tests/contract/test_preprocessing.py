@@ -1,0 +1,84 @@
+"""The document of steps between what clients send and what the model takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tflite_serving.contract.codec import ContractError
+from tflite_serving.contract.preprocessing import (
+    Preprocessing,
+    Step,
+    Vocabulary,
+    Words,
+    read_preprocessing,
+    write_preprocessing,
+)
+
+COLORS = Vocabulary(strings=("red", "grün"), first=1, unknown=0)
+SAID = Words(lower=True, strip=True, split="whitespace", length=4)
+DOCUMENT = Preprocessing(
+    steps=(
+        Step(layer="words", input="text", output="words", words=SAID, vocabulary=COLORS),
+        Step(layer="color", input="color", output="index", vocabulary=COLORS),
+        Step(
+            layer="again",
+            input="index",
+            output="again",
+            vocabulary=Vocabulary(integers=(0, 2), first=1, unknown=0, encoding="one_hot", width=3),
+        ),
+    )
+)
+
+
+def test_it_is_read_as_it_was_written() -> None:
+    assert read_preprocessing(write_preprocessing(DOCUMENT)) == DOCUMENT
+
+
+def test_the_model_gets_what_no_step_takes() -> None:
+    assert DOCUMENT.tensors(["text", "age", "color"]) == ["age", "words", "again"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "problem"),
+    [
+        (["text"], r"steps\[1\].input: no step puts out 'color'"),
+        (["text", "color", "index"], r"steps\[1\].output: 'index' is there already"),
+    ],
+)
+def test_steps_that_do_not_fit_together_are_named(inputs: list[str], problem: str) -> None:
+    with pytest.raises(ContractError, match=problem):
+        DOCUMENT.tensors(inputs)
+
+
+def change(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda step: step["vocabulary"].update(values)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (change(strings=["a", "a"]), "vocabulary.strings: expected each once"),
+        (change(integers=[1]), "vocabulary.integers: expected none beside strings"),
+        (change(encoding="count", width=2), "vocabulary.width: expected 3, got 2"),
+        (change(weights=[1.0]), "vocabulary.weights: expected some for tf_idf alone"),
+        (
+            change(encoding="tf_idf", width=3, weights=[1.0]),
+            "vocabulary.weights: expected 3 of them, got 1",
+        ),
+        (
+            change(encoding="count", width=3),
+            "words.length: expected one for indices, and else none",
+        ),
+        (lambda step: step["words"].update(split="comma"), "words.split: expected one of"),
+    ],
+)
+def test_what_cannot_be_is_named(spoil: Callable[[dict[str, Any]], None], problem: str) -> None:
+    document = json.loads(write_preprocessing(DOCUMENT))
+    spoil(document["steps"][0])
+    with pytest.raises(ContractError) as caught:
+        read_preprocessing(json.dumps(document).encode())
+    assert str(caught.value).startswith(f"preprocessing.steps[0].{problem}")

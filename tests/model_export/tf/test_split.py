@@ -1,0 +1,280 @@
+"""What is cut off a model's front, and computed without Keras, is what Keras computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
+from model_export.errors import ConversionError
+from model_export.tf.load import KerasSource
+from model_export.tf.split import SplitModel, split
+from tflite_serving.contract.preprocessing import read_preprocessing, write_preprocessing
+from tflite_serving.errors import UnknownValue
+from tflite_serving.preprocess.pipeline import Pipeline, in_shapes
+
+TextVectorization, StringLookup = keras.layers.TextVectorization, keras.layers.StringLookup
+IntegerLookup = keras.layers.IntegerLookup
+WORDS = ["the", "cat", "sat", "on", "mat", "don't", "dont", "é", "日", "日本", "a b"]
+COLORS = ["red", "green", "Blue", "", "日本"]
+
+# JSON has no half surrogates.
+text = st.text(st.characters(codec="utf-8"), max_size=60)
+spoken = st.lists(st.sampled_from([*WORDS, "THE", "Cat!", "\x0b", "\u00a0", "!?"]), max_size=9).map(
+    " ".join
+)
+texts = st.lists(st.one_of(text, spoken), min_size=1, max_size=4)
+
+
+def strings(*values: str) -> npt.NDArray[np.object_]:
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
+def source(model: Any) -> KerasSource:
+    return KerasSource(model, "model.keras")
+
+
+def parts(model: Any) -> SplitModel:
+    found = split(source(model), "model.keras")
+    assert found is not None
+    return found
+
+
+class Compared:
+    """A model, whole and in two parts, the first of them written and read back."""
+
+    def __init__(self, model: Any) -> None:
+        self.whole, found = source(model), parts(model)
+        self.core = found.core
+        steps = read_preprocessing(write_preprocessing(found.preprocessing))
+        assert steps == found.preprocessing
+        self.pipeline = Pipeline(steps, {info.name: info.shape for info in self.core.inputs})
+        self.shapes = {info.name: info.shape for info in self.whole.inputs}
+
+    def assert_same(self, **inputs: npt.NDArray[Any]) -> None:
+        expected = self.whole.predict(in_shapes(inputs, self.shapes))
+        answered = self.core.predict(self.pipeline.run(inputs))
+        assert list(answered) == list(expected)
+        for name, values in expected.items():
+            np.testing.assert_array_equal(answered[name], values)
+
+
+def seen(layer: Any, shape: tuple[int, ...] = (), dtype: str = "string") -> Any:
+    """A model that shows what a layer puts out."""
+    entry = keras.Input(shape, dtype=dtype, name="entry")
+    cast = keras.layers.Rescaling(1.0, dtype="float32", name="seen")
+    return keras.Model(entry, cast(layer(entry)))
+
+
+VECTORIZATIONS: dict[str, Callable[[], Any]] = {
+    "indices": lambda: TextVectorization(output_sequence_length=5, vocabulary=WORDS),
+    "characters": lambda: TextVectorization(
+        output_sequence_length=7, split="character", vocabulary=["t", "é", "日", " "]
+    ),
+    "as they are": lambda: TextVectorization(
+        output_sequence_length=5, standardize=None, vocabulary=WORDS
+    ),
+    "small": lambda: TextVectorization(
+        output_sequence_length=5, standardize="lower", vocabulary=WORDS
+    ),
+    "without signs": lambda: TextVectorization(
+        output_sequence_length=5, standardize="strip_punctuation", vocabulary=WORDS
+    ),
+    "several, or none": lambda: TextVectorization(output_mode="multi_hot", vocabulary=WORDS),
+    "counts": lambda: TextVectorization(
+        output_mode="count", max_tokens=20, pad_to_max_tokens=True, vocabulary=WORDS
+    ),
+    "weights": lambda: TextVectorization(
+        output_mode="tf_idf", vocabulary=WORDS, idf_weights=np.linspace(0.5, 2, len(WORDS))
+    ),
+    "whole texts": lambda: TextVectorization(
+        output_mode="multi_hot", split=None, vocabulary=["the cat", "mat"]
+    ),
+}
+
+
+@cache
+def vectorization(name: str, shape: tuple[int, ...]) -> Compared:
+    return Compared(seen(VECTORIZATIONS[name](), shape))
+
+
+INDICES = ["indices", "characters", "as they are", "small", "without signs"]
+COUNTED = ["several, or none", "counts", "weights"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [(name, ()) for name in INDICES + COUNTED]
+    + [(name, (1,)) for name in [*INDICES, "whole texts"]],
+)
+@given(asked=texts)
+@example(asked=["", "The CAT, sat!", "İstanbul ÀÉ straße", "a\x00b\u2028c\x85d\x1ce", "\x0b\x0c"])
+def test_texts_become_what_keras_makes_of_them(
+    name: str, shape: tuple[int, ...], asked: list[str]
+) -> None:
+    vectorization(name, shape).assert_same(entry=strings(*asked))
+
+
+LOOKUPS: dict[str, Callable[[], Any]] = {
+    "index": lambda: StringLookup(vocabulary=COLORS),
+    "index with a mask": lambda: StringLookup(vocabulary=COLORS[:3], mask_token=""),
+    "one of": lambda: StringLookup(vocabulary=COLORS, output_mode="one_hot"),
+    "one of, with a mask": lambda: StringLookup(
+        vocabulary=COLORS[:3], mask_token="", output_mode="multi_hot"
+    ),
+    "padded": lambda: StringLookup(
+        vocabulary=COLORS, output_mode="one_hot", max_tokens=9, pad_to_max_tokens=True
+    ),
+    "count": lambda: StringLookup(vocabulary=COLORS, output_mode="count"),
+}
+
+
+@cache
+def lookup(name: str, shape: tuple[int, ...]) -> Compared:
+    return Compared(seen(LOOKUPS[name](), shape))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [(name, (1,)) for name in LOOKUPS]
+    + [(name, ()) for name in LOOKUPS if name not in ("one of, with a mask", "count")],
+)
+@given(asked=st.lists(st.one_of(st.sampled_from(COLORS), text), min_size=1, max_size=5))
+@example(asked=["", "red", "RED", "Blue", "[UNK]"])
+def test_categories_become_what_keras_makes_of_them(
+    name: str, shape: tuple[int, ...], asked: list[str]
+) -> None:
+    lookup(name, shape).assert_same(entry=strings(*asked))
+
+
+@pytest.mark.parametrize("mode", ["int", "one_hot"])
+@given(asked=st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 9), min_size=1))
+def test_integers_become_what_keras_makes_of_them(mode: str, asked: list[int]) -> None:
+    integers(mode).assert_same(entry=np.array(asked, np.int64))
+
+
+@cache
+def integers(mode: str) -> Compared:
+    layer = IntegerLookup(vocabulary=[7, -3, 2**40], output_mode=mode)
+    return Compared(seen(layer, (1,), "int64"))
+
+
+def test_a_value_that_no_index_stands_for_is_named() -> None:
+    found = parts(seen(StringLookup(vocabulary=COLORS, num_oov_indices=0)))
+    pipeline = Pipeline(found.preprocessing, {info.name: info.shape for info in found.core.inputs})
+    with pytest.raises(UnknownValue) as caught:
+        pipeline.run({"entry": strings("red", "violet")})
+    assert (caught.value.input, caught.value.index, caught.value.value) == ("entry", 1, "violet")
+
+
+def record() -> Any:
+    age, job = keras.Input((1,), name="age"), keras.Input((1,), name="job", dtype="string")
+    level = keras.Input((), name="level", dtype="int64")
+    normal = keras.layers.Normalization(mean=40.0, variance=100.0)(age)
+    jobs = StringLookup(vocabulary=["cook", "clerk"], output_mode="one_hot", name="jobs")(job)
+    levels = IntegerLookup(vocabulary=[1, 2, 3], output_mode="one_hot", name="levels")(level)
+    joined = keras.layers.Concatenate()([normal, jobs, levels])
+    answer = keras.layers.Dense(1, activation="sigmoid", name="answer")(joined)
+    return keras.Model([age, job, level], answer)
+
+
+def test_what_can_be_converted_stays_in_the_model() -> None:
+    found = parts(record())
+    assert [step.layer for step in found.preprocessing.steps] == ["jobs", "levels"]
+    assert [info.name for info in found.core.inputs] == ["age", "jobs", "levels"]
+    assert "Normalization" in found.core.layers.values()
+    Compared(record()).assert_same(
+        age=np.array([20.0, 60.5], np.float32),
+        job=strings("clerk", "none"),
+        level=np.array([3, 9]),
+    )
+
+
+def test_a_lookup_may_follow_a_lookup_and_serve_several_layers() -> None:
+    entry = keras.Input((), name="entry", dtype="string")
+    index = StringLookup(vocabulary=["a", "b"], name="first")(entry)
+    again = IntegerLookup(vocabulary=[1, 2], output_mode="one_hot", name="second")(index)
+    one, two = keras.layers.Dense(2, name="one")(again), keras.layers.Dense(2, name="two")(again)
+    model = keras.Model(entry, keras.layers.Add(name="sum")([one, two]))
+    assert [info.name for info in parts(model).core.inputs] == ["second"]
+    Compared(model).assert_same(entry=strings("a", "b", "c"))
+
+
+def test_a_sequential_model_is_cut_too() -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((1,), dtype="string"),
+            TextVectorization(output_sequence_length=4, vocabulary=WORDS),
+            keras.layers.Embedding(20, 3),
+            keras.layers.GlobalAveragePooling1D(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    name = source(model).inputs[0].name
+    Compared(model).assert_same(**{name: strings("the cat", "zebra", "")})
+
+
+def test_a_model_without_such_layers_is_left_as_it_is() -> None:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    assert split(source(model), "model.keras") is None
+
+
+def hashing() -> Any:
+    return seen(keras.layers.Hashing(8), (1,))
+
+
+def late() -> Any:
+    entry = keras.Input((2,), name="entry", dtype="int64")
+    doubled = keras.layers.Concatenate(name="twice")([entry, entry])
+    found = IntegerLookup(vocabulary=[1], output_mode="multi_hot", name="late")(doubled)
+    return keras.Model(entry, keras.layers.Dense(1)(found))
+
+
+def nested() -> Any:
+    entry = keras.Input((), name="entry", dtype="string")
+    return keras.Model(entry, seen(StringLookup(vocabulary=COLORS, name="inner"))(entry))
+
+
+@pytest.mark.parametrize(
+    ("model", "complaint"),
+    [
+        (hashing, "the function cannot hash"),
+        (late, "layer 'late'.*takes what another layer puts out"),
+        (nested, "inner.*inside another model"),
+        (
+            lambda: seen(StringLookup(vocabulary=COLORS, num_oov_indices=3, name="many")),
+            "'many': num_oov_indices: expected 0 or 1, got 3",
+        ),
+        (
+            lambda: seen(TextVectorization(ngrams=2, output_mode="count", vocabulary=WORDS)),
+            "ngrams: expected one of None, got",
+        ),
+        (
+            lambda: seen(TextVectorization(vocabulary=WORDS, name="open")),
+            "'open': give it an output_sequence_length",
+        ),
+        (
+            lambda: seen(VECTORIZATIONS["counts"](), (1,)),
+            "for two instances it puts out .* let the model's input have the shape \\(\\)",
+        ),
+        (
+            lambda: seen(VECTORIZATIONS["whole texts"]()),
+            "let the model's input have the shape \\(1,\\)",
+        ),
+    ],
+)
+def test_what_cannot_be_cut_off_is_refused_by_name_with_advice(
+    model: Callable[[], Any], complaint: str
+) -> None:
+    with pytest.raises(ConversionError, match=complaint):
+        split(source(model()), "model.keras")
