@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from functools import wraps
@@ -18,7 +19,7 @@ from model_export import show as present
 from model_export.baking import find_models, read_models
 from model_export.bundle import ANY_SIZE, PLATFORM, Limits
 from model_export.bundle import bundle as write_bundle
-from model_export.errors import ExportError, GateError, Interrupted, UsageError
+from model_export.errors import ExportError, GateError, Interrupted, ParityError, UsageError
 from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
 from model_export.recipe import Recipe, read_recipe
@@ -163,6 +164,74 @@ def show(uri: str, as_json: bool) -> None:
         click.echo(json.dumps(encode(document)))
         return
     present.print_document(document, present.console())
+
+
+@main.command()
+@click.argument("uri")
+@click.option(
+    "--against",
+    type=click.Path(exists=True, path_type=Path),
+    help="Keras model to compare with; by default, the artifact's golden examples.",
+)
+@click.option("--data", help="Examples to ask: module:function or .npz; with --against.")
+@click.option("--url", help="Ask a function that runs there; by default, its code in this process.")
+@click.option("--token", help="Identity token to show to it.")
+@click.option(
+    "--min-agreement",
+    type=click.FloatRange(0, 1),
+    help="Exit with 4 if fewer labels than this fraction agree.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@_reports_errors
+def verify(
+    uri: str,
+    against: Path | None,
+    data: str | None,
+    url: str | None,
+    token: str | None,
+    min_agreement: float | None,
+    as_json: bool,
+) -> None:
+    """Compare what is served with the model that it was made from, from raw inputs on.
+
+    URI is that of an artifact or an alias, as for `show`. The test split of --data is asked, or the
+    golden examples.
+    """
+    if (against is None) != (data is None):
+        raise UsageError("expected --against and --data together, got one of them")
+    registry, manifest = present.find_artifact(uri)
+    from model_export import verify as parity
+
+    with (
+        native_logs_held_back() as stderr,
+        redirect_stdout(stderr),
+        tempfile.TemporaryDirectory(prefix="verify-") as cache,
+    ):
+        progress = Progress(Console(file=stderr))
+        with progress.step("reference") as step:
+            if against is None or data is None:
+                with registry_errors():
+                    store = open_writable(registry)
+                questions = parity.golden_questions(store, manifest)
+            else:
+                questions = parity.model_questions(against, data, Path.cwd(), manifest)
+            step.result = f"{len(questions.ids)} examples"
+        with progress.step("served") as step:
+            if url is None:
+                post = parity.in_process(registry, manifest, Path(cache))
+            else:
+                post = parity.over_http(url, token)
+            found = parity.verify(manifest, questions, post, step.advance)
+            step.result = "in this process" if url is None else f"at {url}"
+    if as_json:
+        click.echo(json.dumps(encode(found)))
+    else:
+        present.print_parity(found, present.console())
+    agreement = found.label_agreement
+    if min_agreement is not None and agreement is not None and agreement < min_agreement:
+        raise ParityError(
+            f"expected {min_agreement:.4g} of the labels to agree, got {agreement:.4g}"
+        )
 
 
 @main.command(name="list")

@@ -5,6 +5,7 @@ ExportError
 ├── LoadError            3  the model cannot be loaded
 ├── ConversionError      3  the model cannot be converted or quantized
 ├── GateError            4  no candidate keeps the budget; nothing was published
+├── ParityError          4  what is served does not answer like its reference
 ├── Interrupted        130  the user stopped it
 └── RegistryError        5  the registry refused, did not answer, or changed meanwhile
     └── ConflictError    5  somebody else was faster
@@ -57,6 +58,12 @@ class GateError(ExportError):
             "judged again without being measured again"
         )
         self.candidates = candidates
+
+
+class ParityError(ExportError):
+    """What is served does not answer like what it was compared with."""
+
+    exit_code = 4
 
 
 class Interrupted(ExportError):

@@ -27,6 +27,7 @@ from tflite_serving.settings import DEFAULT_ALIAS
 if TYPE_CHECKING:
     from model_export.pipeline import Export
     from model_export.sensitivity import Effect, Sensitivity
+    from model_export.verify import Parity
 
 
 _BAR = 12
@@ -51,20 +52,44 @@ def read(uri: str) -> Manifest | AliasDocument:
         UsageError: it is no such URI.
         RegistryError: nothing is there.
     """
+    return _read(*_parts(uri))
+
+
+def find_artifact(uri: str) -> tuple[str, Manifest]:
+    """The registry of an artifact's or alias's URI, and the manifest that it comes to.
+
+    Raises:
+        UsageError, RegistryError: as `read`.
+    """
+    registry, name, kind, which = _parts(uri)
+    document = _read(registry, name, kind, which)
+    if isinstance(document, Manifest):
+        return registry, document
+    found = _read(registry, name, "versions", document.version)
+    assert isinstance(found, Manifest)
+    return registry, found
+
+
+def _parts(uri: str) -> tuple[str, str, str, str]:
+    """Registry, model, "versions" or "aliases", and which."""
     registry, slash, path = uri.rstrip("/").rpartition(f"/{layout.MODELS}/")
     parts = path.removesuffix(".json").removesuffix("/manifest").split("/")
     if not slash or len(parts) not in (1, 3):
         raise UsageError(
             f"{uri}: expected <registry>/models/<name>/versions/<version> or …/aliases/…"
         )
+    name, kind, which = parts if len(parts) == 3 else (parts[0], "aliases", DEFAULT_ALIAS)
+    if kind not in ("versions", "aliases"):
+        raise UsageError(f"{uri}: expected versions or aliases after the model, got {kind!r}")
+    return registry, name, kind, which
+
+
+def _read(registry: str, name: str, kind: str, which: str) -> Manifest | AliasDocument:
     with registry_errors():
         store = open_writable(registry)
-    name, kind, which = parts if len(parts) == 3 else (parts[0], "aliases", DEFAULT_ALIAS)
     if kind == "versions":
         return read_version(store, name, which)
-    if kind == "aliases":
-        return read_named_alias(store, name, which)
-    raise UsageError(f"{uri}: expected versions or aliases after the model, got {kind!r}")
+    return read_named_alias(store, name, which)
 
 
 def print_document(document: Manifest | AliasDocument, console: Console) -> None:
@@ -74,6 +99,22 @@ def print_document(document: Manifest | AliasDocument, console: Console) -> None
         return
     console.print(_facts_table(document))
     print_candidates(document, console)
+
+
+def print_parity(found: Parity, console: Console) -> None:
+    """Prints how far the answers are from the reference's, and the worst of them."""
+    agreement = found.label_agreement
+    same = "" if agreement is None else f"{agreement:.2%} of the labels agree; "
+    console.print(
+        f"{found.model} {found.version} against {found.against}: {found.questions} asked, "
+        f"{same}scores differ by {found.largest:.2g} at most, {found.mean:.2g} on average"
+    )
+    table = Table(box=box.SIMPLE)
+    for column in ("example", "reference", "served", "largest difference"):
+        table.add_column(column)
+    for each in found.worst:
+        table.add_row(each.id, each.reference, each.served, f"{each.largest:.3g}")
+    console.print(table)
 
 
 def print_candidates(manifest: Manifest, console: Console) -> None:

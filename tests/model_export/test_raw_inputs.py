@@ -228,6 +228,22 @@ def test_the_manifest_says_what_clients_send(text: Exported, record: Exported) -
         read_preprocessing((each.folder / "preprocessing.json").read_bytes())
 
 
+@pytest.mark.parametrize("name", ["mood", "person"])
+def test_such_a_model_is_verified_from_raw_inputs_on(
+    name: str, once: Callable[[str, Cli], Exported], cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported = once(name, cli)
+    monkeypatch.chdir(exported.registry.parent)
+    against = ("--against", "model.keras", "--data", f"{name}_data:splits")
+    result = cli("verify", f"registry/models/{name}", *against, "--json")
+    assert result.exit_code == 0, result.stderr
+    parity = json.loads(result.stdout)
+    assert parity["questions"] == 120
+    exact = exported.manifest.compression.quantization == "float32"
+    assert parity["label_agreement"] >= (0.995 if exact else 0.97)
+    assert parity["largest"] <= (TOLERANCE if exact else 0.1)
+
+
 def test_golden_examples_are_what_people_write(text: Exported) -> None:
     golden = read_golden((text.folder / text.manifest.golden).read_bytes())
     assert set(golden.inputs["text"].tolist()) <= set(text.test["text"].tolist())

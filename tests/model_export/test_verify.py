@@ -1,0 +1,113 @@
+"""Whether what is served is what it was made from: over HTTP, and in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+from click.testing import Result
+
+from model_export.registry.opening import open_writable
+from tests.support.serving import running
+from tests.support.tiny import LABELS, WEIGHTS, publish_tiny
+from tflite_serving.contract.manifest import Manifest
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> tuple[Path, Manifest]:
+    registry = tmp_path / "registry"
+    return registry, publish_tiny(open_writable(str(registry)), tmp_path / "artifact")
+
+
+def found(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def test_the_golden_examples_are_asked_in_this_process(
+    cli: Cli, published: tuple[Path, Manifest]
+) -> None:
+    registry, manifest = published
+    parity = found(cli("verify", f"{registry}/models/iris", "--json"))
+    assert (parity["version"], parity["against"]) == (manifest.version, "its golden examples")
+    assert parity["questions"] > 1
+    assert parity["label_agreement"] == 1.0
+    assert parity["mean"] <= parity["largest"] <= 1e-6
+    assert parity["worst"][0]["reference"].split()[0] in LABELS
+
+
+def test_a_function_that_runs_somewhere_is_asked_over_http(
+    cli: Cli, published: tuple[Path, Manifest], tmp_path: Path
+) -> None:
+    registry, manifest = published
+    uri = f"{registry}/models/iris/versions/{manifest.version}"
+    settings = {"MODEL_REGISTRY": str(registry), "MODELS": "iris"}
+    with running("predict", settings, tmp_path) as function:
+        over_http = found(cli("verify", uri, "--url", function.url, "--token", "x", "--json"))
+        later = datetime(2027, 1, 1, tzinfo=UTC)
+        store = open_writable(str(registry))
+        newer = publish_tiny(store, tmp_path / "newer", created_at=later, alias=None)
+        other = f"{registry}/models/iris/versions/{newer.version}"
+        refused = cli("verify", other, "--url", function.url)
+    assert over_http == found(cli("verify", uri, "--json"))
+    assert refused.exit_code == 4
+    assert f"expected the version {newer.version}, and {manifest.version} answered" in (
+        refused.stderr
+    )
+
+
+def test_a_version_that_the_function_would_not_serve_is_told(cli: Cli, tmp_path: Path) -> None:
+    registry = tmp_path / "registry"
+    publish_tiny(
+        open_writable(str(registry)), tmp_path / "artifact", golden_weights=WEIGHTS[::-1].copy()
+    )
+    result = cli("verify", f"{registry}/models/iris")
+    assert result.exit_code == 5
+    assert "golden example" in result.stderr
+
+
+def test_a_function_that_is_not_there_is_told(cli: Cli, published: tuple[Path, Manifest]) -> None:
+    result = cli("verify", f"{published[0]}/models/iris", "--url", "http://127.0.0.1:9")
+    assert result.exit_code == 5
+    assert "the function does not answer" in result.stderr
+
+
+def test_a_keras_model_is_asked_about_the_test_split(
+    cli: Cli, recipe_for: Callable[..., Path], saved: Callable[[str], Any], tmp_path: Path
+) -> None:
+    registry = tmp_path / "registry"
+    settings = ("--registry", registry, "--set", "publish.alias=production")
+    assert cli("export", recipe_for("dense"), *settings).exit_code == 0
+    against = ("--against", saved("dense").path, "--data", saved("dense").data)
+    parity = found(cli("verify", f"{registry}/models/dense", *against, "--json"))
+    assert parity["against"] == "dense.keras on the test split"
+    assert parity["questions"] == 90
+    assert parity["label_agreement"] == 1.0
+    assert parity["largest"] < 1e-5
+    for name in ("species", "kinds"):
+        last = keras.layers.Dense(3, activation="softmax", name=name)
+        keras.Sequential([keras.Input((4,), name="features"), last]).save(
+            tmp_path / f"{name}.keras"
+        )
+    against = ("--against", tmp_path / "kinds.keras", "--data", saved("dense").data)
+    told = cli("verify", f"{registry}/models/dense", *against)
+    assert told.exit_code == 2
+    assert "expected the outputs species, as the artifact has them, got kinds" in told.stderr
+    against = ("--against", tmp_path / "species.keras", "--data", saved("dense").data)
+    told = cli("verify", f"{registry}/models/dense", *against, "--min-agreement", "0.999")
+    assert told.exit_code == 4
+    assert "expected 0.999 of the labels to agree, got 0." in told.stderr
+
+
+def test_what_belongs_together_is_asked_for(cli: Cli, published: tuple[Path, Manifest]) -> None:
+    result = cli("verify", f"{published[0]}/models/iris", "--data", "data.npz")
+    assert result.exit_code == 2
+    assert "--against and --data together" in result.stderr
