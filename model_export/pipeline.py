@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from model_export import gate, package, provenance
 from model_export.candidates import FormMaker
 from model_export.describe import describe
-from model_export.errors import RegistryError, UsageError
+from model_export.errors import ConversionError, RegistryError, UsageError
 from model_export.finished import Finished
 from model_export.flatbuffer import check_zeros
 from model_export.fold_shapes import fold_batch_shapes
@@ -31,6 +33,9 @@ from tflite_serving.contract.codec import to_text
 from tflite_serving.contract.evidence import Compression, Pruning
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.versions import rfc3339
+
+_MOST_VERIFIED, _MOST_NUMBERS = 200, 2_000_000
+_MOST_DIFFERENCE = 1e-3  # another size of batch rounds otherwise
 
 if TYPE_CHECKING:
     from model_export.tf.load import SourceModel
@@ -110,6 +115,7 @@ def export(request: Request, progress: Progress) -> Export:
         with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
             artifact = Path(temporary)
             manifest = _write(artifact, findings, request)
+            _verify(manifest, artifact, findings, progress)
             if store is None:
                 return Export(manifest, None, None)
             done = _publish(manifest, artifact, store, recipe.publish.alias, progress)
@@ -215,6 +221,34 @@ def _write(folder: Path, findings: Findings, request: Request) -> Manifest:
         now,
         evidence,
     )
+
+
+def _verify(manifest: Manifest, artifact: Path, findings: Findings, progress: Progress) -> None:
+    """Asks the function itself, with what clients send: it must answer what was measured.
+
+    So what the gate judged is what will be served.
+    """
+    from model_export import verify
+
+    test, rows = findings.test, np.arange(len(findings.test))
+    numbers = sum(array[:1].size for array in test.inputs.values())
+    rows = rows[: max(1, min(_MOST_VERIFIED, _MOST_NUMBERS // numbers))]
+    scores = findings.interface.scores(findings.answered.outputs)[rows]
+    ids = tuple(f"test[{row}]" for row in rows)
+    questions = verify.Questions("what was measured", ids, test.rows(rows).inputs, scores)
+    with progress.step("verify") as step, tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        registry = str(Path(folder) / "registry")
+        publish(open_writable(registry), manifest, artifact)
+        post = verify.in_process(registry, manifest, Path(folder) / "cache")
+        parity = verify.verify(manifest, questions, post, step.advance)
+        allowed = _MOST_DIFFERENCE * max(1.0, float(np.abs(scores).max()))
+        if not parity.largest <= allowed:
+            worst = parity.worst[0]
+            raise ConversionError(
+                f"{worst.id}: the function answers {worst.served}, and {worst.reference} was "
+                f"measured: a difference of {worst.largest:.3g}. This is a bug: please report it"
+            )
+        step.result = f"{len(rows)} examples, asked as clients ask: the function answers the same"
 
 
 def _publish(

@@ -67,7 +67,16 @@ def test_an_export_that_is_piped_speaks_plainly_on_the_right_streams(
     assert read_manifest((published / "manifest.json").read_text()) == manifest
     lines = process.stderr.splitlines()
     steps = [line.split()[0] for line in lines if line.startswith("  ")]
-    assert steps == ["load", "data", "reference", "convert", "float32", "measure", "publish"]
+    assert steps == [
+        "load",
+        "data",
+        "reference",
+        "convert",
+        "float32",
+        "measure",
+        "verify",
+        "publish",
+    ]
     # Nothing but the steps, and what the user's own code printed.
     assert [line for line in lines if not line.startswith("  ")] == ["printed by the data"]
     assert "\x1b" not in process.stderr + process.stdout

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+from model_export import verify
 from model_export.provenance import source_sha256
 from model_export.recipe import read_recipe
 from tests.support import keras_models
@@ -363,3 +364,14 @@ def test_an_export_that_fails_leaves_no_temporary_folder(
     result = cli("export", recipe, "--registry", tmp_path / "registry", "--set", change)
     assert result.exit_code == code
     assert not list(temporary.iterdir())
+
+
+def test_a_function_that_answers_otherwise_than_was_measured_stops_the_export(
+    cli: Cli, recipe_for: Recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = verify._answers  # as if the function's dialect had a fault
+    monkeypatch.setattr(verify, "_answers", lambda *asked: [r[::-1] for r in answered(*asked)])
+    result = cli("export", recipe_for("dense"), "--registry", tmp_path / "registry")
+    assert result.exit_code == 3
+    assert "was measured: a difference of" in result.stderr
+    assert not (tmp_path / "registry").exists() or not list((tmp_path / "registry").rglob("*.json"))

@@ -104,7 +104,7 @@ def digest(one: Ran) -> str:
 
 
 def test_an_export_tells_every_step_once(uninterrupted: Ran) -> None:
-    assert uninterrupted.steps == [*STEPS, "measure", "publish"]
+    assert uninterrupted.steps == [*STEPS, "measure", "verify", "publish"]
     assert uninterrupted.epochs == [f"{epoch}/{EPOCHS}" for epoch in range(1, EPOCHS + 1)]
 
 
@@ -136,7 +136,7 @@ def test_wherever_an_export_is_stopped_nothing_is_done_twice_and_it_comes_to_the
     place: str,
 ) -> None:
     registry = tmp_path / "registry"
-    steps = [*STEPS, "measure", "publish"]
+    steps = [*STEPS, "measure", "verify", "publish"]
     before = ran(recipe, registry, place)
     assert before.manifest is None
     assert before.steps == steps[: steps.index(place)]
