@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 _PLAIN_TYPES = frozenset(
-    {"", "application/json", "application/x-npy", "text/plain"}
+    {"", "application/json", "application/x-npy", "text/plain", "text/csv"}
 )  # have no parameters
 _HUGE = 10**18  # int() of a number with thousands of digits takes long, or raises
 

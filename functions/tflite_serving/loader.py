@@ -14,7 +14,6 @@ from tflite_serving.contract.alias import AliasDocument
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.golden import read_golden
 from tflite_serving.contract.manifest import MODEL_FILE, Manifest
-from tflite_serving.contract.preprocessing import read_preprocessing
 from tflite_serving.contract.tensors import show_shape
 from tflite_serving.errors import ArtifactRefused, GoldenMismatch
 from tflite_serving.model import Model
@@ -100,7 +99,9 @@ def _pipeline(artifact: LocalArtifact) -> Pipeline | None:
     manifest = artifact.manifest
     if manifest.preprocessing is None:
         return None
-    from tflite_serving.preprocess.pipeline import Pipeline  # which most models have no use for
+    # Most models have no use for these, and a cold start no time.
+    from tflite_serving.contract.preprocessing import read_preprocessing
+    from tflite_serving.preprocess.pipeline import Pipeline
 
     try:
         steps = read_preprocessing(artifact.files[manifest.preprocessing].read_bytes())

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.dialects.dialect import Arrays, Codec, Dialect, PredictionRequest
-from tflite_serving.dialects.json_body import shortened
 from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError, UnknownValue
+from tflite_serving.inputs.complaint import shortened
 from tflite_serving.inputs.tensor import to_tensor
 from tflite_serving.model import Model
 from tflite_serving.scores import is_finite

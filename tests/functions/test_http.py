@@ -170,12 +170,16 @@ WRONG: dict[str, tuple[str, str, Any, dict[str, str], int, str, str]] = {
         *(413, "payload_too_large", f"body: expected at most {LIMIT} bytes"),
     ),
     "wrong content type": (
-        *("POST", "/predict", b"1,2,3,4", {"Content-Type": "text/csv"}),
+        *("POST", "/predict", b"1,2,3,4", {"Content-Type": "text/html"}),
         *(
             415,
             "unsupported_content_type",
-            "expected application/json, application/x-npy or text/plain, got 'text/csv'",
+            "expected application/json, application/x-npy, text/csv or text/plain, got 'text/html'",
         ),
+    ),
+    "a table for a model of tensors": (
+        *("POST", "/predict", b"a\n1\n", {"Content-Type": "text/csv"}),
+        *(415, "unsupported_content_type", "because the model takes no records"),
     ),
     "text for a model of numbers": (
         *("POST", "/predict", b"1,2,3,4", {"Content-Type": "text/plain"}),

@@ -311,6 +311,11 @@ def test_a_record_is_an_object_with_a_value_for_each_feature(
     scores = np.array([row["scores"]["yes"] for row in answer])
     slack = TOLERANCE if record.manifest.compression.quantization == "float32" else 0.05
     assert np.abs(scores - expected).max() <= slack
+    lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+    table = function.post(
+        "/predict", "\r\n".join(lines).encode(), headers={"Content-Type": "text/csv"}
+    )
+    assert table.json()["predictions"] == answer
     lists = {name: values.tolist() for name, values in columns.items()}
     found = function.post(f"/v1/models/{record.manifest.name}:predict", {"inputs": lists}).json()
     assert np.abs(np.array(found["outputs"])[:, 0] - scores).max() <= TOLERANCE

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 import orjson
 
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.errors import RequestError
+from tflite_serving.inputs.complaint import nearest, shortened
 from tflite_serving.inputs.raw import RawInput
 
 # Looking for the NaN that made a body invalid parses it a second time: not for huge ones.
 _LARGEST_EXPLAINED = 2**20
-_LONGEST_REPEATED = 200
 # Of Python's objects for what a body holds: each takes up to a hundred bytes.
 _MOST_VALUES = 8_000_000
 
@@ -118,17 +117,6 @@ def columns(document: Mapping[str, object], body: bytes, manifest: Manifest) -> 
             )
         found[name] = RawInput(values, f"inputs.{_escape(name)}[{{}}]", others)
     return found
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """Advice for a word that is not known: the nearest one, or all of them."""
-    near = get_close_matches(shortened(word), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-
-
-def shortened(text: str) -> str:
-    """What a client sent, short enough to be repeated in a message."""
-    return text if len(text) <= _LONGEST_REPEATED else text[:_LONGEST_REPEATED] + "…"
 
 
 def _check_names(value: object, names: Sequence[str], place: str) -> None:

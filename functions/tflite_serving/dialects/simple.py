@@ -14,26 +14,29 @@ from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.dialects.dialect import Arrays, PredictionRequest, check_batch
 from tflite_serving.dialects.flat_json import FlatJson, Form
-from tflite_serving.dialects.json_body import nearest, parse_object, rows, shortened
+from tflite_serving.dialects.json_body import parse_object, rows
 from tflite_serving.errors import RequestError, UnsupportedMediaType
+from tflite_serving.inputs.complaint import nearest, shortened
 from tflite_serving.inputs.npy import read_npy
 from tflite_serving.inputs.raw import RawInput
 from tflite_serving.scores import class_scores
 
 _NPY = "application/x-npy"
 _TEXT = "text/plain"
+_CSV = "text/csv"
 
 
 class SimpleDialect:
     """``{"instances": […]}`` to ``{"predictions": [{"label", "score", "scores"}], "model"}``.
 
     A regression's predictions are ``{"value": 0.5}``, or ``{"values": […]}`` if it has several.
-    The only input of a model may also be sent as a file of NumPy's.
+    The only input of a model may also be sent as a file of NumPy's, a text as it is, and records as
+    CSV with a header.
     """
 
     def accepts(self, content_type: str) -> bool:
-        """JSON, which a missing content type counts as, ``application/x-npy``, ``text/plain``."""
-        known = ("", "application/json", _NPY, _TEXT)
+        """JSON, which a missing content type counts as; what some models take; see the class."""
+        known = ("", "application/json", _NPY, _TEXT, _CSV)
         return content_type in known or content_type.endswith("+json")
 
     def codec(self, manifest: Manifest) -> SimpleCodec:
@@ -59,6 +62,8 @@ class SimpleCodec:
             return self._parse_npy(body)
         if content_type == _TEXT:
             return self._parse_text(body)
+        if content_type == _CSV:
+            return self._parse_csv(body)
         if self._flat is not None and self._only is not None:
             found = self._flat.read(body)
             if found is not None:
@@ -96,6 +101,18 @@ class SimpleCodec:
         if len(numbers.values) == 0:
             raise RequestError("empty_batch", "body: expected at least one instance, got none")
         return PredictionRequest({self._only.name: numbers}, len(numbers.values))
+
+    def _parse_csv(self, body: bytes) -> PredictionRequest:
+        if any(spec.preprocess.kind == "tensor" for spec in self._manifest.inputs):
+            raise UnsupportedMediaType(
+                "unsupported_content_type",
+                f"Content-Type: expected application/json, because the model takes no records, "
+                f"got {_CSV!r}",
+            )
+        from tflite_serving.inputs.csv_body import read_csv  # which most have no use for
+
+        inputs = read_csv(body, self._manifest.inputs)
+        return PredictionRequest(inputs, check_batch(inputs, "rows"))
 
     def _parse_text(self, body: bytes) -> PredictionRequest:
         if self._only is None or self._only.preprocess.kind != "text":

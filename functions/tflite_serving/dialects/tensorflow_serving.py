@@ -13,8 +13,9 @@ from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
 from tflite_serving.dialects.dialect import Arrays, PredictionRequest, check_batch
 from tflite_serving.dialects.flat_json import FlatJson, Form
-from tflite_serving.dialects.json_body import columns, parse_object, rows, shortened
+from tflite_serving.dialects.json_body import columns, parse_object, rows
 from tflite_serving.errors import RequestError
+from tflite_serving.inputs.complaint import shortened
 
 _SIGNATURE = "serving_default"
 _FORMS = tuple(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import NoReturn, TypeVar
 
 from tflite_serving.contract.tensors import InputSpec, Shape
@@ -11,6 +12,7 @@ from tflite_serving.errors import RequestError
 from tflite_serving.inputs.raw import RawInput
 
 T = TypeVar("T")
+_LONGEST_REPEATED = 200
 _MOST_VALUES = 2_000_000
 """How many values are looked at one by one: a large wrong body must not cost seconds."""
 
@@ -145,3 +147,14 @@ def show(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else str(value)
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Advice for a word that is not known: the nearest one, or all of them."""
+    near = get_close_matches(shortened(word), known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+
+
+def shortened(text: str) -> str:
+    """What a client sent, short enough to be repeated in a message."""
+    return text if len(text) <= _LONGEST_REPEATED else text[:_LONGEST_REPEATED] + "…"

@@ -48,9 +48,9 @@ def render(scores: Any, manifest: Manifest, **query: str) -> Any:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["", "application/json", "application/vnd.api+json", "application/x-npy", "text/plain"],
+    ["", "application/json", "a/b+json", "application/x-npy", "text/plain", "text/csv"],
 )
-def test_json_npy_and_text_are_accepted(content_type: str) -> None:
+def test_these_are_accepted(content_type: str) -> None:
     assert DIALECT.accepts(content_type)
 
 
