@@ -365,3 +365,67 @@ def test_what_is_wrong_in_a_record_is_named(
         response = function.post("/predict", body)
     assert (response.status_code, response.json()["code"]) == (400, code)
     assert message in response.json()["error"]
+
+
+HOSTILE: dict[str, tuple[str, bytes, int, str]] = {
+    "half a surrogate pair": (
+        "application/json",
+        b'{"instances": ["\\ud800"]}',
+        400,
+        "malformed_json",
+    ),
+    "bytes that are no UTF-8": (
+        "application/json",
+        b'{"instances": ["\xff"]}',
+        400,
+        "malformed_json",
+    ),
+    "plain bytes that are no UTF-8": ("text/plain", b"\xc3(", 400, "malformed_text"),
+    "a number for a text": ("application/json", b'{"instances": [1]}', 400, "wrong_dtype"),
+    "nothing for a text": ("application/json", b'{"instances": [null]}', 400, "wrong_dtype"),
+    "a list for a text": ("application/json", b'{"instances": [["a"]]}', 400, "wrong_dtype"),
+    "an object for a text": (
+        "application/json",
+        b'{"instances": [{"a": 1}]}',
+        400,
+        "unknown_input",
+    ),
+    "a text for the list": ("application/json", b'{"instances": "abc"}', 400, "wrong_shape"),
+    "no texts": ("application/json", b'{"instances": []}', 400, "empty_batch"),
+    "an array of NumPy's": ("application/x-npy", b"\x93NUMPY", 415, "unsupported_content_type"),
+    "a table without the column": ("text/csv", b"other\na\n", 400, "unknown_input"),
+    "a table with the column twice": ("text/csv", b"text,text\na,b\n", 400, "malformed_csv"),
+    "a table without rows": ("text/csv", b"text\n", 400, "empty_batch"),
+    "nothing at all": ("application/json", b"", 400, "malformed_json"),
+}
+ODD: dict[str, str] = {
+    "empty": "",
+    "white space": " \t\n\x0b\x0c\r\u2028\u00a0\u3000",
+    "a megabyte without a space": "a" * 2**20,
+    "a megabyte of words": "it is " * 2**18,
+    "zeros": "\x00\x00 a\x00b",
+    "from right to left": "\u202eabc שלום",
+    "marks upon marks": "e" + "\u0301" * 1000,
+    "beyond the first plane": "😀𝕋" * 100,
+    "quotes and brackets": '"}]{[\\"\\\\',
+}
+
+
+def test_hostile_texts_are_refused_or_answered_as_keras_answers_them(
+    text: Exported, tmp_path: Path
+) -> None:
+    settings = {"MODEL_REGISTRY": str(text.registry), "MODELS": text.manifest.name}
+    expected = np.asarray(
+        text.model(keras.ops.convert_to_tensor(np.array(list(ODD.values()), dtype=object)))
+    )
+    slack = TOLERANCE if text.manifest.compression.quantization == "float32" else 0.05
+    with running("predict", settings, tmp_path) as function:
+        for name, (kind, body, status, code) in HOSTILE.items():
+            response = function.post("/predict", body, headers={"Content-Type": kind})
+            assert (response.status_code, response.json()["code"]) == (status, code), name
+        for (name, odd), scores in zip(ODD.items(), expected, strict=True):
+            response = function.post("/predict", {"instances": [odd]})
+            assert response.status_code == 200, name
+            found = list(response.json()["predictions"][0]["scores"].values())
+            assert np.abs(np.array(found) - scores).max() <= slack, name
+        assert function.get("/v2/health/live").status_code == 200
