@@ -58,7 +58,7 @@ def confidence(output: npt.NDArray[Any]) -> float:
     Args:
         output: as for `class_scores`.
     """
-    if output.shape == (1, output.size):
-        best = float(output.max())
-        return round(max(best, 1 - best) if output.size == 1 else best, 4)
+    if len(output) == 1:  # which numpy's own functions take longer to find out
+        scores = output.tolist()[0]
+        return round(max(scores) if len(scores) > 1 else max(scores[0], 1 - scores[0]), 4)
     return round(float(class_scores(output).max(axis=-1).mean()), 4)
