@@ -103,6 +103,9 @@ def prepare(
     """
     core, preprocessing = _split(source, recipe, progress)
     interface = describe_interface(source, recipe, folder, preprocessing)
+    if preprocessing is None and any(s.preprocess.kind != "tensor" for s in interface.inputs):
+        # Nothing was cut off, but what clients send as single values are rows of one to the model.
+        preprocessing = Preprocessing(steps=())
     metric = find_metric(recipe.gate, interface.task, len(interface.labels), folder)
     asked = _read_data(recipe, folder, interface, progress)
     reference = _ask_reference(source, interface, metric, asked, recipe, progress)

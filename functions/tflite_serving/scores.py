@@ -59,6 +59,6 @@ def confidence(output: npt.NDArray[Any]) -> float:
         output: as for `class_scores`.
     """
     if len(output) == 1:  # which numpy's own functions take longer to find out
-        scores = output.tolist()[0]
+        scores: list[float] = output.tolist()[0]
         return round(max(scores) if len(scores) > 1 else max(scores[0], 1 - scores[0]), 4)
     return round(float(class_scores(output).max(axis=-1).mean()), 4)
