@@ -4,16 +4,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := build/demo
+MODEL = digits
+REGISTRY = $(DEMO)/registry
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "NAME", $$1); printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY) ## Train, export, publish and serve a digits classifier; ask it over HTTP
 	@$(BIN)/python -m examples.digits.demo --folder $(DEMO)
+
+# No file has such a name; .PHONY takes no patterns.
+example-%: $(READY) ## Do the same for examples/NAME, and compare the answers with Keras's
+	@$(BIN)/python -m examples.run $* --folder build/examples/$*
 
 .PHONY: test
 test: check ## Run all tests, linters and types
@@ -28,9 +34,9 @@ check: $(READY) ## Run ruff, mypy --strict, import-linter and the lock check
 	$(BIN)/python tools/lock.py --check
 
 .PHONY: serve
-serve: $(READY) ## Serve what demo published, in the foreground, on PORT (default 8080)
-	@test -d $(DEMO)/registry || { echo "nothing is published yet: run 'make demo' first" >&2; exit 2; }
-	MODEL_REGISTRY=$(DEMO)/registry MODELS=digits \
+serve: $(READY) ## Serve what demo published, or MODEL of REGISTRY, on PORT (default 8080)
+	@test -d $(REGISTRY) || { echo "nothing is published yet: run 'make demo' first" >&2; exit 2; }
+	MODEL_REGISTRY=$(REGISTRY) MODELS=$(MODEL) \
 	  $(BIN)/functions-framework --source functions/main.py --target predict --host 127.0.0.1 --port $(PORT)
 
 .PHONY: bench

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
+
+from examples.fitting import fit_and_save
+from examples.splitting import three_ways
 
 Split = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
@@ -22,14 +24,7 @@ def splits() -> dict[str, Split]:
     digits = load_digits()
     images = (digits.images / 16).astype(np.float32)[..., np.newaxis]
     labels = digits.target.astype(np.int64)
-    train, rest = train_test_split(
-        np.arange(len(labels)), test_size=0.4, stratify=labels, random_state=0
-    )
-    validation, test = train_test_split(rest, test_size=0.75, stratify=labels[rest], random_state=0)
-    return {
-        name: (images[rows], labels[rows])
-        for name, rows in (("train", train), ("validation", validation), ("test", test))
-    }
+    return {name: (images[rows], labels[rows]) for name, rows in three_ways(labels).items()}
 
 
 def build() -> Any:
@@ -64,17 +59,7 @@ def train(path: Path, epochs: int = EPOCHS, verbose: int = 1) -> None:
     """
     data = splits()
     model = build()
-    model.fit(
-        *data["train"],
-        epochs=epochs,
-        batch_size=16,
-        validation_data=data["validation"],
-        verbose=verbose,
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}")
-    model.save(partial.with_suffix(".keras"))
-    partial.replace(path)
+    fit_and_save(model, data, path, epochs=epochs, batch_size=16, verbose=verbose)
 
 
 if __name__ == "__main__":

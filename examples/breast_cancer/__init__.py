@@ -1,0 +1,1 @@
+"""Records of thirty numbers: the tabular classifier of every tutorial."""

@@ -1,0 +1,75 @@
+"""Trains a classifier of tumors on scikit-learn's breast cancer data: records of thirty numbers.
+
+Run as a script, it saves the model.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.datasets import load_breast_cancer
+
+from examples.fitting import fit_and_save
+from examples.splitting import three_ways
+
+Record = dict[str, npt.NDArray[np.float32]]
+Split = tuple[Record, npt.NDArray[np.int64]]
+
+EPOCHS = 20
+
+
+def splits() -> dict[str, Split]:
+    """The 569 tumors, each feature under its name; 0 is malignant and 1 benign."""
+    data = load_breast_cancer()
+    columns = {
+        name.replace(" ", "_"): data.data[:, index].astype(np.float32)
+        for index, name in enumerate(data.feature_names)
+    }
+    labels = data.target.astype(np.int64)
+    return {
+        name: ({feature: values[rows] for feature, values in columns.items()}, labels[rows])
+        for name, rows in three_ways(labels).items()
+    }
+
+
+def build(records: Record) -> Any:
+    """The network: features made alike, one hidden layer, and the probability of "benign".
+
+    Args:
+        records: of the training split, which mean and variance of each feature are taken from.
+    """
+    import keras
+
+    keras.utils.set_random_seed(0)
+    normalize = keras.layers.Normalization(name="normalize")
+    normalize.adapt(np.stack(list(records.values()), axis=1))
+    inputs = [keras.Input((1,), name=name) for name in records]
+    features = normalize(keras.layers.Concatenate(name="features")(inputs))
+    hidden = keras.layers.Dense(256, activation="relu", name="hidden")(features)
+    benign = keras.layers.Dense(1, activation="sigmoid", name="benign")(hidden)
+    model = keras.Model(inputs, benign, name="breast_cancer")
+    model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def train(path: Path, epochs: int = EPOCHS, verbose: int = 1) -> None:
+    """Trains and saves the model, whole or not at all.
+
+    Args:
+        path: of the ``.keras`` file.
+        epochs: passes over the training split.
+        verbose: Keras's own: 1 shows a progress bar.
+    """
+    data = splits()
+    model = build(data["train"][0])
+    fit_and_save(model, data, path, epochs=epochs, batch_size=32, verbose=verbose)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    train(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "breast_cancer.keras"))

@@ -1,0 +1,116 @@
+"""One example from end to end: train, export, publish, serve, ask about the whole test split.
+
+    python -m examples.run sentences --folder build/examples/sentences
+
+What a former run left in the folder is used again if nothing that it depends on has changed. The
+exit code is 1 if the function gives too many examples another label than Keras does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from examples.comparison import Comparison, compare, first, instance
+from examples.function import serving
+from examples.headings import heading
+from examples.publishing import export_once
+from examples.training import train_once
+from model_export import show
+from model_export.errors import ExportError
+from model_export.native_logs import native_logs_held_back
+from tflite_serving.contract.manifest import Manifest
+
+_HERE = Path(__file__).resolve().parent
+_NAMES = sorted(path.parent.name for path in _HERE.glob("*/recipe.toml"))
+# int8 changes answers that were nearly a tie; how many it may is what the recipe's budget is for.
+_LEAST_AGREEMENT = {"float32": 0.995}
+_LEAST_AGREEMENT_OF_OTHERS = 0.95
+_QUICK_EPOCHS, _QUICK_COUNT = 2, 200
+_QUICK_SETTINGS = ('quantize.variants=["float32"]', "measure.rounds=2", "measure.starts=1")
+
+
+@click.command()
+@click.argument("name", type=click.Choice(_NAMES))
+@click.option("--folder", type=click.Path(path_type=Path), help="Default: build/examples/NAME.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help=f"{_QUICK_EPOCHS} epochs, float32 alone, and {_QUICK_COUNT} test examples.",
+)
+def main(name: str, folder: Path | None, *, quick: bool) -> None:
+    """Runs the whole road once for the example NAME."""
+    console = show.console()
+    folder = (folder or Path("build") / "examples" / name).resolve()
+    example = importlib.import_module(f"examples.{name}.train")
+    model = folder / f"{name}.keras"
+    try:
+        heading(console, "train")
+        train_once(example, model, _QUICK_EPOCHS if quick else example.EPOCHS, console)
+        heading(console, "export")
+        settings = _QUICK_SETTINGS if quick else ()
+        manifest = export_once(_HERE / name / "recipe.toml", model, settings, console)
+        show.print_candidates(manifest, console)
+    except ExportError as error:
+        console.print(f"error: {error}", markup=False)
+        sys.exit(error.exit_code)
+    heading(console, "serve")
+    x, labels = example.splits()["test"]
+    count = min(len(labels), _QUICK_COUNT if quick else len(labels))
+    names = manifest.outputs[0].labels
+    assert names is not None
+    with serving(name, folder, console) as url, native_logs_held_back():
+        found = compare(model, url, first(x, count), labels[:count], names)
+    heading(console, "compare")
+    _print_comparison(found, manifest, console)
+    heading(console, "done")
+    request = folder / "example.json"
+    request.write_text(json.dumps({"instances": [instance(x, 0)]}))
+    _say_how_to_ask(name, folder, request, console)
+    sys.exit(0 if _is_faithful(found, manifest) else 1)
+
+
+def _print_comparison(found: Comparison, manifest: Manifest, console: Console) -> None:
+    form = manifest.compression.quantization
+    size = sum(entry.bytes for entry in manifest.files.values())
+    table = Table(box=box.SIMPLE, show_header=False)
+    for what, value in {
+        "test examples asked": f"{len(found.labels):,}",
+        "accuracy of Keras": f"{found.accuracy(found.keras):.4f}",
+        f"accuracy as served ({form})": f"{found.accuracy(found.served):.4f}",
+        "same label as Keras": f"{found.agreement:.2%}",
+        "largest difference of a probability": f"{found.differences.max():.2g}",
+        "mean difference of a probability": f"{found.differences.mean():.2g}",
+        "artifact": f"{size:,} bytes",
+        "p50 over HTTP, one by one": f"{np.percentile(found.milliseconds, 50):.2f} ms",
+    }.items():
+        table.add_row(what, value)
+    console.print(table)
+
+
+def _is_faithful(found: Comparison, manifest: Manifest) -> bool:
+    form = manifest.compression.quantization
+    return found.agreement >= _LEAST_AGREEMENT.get(form, _LEAST_AGREEMENT_OF_OTHERS)
+
+
+def _say_how_to_ask(name: str, folder: Path, request: Path, console: Console) -> None:
+    registry = os.path.relpath(folder / "registry")
+    for what, command in {
+        "serve it": f"make serve MODEL={name} REGISTRY={registry}",
+        "ask it": "curl -H 'Content-Type: application/json' "
+        f"-d @{os.path.relpath(request)} localhost:8080/predict",
+    }.items():
+        console.print(f"{what:10} {command}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Texts: a classifier that begins with a TextVectorization."""

@@ -1,0 +1,1 @@
+"""Records of categories and numbers: a wide & deep classifier."""

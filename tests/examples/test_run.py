@@ -1,0 +1,114 @@
+"""Each example in its small form, and what its data are."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from examples.comparison import instance
+from examples.sentences.train import TOPICS
+from examples.standard_library import modules
+from model_export.recipe import read_recipe
+from tflite_serving.contract.manifest import read_manifest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NAMES = ("breast_cancer", "sentences", "wide_deep")
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "examples.run", *map(str, arguments)],
+        cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if key != "FORCE_COLOR"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_function_answers_as_keras_does(name: str, tmp_path: Path) -> None:
+    process = run(name, "--folder", tmp_path, "--quick")
+    told = process.stdout
+    assert process.returncode == 0, told + process.stderr
+    headings = [line for line in told.splitlines() if line.isalpha() and line.islower()]
+    assert headings == ["train", "export", "serve", "stopped", "compare", "done"]
+    (path,) = tmp_path.glob(f"registry/models/{name}/versions/*/manifest.json")
+    manifest = read_manifest(path.read_text())
+    assert manifest.compression.quantization == "float32"
+    (agreement,) = re.findall(r"same label as Keras +([\d.]+)%", told)
+    assert float(agreement) >= 99.5
+    (largest,) = re.findall(r"largest difference of a probability +(\S+)", told)
+    assert float(largest) < 1e-5
+    assert f"make serve MODEL={name} " in told
+    assert (tmp_path / "example.json").is_file()
+
+
+def test_a_name_that_is_no_example_is_refused_with_those_that_are() -> None:
+    process = run("cats_and_dogs")
+    assert process.returncode == 2
+    for name in (*NAMES, "digits"):
+        assert f"'{name}'" in process.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_class_is_in_each_split(name: str) -> None:
+    splits = importlib.import_module(f"examples.{name}.train").splits()
+    assert list(splits) == ["train", "validation", "test"]
+    classes = set(splits["train"][1].tolist())
+    assert all(set(y.tolist()) == classes == set(range(len(classes))) for _, y in splits.values())
+    total = sum(len(y) for _, y in splits.values())
+    assert len(splits["test"][1]) == pytest.approx(0.3 * total, abs=2)
+
+
+def test_the_standard_library_is_read_in_one_order_without_what_is_packed_apart() -> None:
+    names = frozenset({"asyncio", "json", "turtle", "unittest"})
+    found, again = (
+        [(name, ast.unparse(tree)[:200]) for name, tree in modules(names)] for _ in range(2)
+    )
+    assert found == again
+    assert sorted({name for name, _ in found}) == ["asyncio", "json", "unittest"]
+
+
+def test_no_sentence_is_in_two_splits() -> None:
+    example = importlib.import_module("examples.sentences.train")
+    texts = np.concatenate([x for x, _ in example.splits().values()])
+    assert len(set(texts.tolist())) == len(texts) > 2000
+    assert not any(re.search(r"\s\s|\n", text) for text in texts)
+
+
+def test_a_record_has_the_names_and_kinds_of_json() -> None:
+    cancer = importlib.import_module("examples.breast_cancer.train").splits()["test"][0]
+    record = instance(cancer, 0)
+    assert len(record) == 30
+    assert all(name.isidentifier() for name in record)
+    assert {type(value) for value in record.values()} == {float}
+    function = instance(importlib.import_module("examples.wide_deep.train").splits()["test"][0], 0)
+    assert {name: type(value) for name, value in function.items()} == {
+        **dict.fromkeys(("module", "kind", "visibility", "decorator"), str),
+        "arguments": int,
+        **dict.fromkeys(("statements", "branches", "calls"), float),
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_recipe_is_valid_and_names_the_example(name: str) -> None:
+    recipe = read_recipe(ROOT / "examples" / name / "recipe.toml")
+    assert (recipe.model.name, recipe.publish.alias) == (name, "production")
+    example = importlib.import_module(f"examples.{name}.train")
+    names = recipe.model.labels
+    assert isinstance(names, tuple)
+    assert len(names) == len(set(example.splits()["test"][1].tolist()))
+
+
+def test_the_recipe_of_sentences_has_the_topics_in_their_order() -> None:
+    recipe = read_recipe(ROOT / "examples" / "sentences" / "recipe.toml")
+    assert recipe.model.labels == tuple(TOPICS)
