@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,19 @@ import requests
 import tensorflow as tf
 from click.testing import Result
 
+from model_export.errors import RegistryError
+from model_export.registry.opening import open_writable
+from model_export.registry.verbs import publish
+from model_export.verify import in_process
 from tests.support.serving import Function, running
 from tflite_serving.contract.golden import read_golden
-from tflite_serving.contract.manifest import Manifest, read_manifest
+from tflite_serving.contract.manifest import (
+    FileEntry,
+    Manifest,
+    content_digest,
+    read_manifest,
+    write_manifest,
+)
 from tflite_serving.contract.preprocessing import read_preprocessing
 
 Cli = Callable[..., Result]
@@ -429,3 +441,36 @@ def test_hostile_texts_are_refused_or_answered_as_keras_answers_them(
             found = list(response.json()["predictions"][0]["scores"].values())
             assert np.abs(np.array(found) - scores).max() <= slack, name
         assert function.get("/v2/health/live").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda text: text[:-20], "preprocessing: expected JSON"),
+        (lambda text: text.replace('"input": "text"', '"input": "txt"'), "no step puts out 'txt'"),
+        (
+            lambda text: text.replace('"output": "words"', '"output": "word"'),
+            "preprocessing puts out ['word'], and the model takes ['words']",
+        ),
+        # The words are there, but each is another one.
+        (lambda text: text.replace('"first": 2', '"first": 3'), "golden example"),
+    ],
+)
+def test_preprocessing_that_is_not_the_models_is_refused(
+    text: Exported, tmp_path: Path, spoil: Callable[[str], str], problem: str
+) -> None:
+    artifact = shutil.copytree(text.folder, tmp_path / "artifact")
+    document = (artifact / "preprocessing.json").read_text()
+    data = spoil(document).encode()
+    assert data.decode() != document
+    (artifact / "preprocessing.json").write_bytes(data)
+    entry = FileEntry(hashlib.sha256(data).hexdigest(), len(data))
+    files = {**text.manifest.files, "preprocessing.json": entry}
+    digest = content_digest(files)
+    version = f"{text.manifest.version.rpartition('-')[0]}-{digest[:8]}"
+    manifest = replace(text.manifest, files=files, content_digest=digest, version=version)
+    (artifact / "manifest.json").write_text(write_manifest(manifest))
+    publish(open_writable(str(tmp_path / "registry")), manifest, artifact)
+    with pytest.raises(RegistryError) as caught:
+        in_process(str(tmp_path / "registry"), manifest, tmp_path / "cache")
+    assert problem in str(caught.value)
