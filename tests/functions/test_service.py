@@ -103,7 +103,7 @@ def test_all_bodies_together_are_bounded(tmp_path: Path) -> None:
 def test_a_refused_request_keeps_no_place_in_flight(tmp_path: Path) -> None:
     harness = Harness(tmp_path, MAX_IN_FLIGHT="1")
     for _ in range(3):
-        with harness.open(content_type="text/csv") as exchange:
+        with harness.open(content_type="text/html") as exchange:
             assert exchange.refusal is not None
         assert harness.ask(body=b"{").status == 400
     assert harness.ask().status == 200
