@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import requests
 
 from model_export.data import Splits, load_splits
 from model_export.errors import ParityError, RegistryError, UsageError
-from model_export.interface import Interface, cast_inputs, check_data
+from model_export.interface import Arrays, Interface, cast_inputs, check_data
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import registry_errors
 from tflite_serving.artifacts.opening import open_store
@@ -31,7 +31,6 @@ from tflite_serving.service import Service
 from tflite_serving.settings import Settings
 from tflite_serving.telemetry import Log
 
-Arrays = Mapping[str, npt.NDArray[Any]]
 Post = Callable[[str, bytes], tuple[int, bytes]]
 """Asks a function: the path and the body, JSON, to the status and the answer's body."""
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tflite_serving.errors import DeadlineExceeded
-from tflite_serving.model import MOST_ROWS, Model
+from tflite_serving.model import MOST_ROWS, Arrays, Model
 from tflite_serving.telemetry import Timings
-
-Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(slots=True, eq=False)

@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from model_export.errors import ConversionError
-from model_export.tf.load import KerasSource, TensorInfo, walk_layers
+from model_export.tf.load import KerasSource, walk_layers
 from tflite_serving.contract.preprocessing import Encoding, Preprocessing, Step, Vocabulary, Words
 
-_LOOKUPS = (keras.layers.StringLookup, keras.layers.IntegerLookup)
-_CUT = (keras.layers.TextVectorization, *_LOOKUPS)
+_TEXT = keras.layers.TextVectorization
+_CUT = (_TEXT, keras.layers.StringLookup, keras.layers.IntegerLookup)
 # They cannot be converted either, and the function cannot do what they do.
 _UNKNOWN = (keras.layers.Hashing, keras.layers.HashedCrossing)
 
@@ -30,12 +30,10 @@ class SplitModel:
     Attributes:
         core: what is left of it, and converted.
         preprocessing: what was cut off.
-        inputs: the whole model's inputs, which clients send.
     """
 
     core: KerasSource
     preprocessing: Preprocessing
-    inputs: tuple[TensorInfo, ...]
 
 
 def split(source: KerasSource, where: str) -> SplitModel | None:
@@ -51,10 +49,13 @@ def split(source: KerasSource, where: str) -> SplitModel | None:
     Raises:
         ConversionError: a layer cannot be cut off; named, with advice.
     """
+    layers = list(walk_layers(source.model))
+    # A TextVectorization has a StringLookup of its own.
+    texts = {path for path, layer in layers if isinstance(layer, _TEXT)}
     cut_anywhere = [
         (path, layer)
-        for path, layer in walk_layers(source.model)
-        if isinstance(layer, (*_CUT, *_UNKNOWN)) and not _is_inside_vectorization(path, source)
+        for path, layer in layers
+        if isinstance(layer, (*_CUT, *_UNKNOWN)) and path.rpartition("/")[0] not in texts
     ]
     if not cut_anywhere:
         return None
@@ -70,15 +71,6 @@ def split(source: KerasSource, where: str) -> SplitModel | None:
                 "where it cannot be cut off; let it take the model's own input"
             )
     return _Cut(source, where).split()
-
-
-def _is_inside_vectorization(path: str, source: KerasSource) -> bool:
-    """A TextVectorization has a StringLookup of its own."""
-    above = path.rpartition("/")[0]
-    return any(
-        above == other and isinstance(layer, keras.layers.TextVectorization)
-        for other, layer in walk_layers(source.model)
-    )
 
 
 class _Cut:
@@ -118,7 +110,7 @@ class _Cut:
             entry.name = self._raw[id(tensor)]
         if self._source.model.compiled:
             core.compile_from_config(self._source.model.get_compile_config())
-        return SplitModel(KerasSource(core, self._where), preprocessing, self._source.inputs)
+        return SplitModel(KerasSource(core, self._where), preprocessing)
 
     def _nodes(self) -> Iterator[tuple[Any, Any]]:
         """Every layer with every place that it is used in, in the order of computation."""
@@ -164,7 +156,7 @@ class _Cut:
 
 
 def _is_text(layer: Any) -> bool:
-    return isinstance(layer, keras.layers.TextVectorization)
+    return isinstance(layer, _TEXT)
 
 
 def _lookup_of(layer: Any) -> Any:

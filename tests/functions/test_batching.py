@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tflite_serving.batching import Arrays, Batcher
+from tflite_serving.batching import Batcher
 from tflite_serving.errors import DeadlineExceeded
-from tflite_serving.model import MOST_ROWS, Model
+from tflite_serving.model import MOST_ROWS, Arrays, Model
 from tflite_serving.telemetry import Timings
 
 LONG = 60.0
