@@ -11,7 +11,7 @@ from model_export.comparison import Comparison
 from model_export.errors import ConversionError
 from model_export.flatbuffer import FlatbufferFacts, bindings, check_zeros, inspect
 from model_export.gate import Weighed
-from model_export.interface import Arrays, Interface
+from model_export.interface import Interface
 from model_export.measure.process import Process, Servable
 from model_export.measure.timing import Timing
 from model_export.quantize import Ranges, quantize
@@ -21,7 +21,7 @@ from model_export.sparse_encoding import encode_blocks
 from model_export.stem import stem_operators
 from tflite_serving.contract import evidence
 from tflite_serving.contract.evidence import FloatOperator, PrunedLayer
-from tflite_serving.contract.tensors import Tensors
+from tflite_serving.contract.tensors import Arrays, Tensors
 
 _ENDLESS = 1e30
 _DEPTHWISE = "DEPTHWISE_CONV_2D"

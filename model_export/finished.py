@@ -10,7 +10,7 @@ from io import BytesIO
 
 from model_export.candidates import Form, FormMaker, answer
 from model_export.data import Split
-from model_export.interface import Arrays, Interface
+from model_export.interface import Interface
 from model_export.measure.process import Servable
 from model_export.measure.timing import Timing, time_all
 from model_export.measure.worker import read_arrays, write_arrays
@@ -19,6 +19,7 @@ from model_export.recipe import MeasureSection, Variant
 from model_export.workspace import Workspace
 from tflite_serving.contract.codec import decode, to_text
 from tflite_serving.contract.evidence import FloatOperator, Pruning
+from tflite_serving.contract.tensors import Arrays
 
 _FLOAT32 = "float32.tflite"
 _PRUNING = "pruning.json"

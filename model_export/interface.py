@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -17,6 +16,7 @@ from model_export.recipe import ModelTask, Recipe
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import (
+    Arrays,
     ClientDType,
     InputSpec,
     OutputSpec,
@@ -28,7 +28,6 @@ from tflite_serving.scores import apply_activation, class_scores
 if TYPE_CHECKING:
     from model_export.tf.load import SourceModel, TensorInfo
 
-Arrays = Mapping[str, npt.NDArray[Any]]
 _SCORE_SLACK = 1e-3  # float16 models round
 
 

@@ -9,12 +9,12 @@ from model_export import gate
 from model_export.candidates import Answered, Form, FormMaker, weigh
 from model_export.data import Split
 from model_export.finished import Finished
-from model_export.interface import Arrays
 from model_export.mixed_precision import Rescue, search
 from model_export.prepare import Prepared
 from model_export.progress import Progress
 from model_export.quantize import choose_calibration
 from model_export.recipe import Recipe, Variant
+from tflite_serving.contract.tensors import Arrays
 
 _RANKING_EXAMPLES = 32
 """Enough to tell which operators hurt; every one of them is quantized and run on these."""

@@ -29,10 +29,9 @@ from tflite_serving.contract.preprocessing import (
     Preprocessing,
     write_preprocessing,
 )
-from tflite_serving.contract.tensors import InputSpec, OutputSpec, Tensors
+from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec, Tensors
 from tflite_serving.contract.versions import rfc3339, version_id
 
-Arrays = Mapping[str, npt.NDArray[Any]]
 _GOLDEN_EXAMPLES = 10
 # Another processor rounds differently. Beyond what quantization was measured to change on these
 # very examples, this much may differ; a wrong model differs by far more.

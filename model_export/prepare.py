@@ -11,7 +11,6 @@ from model_export.comparison import PairedComparison
 from model_export.data import Split, Splits, import_object, load_splits
 from model_export.errors import UsageError
 from model_export.interface import (
-    Arrays,
     Interface,
     cast_inputs,
     check_data,
@@ -22,6 +21,7 @@ from model_export.metrics import Metric, find_metric
 from model_export.progress import Progress
 from model_export.recipe import Recipe
 from tflite_serving.contract.preprocessing import Preprocessing
+from tflite_serving.contract.tensors import Arrays
 from tflite_serving.errors import UnknownValue
 from tflite_serving.preprocess.pipeline import Pipeline, in_shapes
 

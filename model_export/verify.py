@@ -16,7 +16,7 @@ import requests
 
 from model_export.data import Splits, load_splits
 from model_export.errors import ParityError, RegistryError, UsageError
-from model_export.interface import Arrays, Interface, cast_inputs, check_data
+from model_export.interface import Interface, cast_inputs, check_data
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import registry_errors
 from tflite_serving.artifacts.opening import open_store
@@ -24,6 +24,7 @@ from tflite_serving.catalog import Catalog
 from tflite_serving.contract import layout
 from tflite_serving.contract.golden import read_golden
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import Arrays
 from tflite_serving.http import RequestHead
 from tflite_serving.preprocess.pipeline import in_shapes
 from tflite_serving.scores import class_scores

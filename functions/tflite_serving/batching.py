@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tflite_serving.contract.tensors import Arrays
 from tflite_serving.errors import DeadlineExceeded
-from tflite_serving.model import MOST_ROWS, Arrays, Model
+from tflite_serving.model import MOST_ROWS, Model
 from tflite_serving.telemetry import Timings
 
 

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_serving.contract.tensors import OutputSpec, TensorBinding, Tensors
+from tflite_serving.contract.tensors import Arrays, OutputSpec, TensorBinding, Tensors
 from tflite_serving.errors import ArtifactRefused, DeadlineExceeded
 from tflite_serving.scores import apply_activation
 from tflite_serving.telemetry import Timings
 
-Arrays = Mapping[str, npt.NDArray[Any]]
 _Details = Mapping[str, Mapping[str, Any]]
 MOST_ROWS = 64
 """Of one invoke. Beyond this a row is no faster: docs/6-serving-performance.md."""

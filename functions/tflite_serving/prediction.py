@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.dialects.dialect import Arrays, Codec, Dialect, PredictionRequest
+from tflite_serving.contract.tensors import Arrays
+from tflite_serving.dialects.dialect import Codec, Dialect, PredictionRequest
 from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError, UnknownValue
 from tflite_serving.inputs.complaint import shortened
 from tflite_serving.inputs.tensor import to_tensor

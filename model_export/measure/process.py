@@ -14,10 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from model_export.errors import ConversionError
-from model_export.interface import Arrays
 from model_export.measure.worker import read_arrays, write_arrays
 from tflite_serving.contract.codec import encode
-from tflite_serving.contract.tensors import OutputSpec, Tensors
+from tflite_serving.contract.tensors import Arrays, OutputSpec, Tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class Process:
         )
         return Start(**found)
 
-    def answer(self, inputs: Arrays) -> dict[str, Any]:
+    def answer(self, inputs: Arrays) -> Arrays:
         """The model's answers.
 
         Args:

@@ -10,10 +10,10 @@ from statistics import median
 
 import numpy as np
 
-from model_export.interface import Arrays
 from model_export.measure.process import Process, Servable, Start
 from model_export.recipe import MeasureSection
 from tflite_serving.contract.evidence import Latency
+from tflite_serving.contract.tensors import Arrays
 
 _RUNS = 50
 _SLICE_SECONDS = 0.1

@@ -18,11 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_serving.contract.codec import decode
-from tflite_serving.contract.tensors import OutputSpec, Tensors
+from tflite_serving.contract.tensors import Arrays, OutputSpec, Tensors
 from tflite_serving.model import Model, import_runtime
 from tflite_serving.telemetry import Timings
 
-Arrays = dict[str, npt.NDArray[Any]]
 _BATCH = 256
 _PREFIX = "array/"
 

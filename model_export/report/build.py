@@ -17,12 +17,13 @@ from model_export.calibration import reliability
 from model_export.candidates import Answered
 from model_export.comparison import Comparison, confusion
 from model_export.data import Split
-from model_export.interface import Arrays, Interface
+from model_export.interface import Interface
 from model_export.package import Description
 from model_export.recipe import GateSection, Recipe
 from model_export.report.document import Budget, ChangedExample, LayerCost, Report
 from tflite_serving.contract.codec import encode
 from tflite_serving.contract.evidence import Candidate, Quality
+from tflite_serving.contract.tensors import Arrays
 
 _MOST_CHANGED = 24
 _MOST_VALUES = 12

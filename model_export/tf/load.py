@@ -16,9 +16,8 @@ import tensorflow as tf
 
 from model_export.errors import LoadError
 from model_export.tf.model_file import find_code, first_line, read_config
-from tflite_serving.contract.tensors import Activation, Shape
+from tflite_serving.contract.tensors import Activation, Arrays, Shape
 
-Arrays = Mapping[str, npt.NDArray[Any]]
 _BATCH = 256
 _UNKNOWN = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([\w<>]+)'")
 

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tflite_serving.batching import Batcher
+from tflite_serving.contract.tensors import Arrays
 from tflite_serving.errors import DeadlineExceeded
-from tflite_serving.model import MOST_ROWS, Arrays, Model
+from tflite_serving.model import MOST_ROWS, Model
 from tflite_serving.telemetry import Timings
 
 LONG = 60.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,9 @@ from tflite_serving.contract.codec import ContractError
 
 Shape = tuple[int | None, ...]
 """The sizes of a tensor's axes; None where any size will do. The first axis is the batch."""
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+"""Values of several inputs or outputs by name; the first axis of each is the batch."""
 
 ClientDType = Literal["float32", "uint8", "int32", "int64", "bool", "string"]
 TensorDType = Literal["float32", "float16", "uint8", "int8", "int16", "int32", "int64", "bool"]

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy.typing as npt
+from typing import Protocol
 
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import Arrays
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.raw import Numbers, RawInput
-
-Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(slots=True, eq=False)

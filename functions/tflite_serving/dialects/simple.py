@@ -11,8 +11,8 @@ import numpy.typing as npt
 import orjson
 
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import OutputSpec
-from tflite_serving.dialects.dialect import Arrays, PredictionRequest, check_batch
+from tflite_serving.contract.tensors import Arrays, OutputSpec
+from tflite_serving.dialects.dialect import PredictionRequest, check_batch
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import parse_object, rows
 from tflite_serving.errors import RequestError, UnsupportedMediaType

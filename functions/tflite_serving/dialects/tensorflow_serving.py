@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import orjson
 
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import InputSpec, OutputSpec
-from tflite_serving.dialects.dialect import Arrays, PredictionRequest, check_batch
+from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec
+from tflite_serving.dialects.dialect import PredictionRequest, check_batch
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import columns, parse_object, rows
 from tflite_serving.errors import RequestError

@@ -8,12 +8,10 @@ from typing import Any
 import numpy.typing as npt
 
 from tflite_serving.contract.preprocessing import Preprocessing, Step
-from tflite_serving.contract.tensors import Shape
+from tflite_serving.contract.tensors import Arrays, Shape
 from tflite_serving.errors import UnknownValue
 from tflite_serving.preprocess.lookup import Key, Lookup
 from tflite_serving.preprocess.words import words_of
-
-Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class Pipeline:

@@ -17,11 +17,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from model_export.errors import ConversionError
 from model_export.flatbuffer import bindings
-from model_export.interface import Arrays
 from model_export.measure.process import Process, Servable
 from tests.support import tiny
 from tests.support.litert import Graph
-from tflite_serving.contract.tensors import OutputSpec, Tensors
+from tflite_serving.contract.tensors import Arrays, OutputSpec, Tensors
 
 SPECIES = OutputSpec("species", "float32", (None, 3))
 MIB = 2**20

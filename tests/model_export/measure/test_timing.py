@@ -11,14 +11,13 @@ import pytest
 
 from model_export.errors import ConversionError
 from model_export.flatbuffer import bindings
-from model_export.interface import Arrays
 from model_export.measure import timing
 from model_export.measure.process import Servable, Start
 from model_export.measure.timing import time_all
 from model_export.recipe import MeasureSection
 from tests.support import tiny
 from tflite_serving.contract.evidence import Latency
-from tflite_serving.contract.tensors import OutputSpec, Tensors
+from tflite_serving.contract.tensors import Arrays, OutputSpec, Tensors
 
 EXAMPLES = tiny.examples(5).inputs
 
