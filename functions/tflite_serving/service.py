@@ -216,7 +216,7 @@ class Exchange:
         try:
             content = act(self._task, body, service.catalog, service.settings.max_batch)
         except Exception as error:
-            return self.refuse(self._as_serving_error(error))
+            return self.refuse(error)
         return self._respond(200, content, {})
 
     async def answer_in_batch(self, body: bytes, batcher: Batcher) -> Response:
@@ -229,11 +229,12 @@ class Exchange:
             )
             content = prediction.write(outputs)
         except Exception as error:
-            return self.refuse(self._as_serving_error(error))
+            return self.refuse(error)
         return self._respond(200, content, {})
 
-    def refuse(self, error: ServingError) -> Response:
-        """The response that tells of an error."""
+    def refuse(self, raised: Exception) -> Response:
+        """The response that tells of an error; of one that nobody foresaw, only its id."""
+        error = self._as_serving_error(raised)
         content = orjson.dumps(
             {"error": error.message, "code": error.code, "request_id": self._request_id}
         )
