@@ -124,8 +124,9 @@ def _kinds(
 
     What a text layer reads is text; several single values are the features of a record.
     """
-    texts = {step.input for step in preprocessing.steps if step.words} if preprocessing else set()
-    steps = {step.input for step in preprocessing.steps} if preprocessing else set()
+    steps = preprocessing.steps if preprocessing else ()
+    texts = {name for step in steps for name in step.inputs if step.lookup and step.lookup.words}
+    taken = {name for step in steps for name in step.inputs}
     single = {info.name for info in inputs if info.shape[1:] in ((), (1,))}
     are_features = len(inputs) > 1 and len(single) == len(inputs)
     found: dict[str, PreprocessKind] = {}
@@ -135,7 +136,7 @@ def _kinds(
         elif info.name in texts:
             found[info.name] = "text"
         else:
-            found[info.name] = "record" if are_features or info.name in steps else "tensor"
+            found[info.name] = "record" if are_features or info.name in taken else "tensor"
     return found
 
 

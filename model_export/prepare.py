@@ -117,7 +117,7 @@ def _split(
     source: SourceModel, recipe: Recipe, progress: Progress
 ) -> tuple[SourceModel, Preprocessing | None]:
     from model_export.tf.load import KerasSource
-    from model_export.tf.split import split
+    from model_export.tf.split.cutting import split
 
     parts = split(source, recipe.model.source) if isinstance(source, KerasSource) else None
     if parts is None:

@@ -10,6 +10,7 @@ import pytest
 
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.preprocessing import (
+    Lookup,
     Preprocessing,
     Step,
     Vocabulary,
@@ -19,16 +20,21 @@ from tflite_serving.contract.preprocessing import (
 )
 
 COLORS = Vocabulary(strings=("red", "grün"), first=1, unknown=0)
+LEVELS = Vocabulary(integers=(0, 2), first=1, unknown=0, encoding="one_hot", width=3)
 SAID = Words(lower=True, strip=True, split="whitespace", length=4)
 DOCUMENT = Preprocessing(
     steps=(
-        Step(layer="words", input="text", output="words", words=SAID, vocabulary=COLORS),
-        Step(layer="color", input="color", output="index", vocabulary=COLORS),
         Step(
-            layer="again",
-            input="index",
-            output="again",
-            vocabulary=Vocabulary(integers=(0, 2), first=1, unknown=0, encoding="one_hot", width=3),
+            layer="words",
+            inputs=("text",),
+            outputs=("words",),
+            lookup=Lookup(words=SAID, vocabulary=COLORS),
+        ),
+        Step(
+            layer="color", inputs=("color",), outputs=("index",), lookup=Lookup(vocabulary=COLORS)
+        ),
+        Step(
+            layer="again", inputs=("index",), outputs=("again",), lookup=Lookup(vocabulary=LEVELS)
         ),
     )
 )
@@ -42,11 +48,16 @@ def test_the_model_gets_what_no_step_takes() -> None:
     assert DOCUMENT.tensors(["text", "age", "color"]) == ["age", "words", "again"]
 
 
+def test_what_is_made_of_an_input_has_its_origin_there() -> None:
+    assert DOCUMENT.origins("again") == ["color"]
+    assert DOCUMENT.origins("age") == ["age"]
+
+
 @pytest.mark.parametrize(
     ("inputs", "problem"),
     [
-        (["text"], r"steps\[1\].input: no step puts out 'color'"),
-        (["text", "color", "index"], r"steps\[1\].output: 'index' is there already"),
+        (["text"], r"steps\[1\].inputs: no step puts out 'color'"),
+        (["text", "color", "index"], r"steps\[1\].outputs: 'index' is there already"),
     ],
 )
 def test_steps_that_do_not_fit_together_are_named(inputs: list[str], problem: str) -> None:
@@ -55,25 +66,30 @@ def test_steps_that_do_not_fit_together_are_named(inputs: list[str], problem: st
 
 
 def change(**values: Any) -> Callable[[dict[str, Any]], None]:
-    return lambda step: step["vocabulary"].update(values)
+    return lambda step: step["lookup"]["vocabulary"].update(values)
 
 
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (change(strings=["a", "a"]), "vocabulary.strings: expected each once"),
-        (change(integers=[1]), "vocabulary.integers: expected none beside strings"),
-        (change(encoding="count", width=2), "vocabulary.width: expected 3, got 2"),
-        (change(weights=[1.0]), "vocabulary.weights: expected some for tf_idf alone"),
+        (change(strings=["a", "a"]), "lookup.vocabulary.strings: expected each once"),
+        (change(integers=[1]), "lookup.vocabulary.integers: expected none beside strings"),
+        (change(encoding="count", width=2), "lookup.vocabulary.width: expected 3, got 2"),
+        (change(weights=[1.0]), "lookup.vocabulary.weights: expected some for tf_idf alone"),
         (
             change(encoding="tf_idf", width=3, weights=[1.0]),
-            "vocabulary.weights: expected 3 of them, got 1",
+            "lookup.vocabulary.weights: expected 3 of them, got 1",
         ),
         (
             change(encoding="count", width=3),
-            "words.length: expected one for indices, and else none",
+            "lookup.words.length: expected one for indices, and else none",
         ),
-        (lambda step: step["words"].update(split="comma"), "words.split: expected one of"),
+        (lambda step: step.update(inputs=[]), "inputs: expected at least one"),
+        (lambda step: step.pop("lookup"), "lookup: expected one of lookup, got none"),
+        (
+            lambda step: step["lookup"]["words"].update(split="comma"),
+            "lookup.words.split: expected one of",
+        ),
     ],
 )
 def test_what_cannot_be_is_named(spoil: Callable[[dict[str, Any]], None], problem: str) -> None:

@@ -447,9 +447,9 @@ def test_hostile_texts_are_refused_or_answered_as_keras_answers_them(
     ("spoil", "problem"),
     [
         (lambda text: text[:-20], "preprocessing: expected JSON"),
-        (lambda text: text.replace('"input": "text"', '"input": "txt"'), "no step puts out 'txt'"),
+        (lambda text: text.replace('"text"\n      ]', '"txt"\n      ]'), "no step puts out 'txt'"),
         (
-            lambda text: text.replace('"output": "words"', '"output": "word"'),
+            lambda text: text.replace('"words"\n      ]', '"word"\n      ]'),
             "preprocessing puts out ['word'], and the model takes ['words']",
         ),
         # The words are there, but each is another one.

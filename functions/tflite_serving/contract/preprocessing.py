@@ -76,29 +76,67 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One layer that was cut off.
+class Lookup:
+    """Words or values become indices, or rows of numbers.
 
     Attributes:
-        layer: its name in the Keras model.
-        input: name of a client's input, or of a former step's output.
-        output: name of what it puts out: a tensor of the model, or the input of another step.
         words: how texts are split first; None where values are looked up as they are.
         vocabulary: what words or values become.
     """
 
-    layer: str
-    input: str
-    output: str
     words: Words | None = None
     vocabulary: Vocabulary
 
     def __post_init__(self) -> None:
-        if self.words is not None:
-            if self.vocabulary.integers:
-                raise ContractError("vocabulary.integers", "expected none: words are strings")
-            if (self.vocabulary.encoding == "int") != (self.words.length is not None):
-                raise ContractError("words.length", "expected one for indices, and else none")
+        if self.words is None:
+            return
+        if self.vocabulary.integers:
+            raise ContractError("vocabulary.integers", "expected none: words are strings")
+        if (self.vocabulary.encoding == "int") != (self.words.length is not None):
+            raise ContractError("words.length", "expected one for indices, and else none")
+
+
+Operation = Lookup
+"""What a step may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One layer that was cut off: exactly one operation, which has its own member.
+
+    Attributes:
+        layer: its name in the Keras model.
+        inputs: names of what it takes, in the layer's order: a client's inputs, or former steps'
+            outputs.
+        outputs: names of what it puts out: tensors of the model, or inputs of later steps.
+        lookup: words or values become indices.
+    """
+
+    layer: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    lookup: Lookup | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("inputs", "outputs"):
+            if not getattr(self, name):
+                raise ContractError(name, "expected at least one, got none")
+        given = [name for name in OPERATIONS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ContractError(
+                "lookup", f"expected one of {', '.join(OPERATIONS)}, got {given or 'none'}"
+            )
+
+    @property
+    def operation(self) -> Operation:
+        """What it does."""
+        (found,) = (value for name in OPERATIONS if (value := getattr(self, name)) is not None)
+        assert isinstance(found, Operation)
+        return found
+
+
+OPERATIONS = ("lookup",)
+"""The members of `Step` that hold an operation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,15 +156,24 @@ class Preprocessing:
             ContractError: a step takes what is not there, or puts out what is there already.
         """
         there = list(inputs)
-        taken = set()
+        taken: set[str] = set()
         for index, step in enumerate(self.steps):
-            if step.input not in there:
-                raise ContractError(f"steps[{index}].input", f"no step puts out {step.input!r}")
-            if step.output in there:
-                raise ContractError(f"steps[{index}].output", f"{step.output!r} is there already")
-            there.append(step.output)
-            taken.add(step.input)
+            for name in step.inputs:
+                if name not in there:
+                    raise ContractError(f"steps[{index}].inputs", f"no step puts out {name!r}")
+            for name in step.outputs:
+                if name in there:
+                    raise ContractError(f"steps[{index}].outputs", f"{name!r} is there already")
+                there.append(name)
+            taken.update(step.inputs)
         return [name for name in there if name not in taken]
+
+    def origins(self, name: str) -> list[str]:
+        """The clients' inputs that what is called `name` is made from."""
+        for step in self.steps:
+            if name in step.outputs:
+                return [origin for each in step.inputs for origin in self.origins(each)]
+        return [name]
 
 
 def read_preprocessing(data: bytes) -> Preprocessing:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tflite_serving.contract import preprocessing
 from tflite_serving.contract.preprocessing import Vocabulary
 from tflite_serving.errors import UnknownValue
+from tflite_serving.preprocess.words import words_of
 
 Key = bytes | int
 MISSING = -1
@@ -17,11 +19,57 @@ MISSING = -1
 
 
 class Lookup:
-    """A vocabulary, ready to look values up.
+    """Words or values become what a vocabulary has for them.
 
     Args:
-        vocabulary: of the layer.
+        lookup: what the layer does.
     """
+
+    def __init__(self, lookup: preprocessing.Lookup) -> None:
+        self._words = lookup.words
+        self._table = _Table(lookup.vocabulary)
+
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
+        """Looks a batch up.
+
+        Args:
+            values: one array, [batch, …] int64, or strings as objects.
+
+        Returns:
+            see `contract.preprocessing.Vocabulary.encoding`: [batch, values] int64, or rows of
+            float32.
+
+        Raises:
+            UnknownValue: a value is not in a vocabulary that allows no others.
+        """
+        (array,) = values
+        batch = len(array)
+        if self._words is None:
+            rows = [
+                self._table.indices(row, index)
+                for index, row in enumerate(_keys(array.reshape(batch, -1)))
+            ]
+        else:
+            texts = array.reshape(batch).tolist()
+            rows = [self._of_text(text, index) for index, text in enumerate(texts)]
+        return (self._table.encode(rows),)
+
+    def _of_text(self, text: str, index: int) -> list[int]:
+        assert self._words is not None
+        length = self._words.length
+        found = self._table.indices(words_of(text, self._words)[:length], index)
+        return found if length is None else found + [0] * (length - len(found))
+
+
+def _keys(values: npt.NDArray[Any]) -> list[list[Key]]:
+    if values.dtype.kind == "O":
+        return [[value.encode() for value in row] for row in values.tolist()]
+    rows: list[list[Key]] = values.tolist()
+    return rows
+
+
+class _Table:
+    """A vocabulary, ready to look values up."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         keys: Sequence[Key] = [key.encode() for key in vocabulary.strings] or vocabulary.integers

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from tflite_serving.contract.preprocessing import Preprocessing, Step
+from tflite_serving.contract import preprocessing as contract
+from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import Arrays, Shape
 from tflite_serving.errors import UnknownValue
-from tflite_serving.preprocess.lookup import Key, Lookup
-from tflite_serving.preprocess.words import words_of
+
+
+class Operation(Protocol):
+    """What one step does, ready to run."""
+
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
+        """Computes a batch.
+
+        Args:
+            values: one array for each of the step's inputs, [batch, …]; strings as objects.
+
+        Returns:
+            one array for each of the step's outputs.
+
+        Raises:
+            UnknownValue: a value is not in a vocabulary that allows no others.
+        """
 
 
 class Pipeline:
@@ -23,7 +39,8 @@ class Pipeline:
     """
 
     def __init__(self, preprocessing: Preprocessing, shapes: Mapping[str, Shape]) -> None:
-        self._steps = [_StepRunner(step) for step in preprocessing.steps]
+        self._preprocessing = preprocessing
+        self._steps = [(step, _ready(step.operation)) for step in preprocessing.steps]
         self._shapes = shapes
 
     def run(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
@@ -36,8 +53,13 @@ class Pipeline:
             UnknownValue: a value is not in a vocabulary that allows no others.
         """
         found = dict(inputs)
-        for step in self._steps:
-            found[step.output] = step.run(found[step.input])
+        for step, operation in self._steps:
+            try:
+                values = operation.run([found[name] for name in step.inputs])
+            except UnknownValue as error:
+                origin = self._preprocessing.origins(step.inputs[0])[0]
+                raise UnknownValue(error.index, error.value, origin) from None
+            found.update(zip(step.outputs, values, strict=True))
         return in_shapes(found, self._shapes)
 
 
@@ -51,42 +73,21 @@ def in_shapes(arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, npt.NDAr
     return {name: _in_shape(arrays[name], shape) for name, shape in shapes.items()}
 
 
-class _StepRunner:
-    def __init__(self, step: Step) -> None:
-        self.input, self.output = step.input, step.output
-        self._words = step.words
-        self._lookup = Lookup(step.vocabulary)
-
-    def run(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        batch = len(values)
-        try:
-            if self._words is None:
-                rows = [
-                    self._lookup.indices(row, index)
-                    for index, row in enumerate(_keys(values.reshape(batch, -1)))
-                ]
-            else:
-                texts = values.reshape(batch).tolist()
-                rows = [self._of_text(text, index) for index, text in enumerate(texts)]
-        except UnknownValue as error:
-            raise UnknownValue(error.index, error.value, self.input) from None
-        return self._lookup.encode(rows)
-
-    def _of_text(self, text: str, index: int) -> list[int]:
-        assert self._words is not None
-        length = self._words.length
-        found = self._lookup.indices(words_of(text, self._words)[:length], index)
-        return found if length is None else found + [0] * (length - len(found))
-
-
-def _keys(values: npt.NDArray[Any]) -> list[list[Key]]:
-    if values.dtype.kind == "O":
-        return [[value.encode() for value in row] for row in values.tolist()]
-    rows: list[list[Key]] = values.tolist()
-    return rows
-
-
 def _in_shape(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
     if array.ndim == len(shape):
         return array
     return array.reshape(len(array), *(-1 if size is None else size for size in shape[1:]))
+
+
+def _ready(operation: contract.Operation) -> Operation:
+    return _MAKERS[type(operation)](operation)
+
+
+def _lookup(operation: contract.Lookup) -> Operation:
+    from tflite_serving.preprocess.lookup import Lookup
+
+    return Lookup(operation)
+
+
+# Each imports what its kind of step needs, and no model needs all of them.
+_MAKERS: Mapping[type, Callable[[Any], Operation]] = {contract.Lookup: _lookup}

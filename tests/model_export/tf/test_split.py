@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
 from model_export.errors import ConversionError
 from model_export.tf.load import KerasSource
-from model_export.tf.split import SplitModel, split
+from model_export.tf.split.cutting import SplitModel, split
 from tflite_serving.contract.preprocessing import read_preprocessing, write_preprocessing
 from tflite_serving.errors import UnknownValue
 from tflite_serving.preprocess.pipeline import Pipeline, in_shapes
@@ -249,7 +249,7 @@ def nested() -> Any:
     ("model", "complaint"),
     [
         (hashing, "the function cannot hash"),
-        (late, "layer 'late'.*takes what another layer puts out"),
+        (late, "layer 'late'.*takes what 'twice'.*puts out"),
         (nested, "inner.*inside another model"),
         (
             lambda: seen(StringLookup(vocabulary=COLORS, num_oov_indices=3, name="many")),
