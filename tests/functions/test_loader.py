@@ -13,6 +13,7 @@ from tests.support.world import World, get, refusal
 from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument, Share, write_alias
 from tflite_serving.contract.golden import GoldenExamples, write_golden
+from tflite_serving.contract.image import Image
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import OutputSpec, Preprocess
 
@@ -24,7 +25,8 @@ def changed(manifest: Manifest, change: dict[str, Any]) -> Manifest:
     if "needs_flex" in change:
         return replace(manifest, runtime=replace(manifest.runtime, needs_flex=True))
     if "preprocess" in change:
-        spec = replace(spec, preprocess=Preprocess(change["preprocess"]))
+        preprocess = Preprocess(change["preprocess"], Image(mode="gray"))
+        spec = replace(spec, shape=(None, 2, 2, 1), preprocess=preprocess)
         return replace(manifest, inputs=(spec,))
     if "dtype" in change:
         return replace(manifest, inputs=(replace(spec, dtype=change["dtype"]),))

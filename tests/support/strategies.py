@@ -27,6 +27,7 @@ from tflite_serving.contract.evidence import (
     Resources,
     Runtime,
 )
+from tflite_serving.contract.image import METHODS, Image, Mode, Resize
 from tflite_serving.contract.manifest import MODEL_FILE, FileEntry, Manifest, Task, content_digest
 from tflite_serving.contract.tensors import (
     Activation,
@@ -102,6 +103,50 @@ def outputs(draw: st.DrawFn, name: str) -> OutputSpec:
         shape,
         None if labels is None else tuple(labels),
         draw(st.sampled_from(get_args(Activation))),
+        draw(texts),
+    )
+
+
+resizes = st.builds(
+    Resize,
+    height=st.integers(1, 300),
+    width=st.integers(1, 300),
+    method=st.sampled_from(METHODS["keras"]),
+    antialias=st.booleans(),
+    fit=st.sampled_from(["stretch", "crop"]),
+) | st.builds(
+    Resize,
+    height=st.integers(1, 300),
+    width=st.integers(1, 300),
+    by=st.just("pil"),
+    method=st.sampled_from(METHODS["pil"]),
+    fit=st.sampled_from(["stretch", "crop"]),
+)
+
+
+@st.composite
+def pictures(draw: st.DrawFn, name: str) -> InputSpec:
+    image = Image(
+        mode=draw(st.sampled_from(get_args(Mode))),
+        resize=draw(st.none() | resizes),
+        scale=draw(st.floats(1e-3, 10)),
+        offset=draw(numbers),
+        exif_orientation=draw(st.booleans()),
+    )
+    size = (None, None) if image.resize else draw(st.sampled_from([(None, None), (8, 9)]))
+    shape = (None, *size, image.channels)
+    return InputSpec(name, "float32", shape, Preprocess("image", image), draw(texts), draw(texts))
+
+
+@st.composite
+def other_inputs(draw: st.DrawFn, name: str) -> InputSpec:
+    kinds = [kind for kind in get_args(PreprocessKind) if kind != "image"]
+    return InputSpec(
+        name,
+        draw(st.sampled_from(get_args(ClientDType))),
+        draw(shapes()),
+        Preprocess(draw(st.sampled_from(kinds))),
+        draw(texts),
         draw(texts),
     )
 
@@ -184,14 +229,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
         task=draw(st.sampled_from(get_args(Task))),
         files=files,
         inputs=tuple(
-            InputSpec(
-                name,
-                draw(st.sampled_from(get_args(ClientDType))),
-                draw(shapes()),
-                Preprocess(draw(st.sampled_from(get_args(PreprocessKind)))),
-                draw(texts),
-                draw(texts),
-            )
+            draw(pictures(name) if draw(st.booleans()) else other_inputs(name))
             for name in input_names
         ),
         outputs=tuple(draw(outputs(name)) for name in output_names),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_serving.contract.codec import ContractError
+from tflite_serving.contract.image import Image
 
 Shape = tuple[int | None, ...]
 """The sizes of a tensor's axes; None where any size will do. The first axis is the batch."""
@@ -30,9 +31,15 @@ class Preprocess:
 
     Attributes:
         kind: "tensor" sends numbers in the input's own shape.
+        image: how a picture becomes the tensor; for the kind "image" alone.
     """
 
     kind: PreprocessKind = "tensor"
+    image: Image | None = None
+
+    def __post_init__(self) -> None:
+        if (self.kind == "image") != (self.image is not None):
+            raise ContractError("image", "expected one for the kind 'image' alone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class InputSpec:
     def __post_init__(self) -> None:
         _check_name(self.name)
         _check_shape(self.shape)
+        if self.preprocess.image is not None:
+            _check_image(self, self.preprocess.image)
 
     @property
     def instance_shape(self) -> Shape:
@@ -208,6 +217,23 @@ def show_shape(shape: Shape) -> str:
 def _check_name(name: str) -> None:
     if not name or not name.isprintable():
         raise ContractError("name", f"expected a printable name, got {name!r}")
+
+
+def _check_image(spec: InputSpec, image: Image) -> None:
+    if len(spec.shape) != 4 or spec.shape[3] != image.channels:
+        raise ContractError(
+            "shape",
+            f"expected [null, height, width, {image.channels}] for pictures of mode "
+            f"{image.mode!r}, got {show_shape(spec.shape)}",
+        )
+    if image.resize is not None and spec.shape[1:3] != (None, None):
+        raise ContractError(
+            "shape", f"expected open sizes beside a resize, got {show_shape(spec.shape)}"
+        )
+    if spec.dtype not in ("float32", "uint8") or (spec.dtype == "uint8" and image.is_scaled):
+        raise ContractError(
+            "dtype", f"expected float32, or uint8 without scale and offset, got {spec.dtype}"
+        )
 
 
 def _check_shape(shape: Shape) -> None:
