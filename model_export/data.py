@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.errors import UsageError
-from tflite_serving.contract.manifest import Task
+from tflite_serving.contract.tensors import Task
 
 Array = npt.NDArray[Any]
 _SPLITS = ("train", "validation", "test")

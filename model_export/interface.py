@@ -277,7 +277,9 @@ def _output(source: SourceModel, recipe: Recipe, folder: Path) -> OutputSpec:
     if regression:
         if recipe.model.labels is not None:
             raise UsageError("recipe.model.labels: a regression has no classes to name")
-        return OutputSpec(info.name, "float32", info.shape, description="predicted values")
+        return OutputSpec(
+            info.name, "float32", info.shape, description="predicted values", task="regression"
+        )
     classes = 2 if info.shape[1] == 1 else info.shape[1]
     try:
         return OutputSpec(

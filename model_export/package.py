@@ -20,7 +20,6 @@ from tflite_serving.contract.manifest import (
     MODEL_FILE,
     FileEntry,
     Manifest,
-    Task,
     content_digest,
     write_manifest,
 )
@@ -29,7 +28,7 @@ from tflite_serving.contract.preprocessing import (
     Preprocessing,
     write_preprocessing,
 )
-from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec, Tensors
+from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec, Task, Tensors
 from tflite_serving.contract.versions import rfc3339, version_id
 
 _GOLDEN_EXAMPLES = 10

@@ -24,7 +24,7 @@ from tflite_serving.telemetry import Log, Timings
 if TYPE_CHECKING:
     from tflite_serving.preprocess.pipeline import Pipeline
 
-_TASKS = ("classification", "regression")
+_TASKS = {"classification", "multi_label", "regression"}
 _KINDS = {"tensor", "text", "record"}
 
 
@@ -126,14 +126,16 @@ def _check_supported(manifest: Manifest) -> None:
             f"{where}: its inputs need preprocessing that this release of the function lacks: "
             f"{', '.join(sorted(kinds)) or 'string'}"
         )
-    if manifest.task not in _TASKS or manifest.runtime.needs_flex:
-        need = "TensorFlow operators" if manifest.runtime.needs_flex else f"task {manifest.task!r}"
-        raise ArtifactRefused(f"{where}: this release of the function cannot serve {need}")
-    if len(manifest.outputs[0].shape) != 2:
-        raise ArtifactRefused(
-            f"{where}: output {manifest.outputs[0].name!r}: expected one row for each instance, "
-            f"[null, values], got the shape {show_shape(manifest.outputs[0].shape)}"
-        )
+    needs = ["TensorFlow operators"] if manifest.runtime.needs_flex else []
+    needs += [f"task {each.task!r}" for each in manifest.outputs if each.task not in _TASKS]
+    if needs:
+        raise ArtifactRefused(f"{where}: this release of the function cannot serve {needs[0]}")
+    for output in manifest.outputs:
+        if len(output.shape) != 2:
+            raise ArtifactRefused(
+                f"{where}: output {output.name!r}: expected one row for each instance, "
+                f"[null, values], got the shape {show_shape(output.shape)}"
+            )
 
 
 def _check_golden(model: Model, pipeline: Pipeline | None, manifest: Manifest, data: bytes) -> None:

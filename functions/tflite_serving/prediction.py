@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import Arrays
+from tflite_serving.contract.tensors import Arrays, OutputSpec
 from tflite_serving.dialects.dialect import Codec, Dialect, PredictionRequest
 from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError, UnknownValue
 from tflite_serving.inputs.complaint import shortened
@@ -28,7 +27,7 @@ class Prediction:
     model: Model
     inputs: Arrays
     _task: Task
-    _manifest: Manifest
+    _judged: OutputSpec | None
     _codec: Codec
     _request: PredictionRequest
 
@@ -75,7 +74,7 @@ class Prediction:
         timings.lap("preprocess")
         if task.seconds_left == 0:
             raise DeadlineExceeded("deadline_exceeded", "the request took too long; try again")
-        return cls(served.model, inputs, task, served.manifest, codec, request)
+        return cls(served.model, inputs, task, served.judged, codec, request)
 
     def write(self, outputs: Arrays) -> bytes:
         """Writes the answer's body.
@@ -94,8 +93,8 @@ class Prediction:
                     f"the model answered NaN or infinity in output {name!r}",
                 )
         content = self._codec.render(outputs, self._request, self._task.head.query)
-        if self._manifest.task != "regression":
-            self._task.scores = outputs[self._manifest.outputs[0].name]
+        if self._judged is not None:
+            self._task.scores = outputs[self._judged.name]
         self._task.timings.lap("encode")
         return content
 

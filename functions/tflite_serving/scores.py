@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_serving.contract.tensors import Activation
+from tflite_serving.contract.tensors import Activation, Task
 
 
 def apply_activation(values: npt.NDArray[Any], activation: Activation) -> npt.NDArray[Any]:
@@ -52,12 +52,41 @@ def class_scores(output: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return output
 
 
-def confidence(output: npt.NDArray[Any]) -> float:
+def answered_classes(
+    scores: npt.NDArray[Any], threshold: float | npt.NDArray[Any] | None
+) -> npt.NDArray[Any]:
+    """The class that each row answers, [batch].
+
+    Args:
+        scores: [batch, classes].
+        threshold: of two classes, the least score with which the second one is the answer; for
+            each row, if it is an array. None where the best score decides; the first of equal ones.
+    """
+    if threshold is None:
+        return np.asarray(scores.argmax(axis=-1))
+    # 0.3 must mean the same to a float32 wherever it is compared.
+    return np.asarray(scores[:, 1] >= np.asarray(threshold, scores.dtype), dtype=np.int64)
+
+
+def answered_labels(scores: npt.NDArray[Any], thresholds: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Which labels each row answers, [batch, labels].
+
+    Args:
+        scores: [batch, labels].
+        thresholds: [labels], the least scores with which each is.
+    """
+    return np.asarray(scores >= np.asarray(thresholds, scores.dtype))
+
+
+def confidence(output: npt.NDArray[Any], task: Task = "classification") -> float:
     """The mean over a batch of the best class's score, to four places.
 
     Args:
-        output: as for `class_scores`.
+        output: as for `class_scores`; of "multi_label", a score for each label.
+        task: of the output. Of "multi_label", each label has two classes: yes and no.
     """
+    if task == "multi_label":
+        return round(float(np.maximum(output, 1 - output).mean()), 4)
     if len(output) == 1:  # which numpy's own functions take longer to find out
         scores: list[float] = output.tolist()[0]
         return round(max(scores) if len(scores) > 1 else max(scores[0], 1 - scores[0]), 4)

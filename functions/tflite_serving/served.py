@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import InputSpec
+from tflite_serving.contract.tensors import InputSpec, OutputSpec
 from tflite_serving.dialects.dialect import Codec, Dialect
 from tflite_serving.model import Model
 
@@ -73,6 +73,11 @@ class ServedModel:
         fewest = sum(map(_fewest_bytes, self.manifest.inputs))  # of one instance
         of_one = (_QUICK_MS - each) / _PARSE_MS_PER_BYTE
         return min(of_one, _QUICK_MS / (each / fewest + _PARSE_MS_PER_BYTE))
+
+    @cached_property
+    def judged(self) -> OutputSpec | None:
+        """The output whose scores say how sure the model is: the first that has classes."""
+        return next((output for output in self.manifest.outputs if output.has_classes), None)
 
     @cached_property
     def labels(self) -> dict[str, str]:

@@ -304,9 +304,9 @@ class Exchange:
         if task.served is not None:
             entry["logging.googleapis.com/labels"] = task.served.labels
             entry["instances"] = task.instances
-        if task.scores is not None:
-            # How sure the model is: when its inputs drift, this does, too.
-            entry["confidence"] = confidence(task.scores)
+            if task.scores is not None and task.served.judged is not None:
+                # How sure the model is: when its inputs drift, this does, too.
+                entry["confidence"] = confidence(task.scores, task.served.judged.task)
         if self._trace is not None:
             entry.update(self._trace.log_fields(self._service.settings.project))
         if error is not None:

@@ -27,7 +27,7 @@ class Task:
         deadline: when its answer is due, by `time.monotonic`.
         served: the model that answers, once it is known.
         instances: how many it was asked about, once they are counted.
-    scores: of a classifier's answer, [batch, classes], once there is one.
+        scores: of `ServedModel.judged`, [batch, classes], once there is an answer.
     """
 
     head: RequestHead

@@ -42,6 +42,16 @@ def test_every_manifest_is_read_back_as_it_was_written(manifest: Manifest) -> No
     assert write_manifest(read_manifest(text)) == text
 
 
+def test_outputs_without_tasks_of_their_own_have_the_models(text: str) -> None:
+    document = json.loads(text)
+    (output,) = document["outputs"]
+    for name in ("task", "thresholds", "units"):
+        del output[name]
+    assert read_manifest(json.dumps(document)) == read_manifest(text)
+    document["task"], output["labels"] = "regression", None
+    assert read_manifest(json.dumps(document)).outputs[0].task == "regression"
+
+
 def message(text: str, change: Change) -> str:
     document = json.loads(text)
     change(document)
@@ -55,6 +65,15 @@ def put(*path: str | int, value: object) -> Change:
         for step in path[:-1]:
             document = document[step]
         document[path[-1]] = value
+
+    return change
+
+
+def put_all(*path: str | int, **values: object) -> Change:
+    def change(document: Any) -> None:
+        for step in path:
+            document = document[step]
+        document.update(values)
 
     return change
 
@@ -79,8 +98,8 @@ def put(*path: str | int, value: object) -> Change:
         (
             put("task", value=None),
             (
-                "manifest.task: expected one of 'classification', 'regression', 'embedding', "
-                "'question_answering', got null"
+                "manifest.task: expected one of 'classification', 'multi_label', 'regression', "
+                "'embedding', 'question_answering', got null"
             ),
         ),
         (
@@ -126,6 +145,57 @@ def put(*path: str | int, value: object) -> Change:
         (
             put("outputs", 0, "labels", value=["a", "b"]),
             "manifest.outputs[0].labels: expected 3 labels for the shape [null, 3], got 2",
+        ),
+        (
+            put("outputs", 0, "task", value="regression"),
+            "manifest.outputs[0].labels: expected none for a regression, which has no classes",
+        ),
+        (
+            put("task", value="regression"),
+            (
+                "manifest.task: expected 'classification', as the first output has it, got "
+                "'regression'"
+            ),
+        ),
+        (
+            put("outputs", 0, "units", value="EUR"),
+            (
+                "manifest.outputs[0].units: expected none for classification, whose scores have "
+                "none, got 'EUR'"
+            ),
+        ),
+        (
+            put("outputs", 0, "thresholds", value=[0.5]),
+            (
+                "manifest.outputs[0].thresholds: expected none for classification of the shape "
+                "[null, 3], got 1"
+            ),
+        ),
+        (
+            put("outputs", 0, "task", value="multi_label"),
+            "manifest.outputs[0].thresholds: expected 3 of them, got none",
+        ),
+        (
+            put_all("outputs", 0, task="multi_label", thresholds=[0.5, 0.5]),
+            (
+                "manifest.outputs[0].thresholds: expected 3 for multi_label of the shape "
+                "[null, 3], got 2"
+            ),
+        ),
+        (
+            put_all("outputs", 0, task="multi_label", thresholds=[0.5, 1.5, 0.5]),
+            "manifest.outputs[0].thresholds[1]: expected 0 to 1, got 1.5",
+        ),
+        (
+            put_all("outputs", 0, task="multi_label", shape=[None, None], labels=None),
+            "manifest.outputs[0].shape: expected [null, labels], got [null, null]",
+        ),
+        (
+            put_all("outputs", 0, task="multi_label", activation="softmax"),
+            (
+                "manifest.outputs[0].activation: expected 'sigmoid' or 'none' for multi_label, "
+                "got 'softmax'"
+            ),
         ),
         (
             put("outputs", 0, "shape", value=[None, None]),

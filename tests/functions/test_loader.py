@@ -21,7 +21,8 @@ from tflite_serving.contract.tensors import OutputSpec, Preprocess
 def changed(manifest: Manifest, change: dict[str, Any]) -> Manifest:
     (spec,) = manifest.inputs
     if "task" in change:
-        return replace(manifest, task=change["task"])
+        output = replace(manifest.outputs[0], task=change["task"])
+        return replace(manifest, task=change["task"], outputs=(output,))
     if "needs_flex" in change:
         return replace(manifest, runtime=replace(manifest.runtime, needs_flex=True))
     if "preprocess" in change:
@@ -67,7 +68,9 @@ def test_a_damaged_file_is_refused(world: World) -> None:
 def test_a_regression_is_served(world: World) -> None:
     manifest = world.publish_changed(
         lambda made: replace(
-            made, task="regression", outputs=(replace(made.outputs[0], labels=None),)
+            made,
+            task="regression",
+            outputs=(replace(made.outputs[0], labels=None, task="regression"),),
         )
     )
     assert get(world.slot()).manifest == manifest

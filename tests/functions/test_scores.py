@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tflite_serving.contract.tensors import Activation
-from tflite_serving.scores import apply_activation, class_scores, confidence
+from tflite_serving.scores import (
+    answered_classes,
+    answered_labels,
+    apply_activation,
+    class_scores,
+    confidence,
+)
 
 LOGITS = hnp.arrays(np.float32, (3, 4), elements=st.floats(width=32, allow_nan=False))
 FINITE = hnp.arrays(np.float32, (3, 4), elements=st.floats(-(2.0**99), 2.0**99, width=32))
@@ -72,3 +78,21 @@ def test_the_confidence_is_the_mean_of_the_best_scores(
     output: list[list[float]], expected: float
 ) -> None:
     assert confidence(np.array(output, np.float32)) == expected
+
+
+def test_of_labels_the_confidence_is_that_of_each_yes_and_no() -> None:
+    output = np.array([[0.9, 0.2], [0.5, 1.0]], np.float32)
+    assert confidence(output, "multi_label") == 0.8
+
+
+def test_two_classes_are_told_apart_by_a_threshold_if_there_is_one() -> None:
+    scores = np.array([[0.5, 0.5], [0.7, 0.3], [0.1, 0.9]], np.float32)
+    assert answered_classes(scores, None).tolist() == [0, 0, 1]
+    assert answered_classes(scores, 0.5).tolist() == [1, 0, 1]
+    assert answered_classes(scores, 0.3).tolist() == [1, 1, 1]
+    assert answered_classes(scores, np.array([0.6, 0.1, 1.0])).tolist() == [0, 1, 0]
+
+
+def test_a_float32_reaches_the_threshold_that_it_is_written_as() -> None:
+    # As a float64, 0.1 is less than the float32 of the same name, and 0.7 is more.
+    assert answered_labels(np.array([[0.1, 0.7]], np.float32), (0.1, 0.7)).all()

@@ -124,7 +124,9 @@ def three_predictions_of_one_load(world: World) -> None:
 def a_regression(world: World) -> None:
     world.publish_changed(
         lambda made: replace(
-            made, task="regression", outputs=(replace(made.outputs[0], labels=None),)
+            made,
+            task="regression",
+            outputs=(replace(made.outputs[0], labels=None, task="regression"),),
         )
     )
     assert ask(service(world)).status == 200
@@ -189,7 +191,11 @@ def a_model_that_does_not_reproduce_the_reference(world: World) -> None:
 
 
 def a_model_that_this_release_cannot_serve(world: World) -> None:
-    world.publish_changed(lambda made: replace(made, task="embedding"))
+    world.publish_changed(
+        lambda made: replace(
+            made, task="embedding", outputs=(replace(made.outputs[0], task="embedding"),)
+        )
+    )
     assert ask(service(world)).status == 503
 
 

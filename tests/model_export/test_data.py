@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.data import Split, Splits, classes_in_turn, import_object, load_splits
 from model_export.errors import UsageError
-from tflite_serving.contract.manifest import Task
+from tflite_serving.contract.tensors import Task
 
 Array = npt.NDArray[Any]
 X: Array = np.arange(12, dtype=np.float32).reshape(6, 2)

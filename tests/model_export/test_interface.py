@@ -245,7 +245,9 @@ def test_a_regression_has_values_and_no_labels() -> None:
     assert found.task == "regression"
     assert found.labels == ()
     assert found.outputs == (
-        OutputSpec("price", "float32", (None, 2), description="predicted values"),
+        OutputSpec(
+            "price", "float32", (None, 2), description="predicted values", task="regression"
+        ),
     )
 
 

@@ -28,7 +28,7 @@ from tflite_serving.contract.evidence import (
     Runtime,
 )
 from tflite_serving.contract.image import METHODS, Image, Mode, Resize
-from tflite_serving.contract.manifest import MODEL_FILE, FileEntry, Manifest, Task, content_digest
+from tflite_serving.contract.manifest import MODEL_FILE, FileEntry, Manifest, content_digest
 from tflite_serving.contract.tensors import (
     Activation,
     ClientDType,
@@ -36,6 +36,7 @@ from tflite_serving.contract.tensors import (
     OutputSpec,
     Preprocess,
     PreprocessKind,
+    Task,
     TensorBinding,
     TensorDType,
     Tensors,
@@ -93,17 +94,27 @@ def bindings(draw: st.DrawFn, name: str) -> TensorBinding:
 
 @st.composite
 def outputs(draw: st.DrawFn, name: str) -> OutputSpec:
-    labels = draw(st.none() | st.lists(texts, min_size=2, max_size=5, unique=True))
-    shape = draw(shapes())
-    if labels is not None:
-        shape = (None, 1 if len(labels) == 2 and draw(st.booleans()) else len(labels))
+    task = draw(st.sampled_from(get_args(Task)))
+    shape, labels = draw(shapes()), None
+    thresholds: tuple[float, ...] | None = None
+    if task == "multi_label" or (task != "regression" and draw(st.booleans())):
+        named = draw(st.lists(texts, min_size=2, max_size=5, unique=True))
+        shape, labels = (None, len(named)), tuple(named)
+    if task == "classification" and draw(st.booleans()):
+        shape, labels, thresholds = (None, 1), labels and labels[:2], (draw(fractions),)
+    if labels is not None and task == "multi_label":
+        thresholds = tuple(draw(fractions) for _ in labels)
+    activation = draw(st.sampled_from(get_args(Activation)))
     return OutputSpec(
         name,
         draw(st.sampled_from(get_args(ClientDType))),
         shape,
-        None if labels is None else tuple(labels),
-        draw(st.sampled_from(get_args(Activation))),
+        labels,
+        "sigmoid" if task == "multi_label" else activation,
         draw(texts),
+        task,
+        thresholds,
+        draw(texts) if task == "regression" else "",
     )
 
 
@@ -221,18 +232,19 @@ def manifests(draw: st.DrawFn) -> Manifest:
         for path in sorted({MODEL_FILE, "golden.npz", *extra})
     }
     digest = content_digest(files)
+    answered = tuple(draw(outputs(name)) for name in output_names)
     return Manifest(
         name=draw(names),
         version=f"{draw(version_ids)[:16]}-{digest[:8]}",
         created_at=draw(timestamps),
         content_digest=digest,
-        task=draw(st.sampled_from(get_args(Task))),
+        task=answered[0].task,
         files=files,
         inputs=tuple(
             draw(pictures(name) if draw(st.booleans()) else other_inputs(name))
             for name in input_names
         ),
-        outputs=tuple(draw(outputs(name)) for name in output_names),
+        outputs=answered,
         tensors=Tensors(
             tuple(draw(bindings(name)) for name in input_names),
             tuple(draw(bindings(name)) for name in output_names),

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Any
 
 from tflite_serving.contract import versions
 from tflite_serving.contract.codec import ContractError, decode, describe, parse_json, to_text
 from tflite_serving.contract.evidence import Compression, Provenance, Quality, Resources, Runtime
-from tflite_serving.contract.tensors import InputSpec, OutputSpec, Tensors
+from tflite_serving.contract.tensors import InputSpec, OutputSpec, Task, Tensors
 
 SCHEMA_VERSION = 1
-
-Task = Literal["classification", "regression", "embedding", "question_answering"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Manifest:
         version: see `versions.version_id`.
         created_at: RFC 3339.
         content_digest: see `versions.content_digest`; the end of `version` repeats its start.
-        task: what the model is for.
+        task: what the model is for: that of its first output.
         files: every file of the artifact but the manifest itself, by path.
         inputs, outputs: what clients send and get.
         tensors: how these map onto the flatbuffer.
@@ -84,6 +82,11 @@ class Manifest:
         tensors = None if self.preprocessing else self.tensors.inputs
         _check_names("inputs", self.inputs, "tensors.inputs", tensors)
         _check_names("outputs", self.outputs, "tensors.outputs", self.tensors.outputs)
+        if self.outputs[0].task != self.task:
+            raise ContractError(
+                "task",
+                f"expected {self.outputs[0].task!r}, as the first output has it, got {self.task!r}",
+            )
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -141,12 +144,23 @@ def read_manifest(text: str | bytes) -> Manifest:
     """
     document = parse_json(text, "manifest")
     check_schema_version(document, "manifest", SCHEMA_VERSION)
-    return decode(Manifest, document, "manifest")
+    return decode(Manifest, _with_tasks(document), "manifest")
 
 
 def write_manifest(manifest: Manifest) -> str:
     """The manifest as JSON text; `read_manifest` gives the same manifest back."""
     return to_text(manifest)
+
+
+def _with_tasks(document: Any) -> Any:
+    """Where outputs have no tasks of their own, as in older manifests, the model's is theirs."""
+    if "task" not in document or not isinstance(document.get("outputs"), list):
+        return document
+    outputs = [
+        {"task": document["task"], **output} if isinstance(output, dict) else output
+        for output in document["outputs"]
+    ]
+    return {**document, "outputs": outputs}
 
 
 def check_schema_version(document: object, path: str, newest: int) -> None:

@@ -21,6 +21,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 ClientDType = Literal["float32", "uint8", "int32", "int64", "bool", "string"]
 TensorDType = Literal["float32", "float16", "uint8", "int8", "int16", "int32", "int64", "bool"]
 _QUANTIZED = ("int8", "uint8", "int16")
+Task = Literal["classification", "multi_label", "regression", "embedding", "question_answering"]
 Activation = Literal["softmax", "sigmoid", "none"]
 PreprocessKind = Literal["tensor", "image", "text", "record"]
 
@@ -82,11 +83,18 @@ class OutputSpec:
         name: the key that it is answered under.
         dtype: of one value in the answer.
         shape: of a batch; the first axis is the batch.
-        labels: the class of each score; None where the output is no set of scores. A single
-            sigmoid score has two: the negative class and the positive one.
+        labels: the class of each score; None where the output is no set of scores, or its classes
+            are known by their index alone. A single score of a classification has two: the
+            negative class and the positive one.
         activation: what the function applies to the model's values to make scores of them;
             "none" when the model ends in scores by itself.
         description: what it is, for people.
+        task: what it is for. Of a "classification" one class is the answer, of "multi_label" any
+            number of labels, each with a score of its own.
+        thresholds: the least scores that count as yes: of a single score, whether the positive
+            class is the answer; of "multi_label", for each label. None where the best class is
+            the answer; a single score then takes 0.5.
+        units: of a regression's values, for people, such as "EUR".
     """
 
     name: str
@@ -95,12 +103,36 @@ class OutputSpec:
     labels: tuple[str, ...] | None = None
     activation: Activation = "none"
     description: str = ""
+    task: Task = "classification"
+    thresholds: tuple[float, ...] | None = None
+    units: str = ""
 
     def __post_init__(self) -> None:
         _check_name(self.name)
         _check_shape(self.shape)
+        self._check_labels()
+        self._check_thresholds()
+        if self.units and self.task != "regression":
+            raise ContractError(
+                "units",
+                f"expected none for {self.task}, whose scores have none, got {self.units!r}",
+            )
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is a classification by a single score: that of the positive class."""
+        return self.task == "classification" and self.shape[1:] == (1,)
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether its values are scores of classes or labels."""
+        return self.task in ("classification", "multi_label")
+
+    def _check_labels(self) -> None:
         if self.labels is None:
             return
+        if self.task == "regression":
+            raise ContractError("labels", "expected none for a regression, which has no classes")
         if len(set(self.labels)) < len(self.labels):
             twice = next(label for label in self.labels if self.labels.count(label) > 1)
             raise ContractError("labels", f"expected each label once, got {twice!r} twice")
@@ -111,13 +143,41 @@ class OutputSpec:
                 "expected none, or the shape [null, classes], got labels for "
                 f"{show_shape(self.shape)}",
             )
-        expected = 2 if scores == 1 else scores
+        expected = 2 if self.is_binary else scores
         if len(self.labels) != expected:
             raise ContractError(
                 "labels",
                 f"expected {expected} labels for the shape {show_shape(self.shape)}, "
                 f"got {len(self.labels)}",
             )
+
+    def _check_thresholds(self) -> None:
+        if self.task == "multi_label":
+            if len(self.shape) != 2 or self.shape[1] is None:
+                raise ContractError(
+                    "shape", f"expected [null, labels], got {show_shape(self.shape)}"
+                )
+            if self.activation == "softmax":
+                raise ContractError(
+                    "activation", "expected 'sigmoid' or 'none' for multi_label, got 'softmax'"
+                )
+            expected = self.shape[1]
+        else:
+            expected = 1 if self.is_binary else 0
+        thresholds = self.thresholds
+        if thresholds is None:
+            if self.task == "multi_label":
+                raise ContractError("thresholds", f"expected {expected} of them, got none")
+            return
+        if len(thresholds) != expected:
+            raise ContractError(
+                "thresholds",
+                f"expected {expected or 'none'} for {self.task} of the shape "
+                f"{show_shape(self.shape)}, got {len(thresholds)}",
+            )
+        for index, threshold in enumerate(thresholds):
+            if not 0 <= threshold <= 1:
+                raise ContractError(f"thresholds[{index}]", f"expected 0 to 1, got {threshold}")
 
 
 @dataclass(frozen=True, slots=True)

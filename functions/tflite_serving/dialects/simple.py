@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import Arrays, OutputSpec
+from tflite_serving.contract.tensors import Arrays
+from tflite_serving.dialects.answers import answer_of
 from tflite_serving.dialects.dialect import PredictionRequest, check_batch
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import parse_object, rows
+from tflite_serving.dialects.options import read_options
 from tflite_serving.errors import RequestError, UnsupportedMediaType
 from tflite_serving.inputs.complaint import nearest, shortened
 from tflite_serving.inputs.npy import read_npy
 from tflite_serving.inputs.raw import RawInput
-from tflite_serving.scores import class_scores
 
 _NPY = "application/x-npy"
 _TEXT = "text/plain"
@@ -27,9 +24,10 @@ _CSV = "text/csv"
 
 
 class SimpleDialect:
-    """``{"instances": […]}`` to ``{"predictions": [{"label", "score", "scores"}], "model"}``.
+    """``{"instances": […]}`` to ``{"predictions": […], "model"}``.
 
-    A regression's predictions are ``{"value": 0.5}``, or ``{"values": […]}`` if it has several.
+    A prediction is what `answers` makes of an output; of several outputs, an object of these by
+    name.
     The only input of a model may also be sent as a file of NumPy's, a text as it is, and records as
     CSV with a header.
     """
@@ -52,9 +50,9 @@ class SimpleCodec:
         self._only = manifest.inputs[0] if len(manifest.inputs) == 1 else None
         self._flat = FlatJson(self._only, Form("instances")) if self._only else None
         self._model = orjson.dumps({"name": manifest.name, "version": manifest.version})
-        self._labels = _labels(manifest.outputs[0])
-        self._json_labels = tuple(map(orjson.dumps, self._labels))
-        self._row = _row_template(self._json_labels)
+        self._answers = [(output.name, answer_of(output)) for output in manifest.outputs]
+        names = (orjson.dumps(name).replace(b"%", b"%%") for name, _ in self._answers)
+        self._row = b"{%b}" % b",".join(name + b":%b" for name in names)
 
     def parse(self, body: bytes, content_type: str) -> PredictionRequest:
         """Reads ``instances``; any other member is refused, because it would have no effect."""
@@ -133,74 +131,13 @@ class SimpleCodec:
     def render(
         self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, str]
     ) -> bytes:
-        """Writes one prediction per instance; ``?top_k=`` keeps the best scores, best first."""
-        output = self._manifest.outputs[0]
-        values = outputs[output.name]
-        if self._manifest.task == "regression":
-            predictions = _dumps(_regression(values, query))
-        elif query and (top_k := _top_k(query, len(self._labels))) is not None:
-            predictions = _dumps([_best(row, self._labels, top_k) for row in class_scores(values)])
+        """Writes one prediction per instance; `read_options` tells what the query may ask."""
+        options = read_options(query, self._manifest.outputs) if query else None
+        answers = self._answers
+        if len(answers) == 1:
+            ((name, answer),) = answers
+            rows = answer.rows(outputs[name], options)
         else:
-            predictions = self._rows(class_scores(values))
-        return b'{"predictions":%b,"model":%b}' % (predictions, self._model)
-
-    def _rows(self, scores: npt.NDArray[Any]) -> bytes:
-        """One prediction after the other: the numbers of all of them are written in one call."""
-        template, labels = self._row, self._json_labels
-        rows = []
-        for row, best in zip(
-            _dumps(scores)[2:-2].split(b"],["), scores.argmax(axis=1).tolist(), strict=True
-        ):
-            numbers = row.split(b",")
-            rows.append(template % (labels[best], numbers[best], *numbers))
-        return b"[%b]" % b",".join(rows)
-
-
-def _best(scores: npt.NDArray[Any], labels: tuple[str, ...], top_k: int) -> dict[str, object]:
-    # Stable, so that equal scores come in the order of the labels.
-    order = np.argsort(-scores, kind="stable")[:top_k]
-    best = int(scores.argmax())
-    listed = {labels[index]: scores[index] for index in order}
-    return {"label": labels[best], "score": scores[best], "scores": listed}
-
-
-def _regression(values: npt.NDArray[Any], query: Mapping[str, str]) -> list[dict[str, object]]:
-    if "top_k" in query:
-        raise RequestError("invalid_query", "top_k: a regression has no classes to choose from")
-    if values.shape[-1] == 1:
-        return [{"value": row[0]} for row in values]
-    return [{"values": row} for row in values]
-
-
-def _labels(output: OutputSpec) -> tuple[str, ...]:
-    """The classes' labels; their numbers where they have none."""
-    if output.labels is not None:
-        return output.labels
-    classes = output.shape[-1] or 0
-    return tuple(str(index) for index in range(2 if classes == 1 else classes))
-
-
-def _row_template(json_labels: tuple[bytes, ...]) -> bytes:
-    """A prediction with a place for its label, for its score, and for each class's score."""
-    scores = b",".join(label.replace(b"%", b"%%") + b":%b" for label in json_labels)
-    return b'{"label":%%b,"score":%%b,"scores":{%b}}' % scores
-
-
-def _dumps(value: object) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _top_k(query: Mapping[str, str], classes: int) -> int | None:
-    text = query.get("top_k")
-    if text is None:
-        for name in query:
-            # Others may be a gateway's; this one is a slip that would have no effect.
-            if get_close_matches(name[:20], ["top_k"]):
-                raise RequestError("invalid_query", f"{name[:20]}: did you mean 'top_k'?")
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
-        raise RequestError(
-            "invalid_query",
-            f"top_k: expected a whole number from 1 to {classes}, got {shortened(text)!r}",
-        )
-    return min(int(text), classes)
+            each = [answer.rows(outputs[name], options) for name, answer in answers]
+            rows = [self._row % parts for parts in zip(*each, strict=True)]
+        return b'{"predictions":[%b],"model":%b}' % (b",".join(rows), self._model)

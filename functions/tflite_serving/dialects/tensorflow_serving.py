@@ -132,8 +132,23 @@ def metadata_document(manifest: Manifest) -> dict[str, object]:
             "signature_name": "",
             "version": manifest.version,
         },
-        "metadata": {"signature_def": {"signature_def": {_SIGNATURE: signature}}},
+        "metadata": {
+            "signature_def": {"signature_def": {_SIGNATURE: signature}},
+            # Beside what TensorFlow Serving tells: what the numbers mean.
+            "outputs": {spec.name: _meaning(spec) for spec in manifest.outputs},
+        },
     }
+
+
+def _meaning(spec: OutputSpec) -> dict[str, object]:
+    told = {
+        "task": spec.task,
+        "description": spec.description,
+        "labels": spec.labels,
+        "thresholds": spec.thresholds,
+        "units": spec.units,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _tensor_info(spec: InputSpec | OutputSpec) -> dict[str, object]:

@@ -218,6 +218,161 @@ def test_a_single_sigmoid_score_is_answered_as_two_classes(manifest: Manifest) -
     assert second["label"] == "no"
 
 
+@pytest.mark.parametrize(
+    ("threshold", "query", "label"),
+    [
+        (0.3, {}, "yes"),
+        (0.375, {}, "yes"),
+        (0.5, {}, "no"),
+        (None, {}, "no"),
+        (0.5, {"threshold": "0.3"}, "yes"),
+        (0.3, {"threshold": "0.5"}, "no"),
+        (0.5, {"threshold": "0.3", "top_k": "1"}, "yes"),
+    ],
+)
+def test_the_positive_class_is_the_answer_if_its_score_reaches_the_threshold(
+    manifest: Manifest, threshold: float | None, query: dict[str, str], label: str
+) -> None:
+    thresholds = None if threshold is None else (threshold,)
+    output = OutputSpec(
+        "species", "float32", (None, 1), labels=("no", "yes"), thresholds=thresholds
+    )
+    binary = dataclasses.replace(manifest, outputs=(output,))
+    (row,) = render([[0.375]], binary, **query)["predictions"]
+    assert (row["label"], row["score"]) == (label, 0.375 if label == "yes" else 0.625)
+    expected = {"no": 0.625, "yes": 0.375}
+    assert row["scores"] == ({"no": 0.625} if "top_k" in query else expected)
+
+
+@pytest.fixture(scope="module")
+def topics(manifest: Manifest) -> Manifest:
+    """Labels of their own, each with a threshold; one needs care in a template."""
+    output = OutputSpec(
+        *("species", "float32", (None, 3)),
+        labels=('100 % "a"', "b", "c"),
+        task="multi_label",
+        thresholds=(0.5, 0.25, 0.75),
+    )
+    return dataclasses.replace(manifest, task="multi_label", outputs=(output,))
+
+
+def test_every_label_whose_score_reaches_its_threshold_is_answered(topics: Manifest) -> None:
+    first, second = render([[0.5, 0.25, 0.5], [0.0, 0.125, 0.75]], topics)["predictions"]
+    assert first == {
+        "labels": ['100 % "a"', "b"],
+        "scores": {'100 % "a"': 0.5, "b": 0.25, "c": 0.5},
+    }
+    assert second["labels"] == ["c"]
+    (none,) = render([[0.0, 0.0, 0.0]], topics)["predictions"]
+    assert none["labels"] == []
+
+
+def test_a_threshold_of_the_request_is_that_of_every_label(topics: Manifest) -> None:
+    (row,) = render([[0.5, 0.25, 0.625]], topics, threshold="0.6")["predictions"]
+    assert row["labels"] == ["c"]
+    (row,) = render([[0.5, 0.25, 0.625]], topics, threshold="0", top_k="2")["predictions"]
+    assert row["labels"] == ['100 % "a"', "b", "c"]
+    assert list(row["scores"].items()) == [("c", 0.625), ('100 % "a"', 0.5)]
+
+
+@given(
+    st.lists(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), min_size=1, max_size=4),
+    st.sampled_from(["", "threshold", "top_k"]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_scores_are_answered_as_the_thresholds_say(
+    topics: Manifest, scores: list[list[float]], option: str
+) -> None:
+    query = {"threshold": {"threshold": "0.5"}, "top_k": {"top_k": "3"}}.get(option, {})
+    for row, wanted in zip(render(scores, topics, **query)["predictions"], scores, strict=True):
+        at = [0.5] * 3 if option == "threshold" else [0.5, 0.25, 0.75]
+        names = topics.outputs[0].labels or ()
+        reached = [n for n, s, t in zip(names, wanted, at, strict=True) if s >= t]
+        assert row["labels"] == reached
+        assert [np.float32(row["scores"][name]) for name in names] == wanted
+
+
+@pytest.fixture(scope="module")
+def several(manifest: Manifest) -> Manifest:
+    """A single score, a regression of two values, and classes: a name needs care in a template."""
+    outputs = (
+        OutputSpec("50 %", "float32", (None, 1), labels=("no", "yes"), thresholds=(0.25,)),
+        OutputSpec("price", "float32", (None, 2), task="regression", units="EUR"),
+        OutputSpec("species", "float32", (None, 3), labels=("a", "b", "c")),
+    )
+    binding = manifest.tensors.outputs[0]
+    bindings = tuple(dataclasses.replace(binding, name=output.name) for output in outputs)
+    tensors = dataclasses.replace(manifest.tensors, outputs=bindings)
+    return dataclasses.replace(manifest, outputs=outputs, tensors=tensors)
+
+
+def render_several(manifest: Manifest, **query: str) -> list[dict[str, Any]]:
+    outputs = {
+        "50 %": np.array([[0.5], [0.125]], np.float32),
+        "price": np.array([[1.5, -2], [3, 4]], np.float32),
+        "species": np.array([[0.5, 0.125, 0.375], [0, 1, 0]], np.float32),
+    }
+    body = DIALECT.codec(manifest).render(outputs, PredictionRequest({}, 2), query)
+    predictions: list[dict[str, Any]] = json.loads(body)["predictions"]
+    return predictions
+
+
+def test_several_outputs_are_answered_by_name(several: Manifest) -> None:
+    first, second = render_several(several)
+    assert first == {
+        "50 %": {"label": "yes", "score": 0.5, "scores": {"no": 0.5, "yes": 0.5}},
+        "price": {"values": [1.5, -2.0]},
+        "species": {"label": "a", "score": 0.5, "scores": {"a": 0.5, "b": 0.125, "c": 0.375}},
+    }
+    assert second["50 %"]["label"] == "no"
+    assert second["price"] == {"values": [3.0, 4.0]}
+
+
+def test_options_are_for_the_outputs_that_know_them(several: Manifest) -> None:
+    first, second = render_several(several, threshold="0.125", top_k="1")
+    assert second["50 %"] == {"label": "yes", "score": 0.125, "scores": {"no": 0.875}}
+    assert first["price"] == {"values": [1.5, -2.0]}
+    assert first["species"]["scores"] == {"a": 0.5}
+
+
+@pytest.mark.parametrize("text", ["", "-0.1", "1.01", "nan", "inf", "1e999", "0,5", "٠.٥", "half"])
+def test_a_threshold_that_is_none_is_refused(topics: Manifest, text: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        render([[0.1, 0.2, 0.7]], topics, threshold=text)
+    assert caught.value.code == "invalid_query"
+    assert str(caught.value) == f"threshold: expected a number from 0 to 1, got {text!r}"
+
+
+def test_a_threshold_that_would_have_no_effect_is_refused(
+    manifest: Manifest, prices: Manifest
+) -> None:
+    for of, scores, message in (
+        (
+            manifest,
+            [[0.1, 0.2, 0.7]],
+            (
+                "threshold: the model answers the best of its classes, which takes none; "
+                "?top_k=2 shows how close the next one is"
+            ),
+        ),
+        (prices, [[0.5]], "threshold: a regression has no scores that could reach one"),
+    ):
+        with pytest.raises(RequestError) as caught:
+            render(scores, of, threshold="0.5")
+        assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("treshold", "threshold"), ("Threshold", "threshold"), ("topk", "top_k")]
+)
+def test_a_slip_in_the_name_of_an_option_is_told(topics: Manifest, name: str, meant: str) -> None:
+    for others in ({}, {"top_k": "1"}):
+        with pytest.raises(RequestError) as caught:
+            render([[0.1, 0.2, 0.7]], topics, **{name: "0.5"}, **others)
+        assert str(caught.value) == f"{name}: did you mean {meant!r}?"
+    assert render([[0.1, 0.2, 0.7]], topics, key="a-gateway's")["predictions"]
+
+
 def test_classes_without_labels_are_numbered(manifest: Manifest) -> None:
     output = dataclasses.replace(manifest.outputs[0], labels=None)
     (row,) = render([[0.1, 0.7, 0.2]], dataclasses.replace(manifest, outputs=(output,)))[
@@ -229,7 +384,7 @@ def test_classes_without_labels_are_numbered(manifest: Manifest) -> None:
 @pytest.fixture(scope="module")
 def prices(manifest: Manifest) -> Manifest:
     """A regression of one value."""
-    output = OutputSpec("price", "float32", (None, 1))
+    output = OutputSpec("price", "float32", (None, 1), task="regression")
     binding = dataclasses.replace(manifest.tensors.outputs[0], name="price")
     tensors = dataclasses.replace(manifest.tensors, outputs=(binding,))
     return dataclasses.replace(manifest, task="regression", outputs=(output,), tensors=tensors)

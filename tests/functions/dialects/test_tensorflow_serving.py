@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.strategies import json_values
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.dialects.dialect import PredictionRequest
 from tflite_serving.dialects.tensorflow_serving import (
     TensorFlowServingDialect,
@@ -197,6 +199,31 @@ def test_the_metadata_is_the_signature_as_clients_see_it(two: Manifest) -> None:
         "-1",
         "2",
     ]
+    assert document["metadata"]["outputs"] == {
+        "species": {"task": "classification", "labels": ("a", "b")},
+        "size": {"task": "classification"},
+    }
+
+
+def test_the_metadata_tells_what_the_numbers_mean(manifest: Manifest) -> None:
+    price = OutputSpec("price", "float32", (None, 1), task="regression", units="EUR")
+    binary = OutputSpec("ok", "float32", (None, 1), labels=("no", "yes"), thresholds=(0.25,))
+    binding = manifest.tensors.outputs[0]
+    document: Any = metadata_document(
+        replace(
+            manifest,
+            task="regression",
+            outputs=(price, binary),
+            tensors=replace(
+                manifest.tensors,
+                outputs=(replace(binding, name="price"), replace(binding, name="ok")),
+            ),
+        )
+    )
+    assert document["metadata"]["outputs"] == {
+        "price": {"task": "regression", "units": "EUR"},
+        "ok": {"task": "classification", "labels": ("no", "yes"), "thresholds": (0.25,)},
+    }
 
 
 @given(

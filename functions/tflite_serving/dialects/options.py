@@ -1,0 +1,85 @@
+"""What the query of a URL asks of an answer in the simple dialect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from tflite_serving.contract.tensors import OutputSpec
+from tflite_serving.errors import RequestError
+from tflite_serving.inputs.complaint import shortened
+
+_NAMES = ("top_k", "threshold")
+_NUMBER = re.compile(r"[0-9.]{1,30}(?:[eE][+-]?[0-9]{1,3})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one request wants its answer.
+
+    Attributes:
+        top_k: so many scores, the best first; None for all, in the order of the labels.
+        threshold: instead of the manifest's; None for these.
+    """
+
+    top_k: int | None
+    threshold: float | None
+
+
+def read_options(query: Mapping[str, str], outputs: Sequence[OutputSpec]) -> Options | None:
+    """Reads ``?top_k=`` and ``?threshold=``; None if there is neither.
+
+    Args:
+        query: of the URL.
+        outputs: of the model.
+
+    Raises:
+        RequestError: a value is none, would have no effect, or a name is a slip.
+    """
+    for name in query:
+        # Others may be a gateway's; these are slips that would have no effect.
+        if name not in _NAMES and (near := get_close_matches(name[:20], _NAMES, n=1)):
+            raise _refusal(f"{name[:20]}: did you mean {near[0]!r}?")
+    top_k, threshold = query.get("top_k"), query.get("threshold")
+    if top_k is None and threshold is None:
+        return None
+    return Options(
+        None if top_k is None else _top_k(top_k, outputs),
+        None if threshold is None else _threshold(threshold, outputs),
+    )
+
+
+def _top_k(text: str, outputs: Sequence[OutputSpec]) -> int:
+    sizes = [
+        2 if output.is_binary else output.shape[-1] or 0 for output in outputs if output.has_classes
+    ]
+    if not sizes:
+        raise _refusal("top_k: a regression has no classes to choose from")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
+        raise _refusal(
+            f"top_k: expected a whole number from 1 to {max(sizes)}, got {shortened(text)!r}"
+        )
+    return int(text)
+
+
+def _threshold(text: str, outputs: Sequence[OutputSpec]) -> float:
+    if not any(output.is_binary or output.task == "multi_label" for output in outputs):
+        raise _refusal(
+            "threshold: the model answers the best of its classes, which takes none; "
+            "?top_k=2 shows how close the next one is"
+            if any(output.has_classes for output in outputs)
+            else "threshold: a regression has no scores that could reach one"
+        )
+    try:
+        value = float(text) if _NUMBER.fullmatch(text) else -1.0
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise _refusal(f"threshold: expected a number from 0 to 1, got {shortened(text)!r}")
+    return value
+
+
+def _refusal(message: str) -> RequestError:
+    return RequestError("invalid_query", message)
