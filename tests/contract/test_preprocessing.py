@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tflite_serving.contract.categories import (
+    CategoryEncoding,
+    Concatenation,
+    Discretization,
+    HashedCrossing,
+    Hashing,
+)
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.preprocessing import (
     Lookup,
+    Operation,
     Preprocessing,
     Step,
     Vocabulary,
@@ -44,8 +55,35 @@ def test_it_is_read_as_it_was_written() -> None:
     assert read_preprocessing(write_preprocessing(DOCUMENT)) == DOCUMENT
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Hashing(bins=9, masked="", salt=(1, 2**64 - 1), encoding="count"),
+        Hashing(bins=9, masked=-3),
+        HashedCrossing(bins=9, encoding="one_hot"),
+        Discretization(edges=(-1.5, float(np.float32(0.1)), 3.0)),
+        CategoryEncoding(width=4, encoding="multi_hot"),
+        Concatenation(),
+    ],
+)
+def test_a_step_of_any_kind_is_read_as_it_was_written(operation: Operation) -> None:
+    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(operation).__name__).lower()
+    members: dict[str, Any] = {kind: operation}
+    step = Step(layer="one", inputs=("a", "b"), outputs=("c",), **members)
+    document = Preprocessing(steps=(step,), kept=("a",))
+    assert read_preprocessing(write_preprocessing(document)) == document
+    assert step.operation == operation
+
+
 def test_the_model_gets_what_no_step_takes() -> None:
     assert DOCUMENT.tensors(["text", "age", "color"]) == ["age", "words", "again"]
+
+
+def test_what_is_kept_the_model_gets_too() -> None:
+    kept = replace(DOCUMENT, kept=("color",))
+    assert kept.tensors(["text", "age", "color"]) == ["age", "color", "words", "again"]
+    with pytest.raises(ContractError, match="kept: no step puts out 'shape'"):
+        replace(DOCUMENT, kept=("shape",)).tensors(["text", "color"])
 
 
 def test_what_is_made_of_an_input_has_its_origin_there() -> None:
@@ -69,12 +107,41 @@ def change(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda step: step["lookup"]["vocabulary"].update(values)
 
 
+def only(**operation: Any) -> Callable[[dict[str, Any]], None]:
+    """The step with another operation instead of its own."""
+
+    def spoil(step: dict[str, Any]) -> None:
+        step.pop("lookup")
+        step.update(operation)
+
+    return spoil
+
+
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
         (change(strings=["a", "a"]), "lookup.vocabulary.strings: expected each once"),
         (change(integers=[1]), "lookup.vocabulary.integers: expected none beside strings"),
         (change(encoding="count", width=2), "lookup.vocabulary.width: expected 3, got 2"),
+        (change(unknowns=0), "lookup.vocabulary.unknowns: expected 1, or more beside unknown"),
+        (change(share="remainder"), "lookup.vocabulary.share: expected 'hash'"),
+        (change(salt=[1, 2**64]), "lookup.vocabulary.salt: expected two keys of 64 bits"),
+        (
+            lambda step: step["lookup"]["words"].update(ngrams=[0]),
+            "lookup.words.ngrams: expected some, 1 or more, got [0]",
+        ),
+        (only(hashing={"bins": 0}), "hashing.bins: expected 1 or more, got 0"),
+        (only(hashing={"bins": 1, "masked": ""}), "hashing.masked: expected none"),
+        (only(hashing={"bins": 3, "salt": [1]}), "hashing.salt: expected two keys"),
+        (only(discretization={"edges": [2, 1]}), "discretization.edges: expected some in order"),
+        (
+            only(category_encoding={"width": 0, "encoding": "count"}),
+            "category_encoding.width: expected 1 or more",
+        ),
+        (
+            only(hashed_crossing={"bins": 3, "encoding": "count"}),
+            "hashed_crossing.encoding: expected one of 'int', 'one_hot'",
+        ),
         (change(weights=[1.0]), "lookup.vocabulary.weights: expected some for tf_idf alone"),
         (
             change(encoding="tf_idf", width=3, weights=[1.0]),
@@ -85,7 +152,7 @@ def change(**values: Any) -> Callable[[dict[str, Any]], None]:
             "lookup.words.length: expected one for indices, and else none",
         ),
         (lambda step: step.update(inputs=[]), "inputs: expected at least one"),
-        (lambda step: step.pop("lookup"), "lookup: expected one of lookup, got none"),
+        (lambda step: step.pop("lookup"), "lookup: expected one of lookup, hashing, "),
         (
             lambda step: step["lookup"]["words"].update(split="comma"),
             "lookup.words.split: expected one of",

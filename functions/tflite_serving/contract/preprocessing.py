@@ -10,6 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from tflite_serving.contract.categories import (
+    CategoryEncoding,
+    Concatenation,
+    Discretization,
+    HashedCrossing,
+    Hashing,
+    Salt,
+    check_salt,
+)
 from tflite_serving.contract.codec import ContractError, decode, parse_json, to_text
 
 PREPROCESSING_FILE = "preprocessing.json"
@@ -24,7 +33,11 @@ class Vocabulary:
     Attributes:
         strings, integers: the known ones, in their order; one of the two is empty.
         first: index of the first known one.
-        unknown: index of all others; None where they are an error.
+        unknown: index of all others, the first if they share several; None where they are an
+            error.
+        unknowns: how many indices all others share.
+        share: which of these one gets: by a "hash" of its text, or the "remainder" of a number.
+        salt: see `contract.categories.Hashing`.
         masked: the value that counts as missing, as text; None for no such. Its index is 0, and a
             row has no place for it.
         encoding: "int" puts out indices; the others, a row of `width` numbers for each instance.
@@ -36,6 +49,9 @@ class Vocabulary:
     integers: tuple[int, ...] = ()
     first: int
     unknown: int | None
+    unknowns: int = 1
+    share: Literal["hash", "remainder"] = "hash"
+    salt: Salt | None = None
     masked: str | None = None
     encoding: Encoding = "int"
     width: int = 0
@@ -47,6 +63,11 @@ class Vocabulary:
             raise ContractError("integers", "expected none beside strings")
         if len(set(keys)) < len(keys):
             raise ContractError("strings", "expected each once")
+        if self.unknowns < 1 or (self.unknowns > 1 and self.unknown is None):
+            raise ContractError("unknowns", f"expected 1, or more beside unknown: {self.unknowns}")
+        if self.share == "remainder" and self.strings:
+            raise ContractError("share", "expected 'hash': strings have no remainder")
+        check_salt(self.salt)
         if self.encoding != "int" and self.width < self.first + len(keys):
             raise ContractError("width", f"expected {self.first + len(keys)}, got {self.width}")
         if (self.encoding == "tf_idf") != bool(self.weights):
@@ -65,6 +86,8 @@ class Words:
         lower: whether ASCII letters become small ones.
         strip: whether ASCII punctuation is taken out.
         split: "whitespace", "character", or "none": the text is one word.
+        ngrams: how many words in a row are looked up together, such as 1 and 2: first all single
+            ones, then all pairs.
         length: how many words are kept; fewer are filled up with zeros. None where the words are
             only counted.
     """
@@ -72,7 +95,12 @@ class Words:
     lower: bool
     strip: bool
     split: Literal["whitespace", "character", "none"]
+    ngrams: tuple[int, ...] = (1,)
     length: int | None
+
+    def __post_init__(self) -> None:
+        if not self.ngrams or min(self.ngrams) < 1:
+            raise ContractError("ngrams", f"expected some, 1 or more, got {list(self.ngrams)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +124,7 @@ class Lookup:
             raise ContractError("words.length", "expected one for indices, and else none")
 
 
-Operation = Lookup
+Operation = Lookup | Hashing | HashedCrossing | Discretization | CategoryEncoding | Concatenation
 """What a step may be."""
 
 
@@ -110,12 +138,19 @@ class Step:
             outputs.
         outputs: names of what it puts out: tensors of the model, or inputs of later steps.
         lookup: words or values become indices.
+        hashing, hashed_crossing, discretization, category_encoding, concatenation: see
+            `contract.categories`.
     """
 
     layer: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     lookup: Lookup | None = None
+    hashing: Hashing | None = None
+    hashed_crossing: HashedCrossing | None = None
+    discretization: Discretization | None = None
+    category_encoding: CategoryEncoding | None = None
+    concatenation: Concatenation | None = None
 
     def __post_init__(self) -> None:
         for name in ("inputs", "outputs"):
@@ -135,7 +170,14 @@ class Step:
         return found
 
 
-OPERATIONS = ("lookup",)
+OPERATIONS = (
+    "lookup",
+    "hashing",
+    "hashed_crossing",
+    "discretization",
+    "category_encoding",
+    "concatenation",
+)
 """The members of `Step` that hold an operation."""
 
 
@@ -145,15 +187,18 @@ class Preprocessing:
 
     Attributes:
         steps: in the order in which they are computed.
+        kept: what the model gets although a step takes it, too.
     """
 
     steps: tuple[Step, ...]
+    kept: tuple[str, ...] = ()
 
     def tensors(self, inputs: Iterable[str]) -> list[str]:
         """What the model gets once clients have sent `inputs`.
 
         Raises:
-            ContractError: a step takes what is not there, or puts out what is there already.
+            ContractError: a step takes what is not there, or puts out what is there already; or
+                what is kept is nowhere.
         """
         there = list(inputs)
         taken: set[str] = set()
@@ -166,7 +211,10 @@ class Preprocessing:
                     raise ContractError(f"steps[{index}].outputs", f"{name!r} is there already")
                 there.append(name)
             taken.update(step.inputs)
-        return [name for name in there if name not in taken]
+        for name in self.kept:
+            if name not in there:
+                raise ContractError("kept", f"no step puts out {name!r}")
+        return [name for name in there if name not in taken or name in self.kept]
 
     def origins(self, name: str) -> list[str]:
         """The clients' inputs that what is called `name` is made from."""

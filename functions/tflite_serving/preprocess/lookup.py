@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from tflite_serving.contract import preprocessing
 from tflite_serving.contract.preprocessing import Vocabulary
 from tflite_serving.errors import UnknownValue
+from tflite_serving.preprocess.encoding import count, encode
 from tflite_serving.preprocess.words import words_of
 
 Key = bytes | int
@@ -27,7 +29,9 @@ class Lookup:
 
     def __init__(self, lookup: preprocessing.Lookup) -> None:
         self._words = lookup.words
-        self._table = _Table(lookup.vocabulary)
+        self._vocabulary = lookup.vocabulary
+        self._indices = _index_of(lookup.vocabulary)
+        self._weights = np.array(lookup.vocabulary.weights, np.float32)
 
     def run(self, values: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
         """Looks a batch up.
@@ -43,84 +47,89 @@ class Lookup:
             UnknownValue: a value is not in a vocabulary that allows no others.
         """
         (array,) = values
-        batch = len(array)
         if self._words is None:
-            rows = [
-                self._table.indices(row, index)
-                for index, row in enumerate(_keys(array.reshape(batch, -1)))
-            ]
-        else:
-            texts = array.reshape(batch).tolist()
-            rows = [self._of_text(text, index) for index, text in enumerate(texts)]
-        return (self._table.encode(rows),)
+            return (self._of_values(array),)
+        texts = array.reshape(len(array)).tolist()
+        if self._words.length is None:
+            return (self._counted(texts),)
+        rows = [self._of_text(text, index) for index, text in enumerate(texts)]
+        return (np.array(rows, np.int64),)
 
-    def _of_text(self, text: str, index: int) -> list[int]:
-        assert self._words is not None
-        length = self._words.length
-        found = self._table.indices(words_of(text, self._words)[:length], index)
-        return found if length is None else found + [0] * (length - len(found))
-
-
-def _keys(values: npt.NDArray[Any]) -> list[list[Key]]:
-    if values.dtype.kind == "O":
-        return [[value.encode() for value in row] for row in values.tolist()]
-    rows: list[list[Key]] = values.tolist()
-    return rows
-
-
-class _Table:
-    """A vocabulary, ready to look values up."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        keys: Sequence[Key] = [key.encode() for key in vocabulary.strings] or vocabulary.integers
-        self._known = {key: vocabulary.first + index for index, key in enumerate(keys)}
-        self._unknown = vocabulary.unknown
-        if vocabulary.masked is not None:
-            is_text = bool(vocabulary.strings)
-            mask = vocabulary.masked.encode() if is_text else int(vocabulary.masked)
-            self._known[mask] = 0 if vocabulary.encoding == "int" else MISSING
-        self._vocabulary = vocabulary
-        self._weights = np.array(vocabulary.weights, np.float32)
-
-    def indices(self, values: Sequence[Key], instance: int) -> list[int]:
-        """The index of each value of one instance.
-
-        Raises:
-            UnknownValue: one is not known, and no index stands for these.
-        """
-        known, unknown = self._known, self._unknown
-        if unknown is not None:
-            return [known.get(value, unknown) for value in values]
+    def _of_values(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        vocabulary, each = self._vocabulary, array.size // len(array)
         try:
-            return [known[value] for value in values]
-        except KeyError as error:
-            value = error.args[0]
-            known_as = value.decode() if isinstance(value, bytes) else value
-            raise UnknownValue(instance, known_as) from None
+            found = list(map(self._indices, _keys(array)))
+        except KeyError:
+            # Which instance has it is looked for only now.
+            found = [self._look_up(key, at // each) for at, key in enumerate(_keys(array))]
+        rows = np.array(found, np.int64).reshape(len(array), each)
+        if vocabulary.encoding == "tf_idf":
+            return encode(rows, "count", vocabulary.width) * self._weights
+        return encode(rows, vocabulary.encoding, vocabulary.width)
 
-    def encode(self, rows: Sequence[Sequence[int]]) -> npt.NDArray[Any]:
-        """Indices as the model takes them.
+    def _of_text(self, text: str, instance: int) -> list[int]:
+        assert self._words is not None
+        assert self._words.length is not None
+        length = self._words.length
+        words = words_of(text, self._words)[:length]
+        found = [self._look_up(word, instance) for word in words]
+        return found + [0] * (length - len(found))
 
-        Args:
-            rows: the indices of each instance; as many of each, unless they are counted.
-
-        Returns:
-            [instances, values] int64 for "int", [instances, values, width] float32 for "one_hot",
-            else [instances, width] float32.
-        """
-        vocabulary = self._vocabulary
-        if vocabulary.encoding == "int":
-            return np.array(rows, np.int64)
-        if vocabulary.encoding == "one_hot":
-            indices = np.array(rows, np.int64)
-            is_there = np.equal(indices[..., np.newaxis], np.arange(vocabulary.width))
-            return np.asarray(is_there, np.float32)
-        # One place more than there are, for what is missing.
-        places = vocabulary.width + 1
-        counts = np.stack(
-            [np.bincount(np.array(row, np.int64) + 1, minlength=places) for row in rows]
-        )
-        counts = counts[:, 1:].astype(np.float32)
+    def _counted(self, texts: list[str]) -> npt.NDArray[Any]:
+        assert self._words is not None
+        words, vocabulary = self._words, self._vocabulary
+        indices = [
+            [self._look_up(word, instance) for word in words_of(text, words)]
+            for instance, text in enumerate(texts)
+        ]
+        rows = np.repeat(np.arange(len(texts)), [len(each) for each in indices])
+        flat = np.fromiter(chain.from_iterable(indices), np.int64, len(rows))
+        counts = count(flat, rows, len(texts), vocabulary.width)
         if vocabulary.encoding == "multi_hot":
             return np.minimum(counts, 1)
         return counts * self._weights if vocabulary.encoding == "tf_idf" else counts
+
+    def _look_up(self, key: Key, instance: int) -> int:
+        try:
+            return self._indices(key)
+        except KeyError:
+            known_as = key.decode(errors="replace") if isinstance(key, bytes) else key
+            raise UnknownValue(instance, known_as) from None
+
+
+def _index_of(vocabulary: Vocabulary) -> Callable[[Key], int]:
+    """What gives the index of a value; it raises `KeyError` where no index stands for it."""
+    keys: Sequence[Key] = [key.encode() for key in vocabulary.strings] or vocabulary.integers
+    known = {key: vocabulary.first + index for index, key in enumerate(keys)}
+    if vocabulary.masked is not None:
+        is_text = bool(vocabulary.strings)
+        mask = vocabulary.masked.encode() if is_text else int(vocabulary.masked)
+        known[mask] = 0 if vocabulary.encoding == "int" else MISSING
+    if vocabulary.unknown is None:
+        return known.__getitem__
+    unknown, unknowns = vocabulary.unknown, vocabulary.unknowns
+    get = known.get
+    if unknowns == 1:
+        return lambda key: get(key, unknown)
+    share = _share(vocabulary)
+
+    def index(key: Key) -> int:
+        found = get(key)
+        return unknown + share(key) % unknowns if found is None else found
+
+    return index
+
+
+def _share(vocabulary: Vocabulary) -> Callable[[Key], int]:
+    """What says by which of their indices an unknown value goes, once it is divided by them."""
+    if vocabulary.share == "remainder":
+        return int
+    from tflite_serving.preprocess.hashing import fingerprint  # which few vocabularies need
+
+    of = fingerprint(vocabulary.salt)
+    return lambda key: of(key if isinstance(key, bytes) else b"%d" % key)
+
+
+def _keys(values: npt.NDArray[Any]) -> list[Key]:
+    flat: list[Any] = values.ravel().tolist()
+    return [value.encode() for value in flat] if values.dtype.kind == "O" else flat

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
+from tflite_serving.contract import categories
 from tflite_serving.contract import preprocessing as contract
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import Arrays, Shape
@@ -39,7 +40,7 @@ class Pipeline:
     """
 
     def __init__(self, preprocessing: Preprocessing, shapes: Mapping[str, Shape]) -> None:
-        self._preprocessing = preprocessing
+        self.preprocessing = preprocessing
         self._steps = [(step, _ready(step.operation)) for step in preprocessing.steps]
         self._shapes = shapes
 
@@ -57,7 +58,7 @@ class Pipeline:
             try:
                 values = operation.run([found[name] for name in step.inputs])
             except UnknownValue as error:
-                origin = self._preprocessing.origins(step.inputs[0])[0]
+                origin = self.preprocessing.origins(step.inputs[0])[0]
                 raise UnknownValue(error.index, error.value, origin) from None
             found.update(zip(step.outputs, values, strict=True))
         return in_shapes(found, self._shapes)
@@ -89,5 +90,42 @@ def _lookup(operation: contract.Lookup) -> Operation:
     return Lookup(operation)
 
 
+def _hashing(operation: categories.Hashing) -> Operation:
+    from tflite_serving.preprocess.hashing import Hashing
+
+    return Hashing(operation)
+
+
+def _hashed_crossing(operation: categories.HashedCrossing) -> Operation:
+    from tflite_serving.preprocess.hashed_crossing import HashedCrossing
+
+    return HashedCrossing(operation)
+
+
+def _discretization(operation: categories.Discretization) -> Operation:
+    from tflite_serving.preprocess.categories import Discretization
+
+    return Discretization(operation)
+
+
+def _category_encoding(operation: categories.CategoryEncoding) -> Operation:
+    from tflite_serving.preprocess.categories import CategoryEncoding
+
+    return CategoryEncoding(operation)
+
+
+def _concatenation(_: categories.Concatenation) -> Operation:
+    from tflite_serving.preprocess.categories import Concatenation
+
+    return Concatenation()
+
+
 # Each imports what its kind of step needs, and no model needs all of them.
-_MAKERS: Mapping[type, Callable[[Any], Operation]] = {contract.Lookup: _lookup}
+_MAKERS: Mapping[type, Callable[[Any], Operation]] = {
+    contract.Lookup: _lookup,
+    categories.Hashing: _hashing,
+    categories.HashedCrossing: _hashed_crossing,
+    categories.Discretization: _discretization,
+    categories.CategoryEncoding: _category_encoding,
+    categories.Concatenation: _concatenation,
+}

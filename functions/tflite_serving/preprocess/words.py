@@ -11,7 +11,7 @@ _PUNCTUATION = b"!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"
 
 
 def words_of(text: str, words: Words) -> Sequence[bytes]:
-    """The words of a text, in UTF-8.
+    """The words of a text, in UTF-8, or what is looked up together of them.
 
     Args:
         text: any; without half surrogates.
@@ -23,7 +23,17 @@ def words_of(text: str, words: Words) -> Sequence[bytes]:
     if words.strip:
         data = data.translate(None, _PUNCTUATION)
     if words.split == "whitespace":
-        return data.split()
-    if words.split == "character":
-        return [character.encode() for character in data.decode()]
-    return [data]
+        found = data.split()
+    elif words.split == "character":
+        found = [character.encode() for character in data.decode()]
+    else:
+        found = [data]
+    return found if words.ngrams == (1,) else _ngrams(found, words.ngrams)
+
+
+def _ngrams(words: Sequence[bytes], widths: Sequence[int]) -> list[bytes]:
+    return [
+        b" ".join(words[at : at + width])
+        for width in widths
+        for at in range(len(words) - width + 1)
+    ]

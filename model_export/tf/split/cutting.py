@@ -92,9 +92,14 @@ class _Cut:
             if keras.backend.standardize_dtype(tensor.dtype) == "string":
                 raise ConversionError(
                     f"{self._where}: input {self._raw[id(tensor)]!r}: a layer takes its strings "
-                    "that is neither TextVectorization nor StringLookup, and cannot be converted"
+                    "that is no TextVectorization, StringLookup, Hashing or HashedCrossing, and "
+                    "cannot be converted"
                 )
-        preprocessing = Preprocessing(steps=tuple(steps))
+        taken = {name for step in steps for name in step.inputs}
+        both = (self._raw[id(tensor)] for tensor in kept.values())
+        preprocessing = Preprocessing(
+            steps=tuple(steps), kept=tuple(name for name in both if name in taken)
+        )
         return SplitModel(self._core(list(kept.values()), preprocessing), preprocessing)
 
     def _core(self, kept: list[Any], preprocessing: Preprocessing) -> KerasSource:
@@ -137,10 +142,10 @@ class _Cut:
         kind = kind_of(layer)
         assert kind is not None
         inputs = tuple(self._raw[id(tensor)] for tensor in node.input_tensors)
-        operation = kind.operation(layer, self._where)
+        member: dict[str, Any] = {kind.member: kind.operation(layer, self._where)}
         kind.check(layer, node.input_tensors, node.output_tensors, self._where)
         outputs = tuple(self._name_for(layer.name, tensor) for tensor in node.output_tensors)
-        return Step(layer=layer.name, inputs=inputs, outputs=outputs, **{kind.member: operation})
+        return Step(layer=layer.name, inputs=inputs, outputs=outputs, **member)
 
     def _name_for(self, name: str, tensor: Any) -> str:
         while name in self._raw.values():

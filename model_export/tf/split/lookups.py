@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from model_export.errors import ConversionError
+from model_export.tf.split.categories import salt_of
 from tflite_serving.contract.preprocessing import Encoding, Lookup, Vocabulary, Words
 
 _TEXT = keras.layers.TextVectorization
@@ -65,7 +66,6 @@ def _words(layer: Any, where: str) -> Words:
     for name, value, known in (
         ("standardize", standardize, (None, "lower", "strip_punctuation", _BOTH)),
         ("split", split_by, (None, "whitespace", "character")),
-        ("ngrams", config["ngrams"], (None,)),
         ("ragged", config["ragged"], (False,)),
     ):
         if value not in known:
@@ -83,17 +83,20 @@ def _words(layer: Any, where: str) -> Words:
         lower=standardize in ("lower", _BOTH),
         strip=standardize in ("strip_punctuation", _BOTH),
         split=split_by or "none",
+        ngrams=_ngrams(config["ngrams"]),
         length=length if config["output_mode"] == "int" else None,
     )
 
 
+def _ngrams(ngrams: Any) -> tuple[int, ...]:
+    """Keras's own reading: a number stands for all up to it."""
+    if ngrams is None:
+        return (1,)
+    return tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else tuple(ngrams)
+
+
 def _vocabulary(lookup: Any, layer: Any, where: str) -> Vocabulary:
     config = lookup.get_config()
-    if config["num_oov_indices"] > 1:
-        raise ConversionError(
-            f"{where}: layer {layer.name!r}: num_oov_indices: expected 0 or 1, got "
-            f"{config['num_oov_indices']}: the function cannot hash"
-        )
     if config["invert"] or config["sparse"]:
         raise ConversionError(
             f"{where}: layer {layer.name!r}: expected invert and sparse to be false"
@@ -115,6 +118,9 @@ def _vocabulary(lookup: Any, layer: Any, where: str) -> Vocabulary:
         integers=() if strings else tuple(map(int, keys)),
         first=first,
         unknown=unknown if config["num_oov_indices"] else None,
+        unknowns=max(1, config["num_oov_indices"]),
+        share="hash" if strings or config["oov_method"] == "farmhash" else "remainder",
+        salt=salt_of(config["salt"]),
         masked=None if mask is None else str(mask),
         encoding=encoding,
         width=width,

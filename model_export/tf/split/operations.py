@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 
+from model_export.tf.split.categories import (
+    category_encoding_of,
+    check_rows_of_values,
+    check_shapes,
+    discretization_of,
+    hashed_crossing_of,
+    hashing_of,
+)
 from model_export.tf.split.lookups import check_rows, lookup_of
+from tflite_serving.contract.categories import Concatenation
 from tflite_serving.contract.preprocessing import Operation
 
 _LOOKUPS = (
@@ -37,18 +46,45 @@ class Kind:
     converts: bool = False
 
 
-_KINDS: Mapping[type, Kind] = dict.fromkeys(_LOOKUPS, Kind("lookup", lookup_of, check_rows))
+_KINDS: Mapping[type, Kind] = {
+    **dict.fromkeys(_LOOKUPS, Kind("lookup", lookup_of, check_rows)),
+    keras.layers.Hashing: Kind("hashing", hashing_of, check_shapes),
+    keras.layers.HashedCrossing: Kind("hashed_crossing", hashed_crossing_of, check_shapes),
+    keras.layers.Discretization: Kind(
+        "discretization", discretization_of, check_shapes, converts=True
+    ),
+    keras.layers.CategoryEncoding: Kind(
+        "category_encoding", category_encoding_of, check_shapes, converts=True
+    ),
+    keras.layers.Concatenate: Kind(
+        "concatenation",
+        lambda layer, where: Concatenation(),
+        check_rows_of_values,
+        converts=True,
+    ),
+}
 
 # They cannot be converted, and the function cannot do what they do.
-_REFUSED: Mapping[type, str] = dict.fromkeys(
-    (keras.layers.Hashing, keras.layers.HashedCrossing),
-    "the function cannot hash; use a StringLookup or IntegerLookup with the values that occur",
-)
+_REFUSED: Mapping[type, str] = {}
 
 
 def kind_of(layer: Any) -> Kind | None:
     """What the function can do in a layer's stead; None if nothing."""
-    return next((kind for cls, kind in _KINDS.items() if isinstance(layer, cls)), None)
+    found = next((kind for cls, kind in _KINDS.items() if isinstance(layer, cls)), None)
+    if found is not None and found.converts and not _converts(layer):
+        return replace(found, converts=False)
+    return found
+
+
+def _converts(layer: Any) -> bool:
+    """Whether one of a kind that converts does: TensorFlow Lite neither counts nor has strings."""
+    counts = getattr(layer, "output_mode", None) in ("multi_hot", "count")
+    nodes = layer._inbound_nodes  # noqa: SLF001
+    return not counts and all(
+        keras.backend.standardize_dtype(tensor.dtype) != "string"
+        for node in nodes
+        for tensor in node.input_tensors
+    )
 
 
 def refusal_of(layer: Any) -> str | None:

@@ -1,0 +1,56 @@
+"""Bins of numbers, and rows of numbers for indices, as Keras's layers make them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_serving.contract import categories
+from tflite_serving.preprocess.encoding import encode
+
+
+class Discretization:
+    """Puts numbers into bins.
+
+    Args:
+        discretization: what the layer does.
+    """
+
+    def __init__(self, discretization: categories.Discretization) -> None:
+        self._encoding = discretization.encoding
+        self._edges = np.array(discretization.edges, np.float32)
+
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
+        """The bins of a batch, [batch, …] of numbers, as `encoding.encode` makes them."""
+        (array,) = values
+        rows = array.reshape(len(array), -1).astype(np.float32, copy=False)
+        bins = np.searchsorted(self._edges, rows, side="right")
+        return (encode(bins, self._encoding, len(self._edges) + 1),)
+
+
+class CategoryEncoding:
+    """Makes rows of numbers of indices.
+
+    Args:
+        encoding: what the layer does.
+    """
+
+    def __init__(self, encoding: categories.CategoryEncoding) -> None:
+        self._encoding = encoding
+
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
+        """The rows of a batch, [batch, …] of indices, as `encoding.encode` makes them."""
+        (array,) = values
+        rows = array.reshape(len(array), -1)
+        return (encode(rows, self._encoding.encoding, self._encoding.width),)
+
+
+class Concatenation:
+    """Puts the values of several inputs side by side."""
+
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
+        """[batch, …] of each input become [batch, values]."""
+        return (np.concatenate([each.reshape(len(each), -1) for each in values], axis=1),)

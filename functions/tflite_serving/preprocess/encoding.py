@@ -1,0 +1,52 @@
+"""Indices become rows of numbers, as Keras makes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Indices = npt.NDArray[np.int64]
+
+
+def encode(indices: Indices, encoding: str, width: int) -> npt.NDArray[Any]:
+    """Indices as a layer puts them out.
+
+    Args:
+        indices: [instances, values]; those below 0, or of `width` and more, are in no row.
+        encoding: "int", "one_hot", "multi_hot" or "count".
+        width: of a row.
+
+    Returns:
+        [instances, values] int64 for "int", [instances, values, width] float32 for "one_hot",
+        else [instances, width] float32.
+    """
+    if encoding == "int":
+        return indices
+    if encoding == "one_hot":
+        is_there = np.equal(indices[..., np.newaxis], np.arange(width))
+        return np.asarray(is_there, np.float32)
+    instances, values = indices.shape
+    counts = count(indices.ravel(), np.repeat(np.arange(instances), values), instances, width)
+    return np.minimum(counts, 1) if encoding == "multi_hot" else counts
+
+
+def count(
+    indices: Indices, rows: npt.NDArray[np.intp], instances: int, width: int
+) -> npt.NDArray[np.float32]:
+    """How often each index is there.
+
+    Args:
+        indices: of all instances, one after the other.
+        rows: the instance of each.
+        instances: how many there are.
+        width: of a row.
+
+    Returns:
+        [instances, width]
+    """
+    has_place = (indices >= 0) & (indices < width)
+    places = rows[has_place] * width + indices[has_place]
+    counts = np.bincount(places, minlength=instances * width)
+    return counts.reshape(instances, width).astype(np.float32)

@@ -1,0 +1,86 @@
+"""Values become bins by a hash of their text, as `keras.layers.Hashing` makes them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_serving.contract import categories
+from tflite_serving.contract.categories import Salt
+from tflite_serving.preprocess.encoding import encode
+
+Fingerprint = Callable[[bytes], int]
+"""A hash of 64 bits, without a sign."""
+
+
+class Hashing:
+    """Hashes values into bins.
+
+    Args:
+        hashing: what the layer does.
+    """
+
+    def __init__(self, hashing: categories.Hashing) -> None:
+        self._hashing = hashing
+        self._fingerprint = fingerprint(hashing.salt)
+        masked = hashing.masked
+        self._masked = masked.encode() if isinstance(masked, str) else masked
+        self._bins = hashing.bins - (masked is not None)
+
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
+        """Hashes a batch.
+
+        Args:
+            values: one array, [batch, …] of numbers, or strings as objects; fractions are cut off.
+
+        Returns:
+            see `encoding.encode`.
+        """
+        (array,) = values
+        rows = array.reshape(len(array), -1)
+        masked = self._masked
+        flat = keys_of(rows)
+        bins, of = self._bins, self._fingerprint
+        found = np.array([of(key) % bins for key in flat], np.int64).reshape(rows.shape)
+        if masked is not None:
+            is_masked = (
+                np.array([key == masked for key in flat], bool).reshape(rows.shape)
+                if isinstance(masked, bytes)
+                else rows == masked
+            )
+            found = np.where(is_masked, 0, found + 1)
+        return (encode(found, self._hashing.encoding, self._hashing.bins),)
+
+
+def fingerprint(salt: Salt | None) -> Fingerprint:
+    """The hash that TensorFlow has for a salt: SipHash-2-4, or FarmHash's Fingerprint64 for none.
+
+    Each comes from a package that only models with such layers import.
+    """
+    if salt is None:
+        import farmhash
+
+        return farmhash.Fingerprint64  # type: ignore[no-any-return]
+    from siphash24 import siphash24
+
+    key = struct.pack("<2Q", *salt)
+    return lambda data: int.from_bytes(siphash24(data, key=key).digest(), "little")
+
+
+def keys_of(values: npt.NDArray[Any]) -> list[bytes]:
+    """The texts that TensorFlow hashes, of values in any shape, one after the other.
+
+    Args:
+        values: numbers, or strings as objects.
+    """
+    flat: Iterable[Any] = values.ravel().tolist()
+    if values.dtype.kind == "O":
+        return [text.encode() for text in flat]
+    if values.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):  # beyond int64: as the processor has it
+            flat = values.ravel().astype(np.int64).tolist()
+    return [b"%d" % number for number in flat]
