@@ -29,6 +29,7 @@ from tflite_serving.contract.evidence import (
 )
 from tflite_serving.contract.image import METHODS, Image, Mode, Resize
 from tflite_serving.contract.manifest import MODEL_FILE, FileEntry, Manifest, content_digest
+from tflite_serving.contract.record import Column, Record
 from tflite_serving.contract.tensors import (
     Activation,
     ClientDType,
@@ -151,7 +152,7 @@ def pictures(draw: st.DrawFn, name: str) -> InputSpec:
 
 @st.composite
 def other_inputs(draw: st.DrawFn, name: str) -> InputSpec:
-    kinds = [kind for kind in get_args(PreprocessKind) if kind != "image"]
+    kinds = [kind for kind in get_args(PreprocessKind) if kind not in ("image", "record")]
     return InputSpec(
         name,
         draw(st.sampled_from(get_args(ClientDType))),
@@ -160,6 +161,32 @@ def other_inputs(draw: st.DrawFn, name: str) -> InputSpec:
         draw(texts),
         draw(texts),
     )
+
+
+values: dict[str, st.SearchStrategy[Any]] = {
+    "string": texts,
+    "bool": st.booleans(),
+    "float32": st.floats(width=32, allow_nan=False, allow_infinity=False),
+    "int64": st.integers(-(2**63), 2**63 - 1),
+}
+
+
+@st.composite
+def records(draw: st.DrawFn, name: str) -> InputSpec:
+    dtype: ClientDType = draw(st.sampled_from(["string", "bool", "float32", "int64"]))
+    missing = st.none() | values[dtype]
+    columns = (
+        ()
+        if dtype == "string"
+        else tuple(
+            Column(f"{name}.{index}", draw(missing), draw(texts), draw(texts))
+            for index in range(draw(st.integers(0, 3)))
+        )
+    )
+    record = Record(columns, None if columns else draw(missing))
+    shape: tuple[int | None, ...] = (None, len(columns)) if columns else (None,)
+    preprocess = Preprocess("record", record=record if draw(st.booleans()) or columns else None)
+    return InputSpec(name, dtype, shape, preprocess, draw(texts), draw(texts))
 
 
 prunings = st.builds(
@@ -241,7 +268,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
         task=answered[0].task,
         files=files,
         inputs=tuple(
-            draw(pictures(name) if draw(st.booleans()) else other_inputs(name))
+            draw(draw(st.sampled_from([pictures, records, other_inputs]))(name))
             for name in input_names
         ),
         outputs=answered,

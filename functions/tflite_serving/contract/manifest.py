@@ -81,6 +81,7 @@ class Manifest:
         # With steps in between, `Preprocessing.tensors` says which tensors there are.
         tensors = None if self.preprocessing else self.tensors.inputs
         _check_names("inputs", self.inputs, "tensors.inputs", tensors)
+        _check_fields(self.inputs)
         _check_names("outputs", self.outputs, "tensors.outputs", self.tensors.outputs)
         if self.outputs[0].task != self.task:
             raise ContractError(
@@ -197,3 +198,14 @@ def _check_names(
             raise ContractError(bindings_path, f"expected bindings for {names}, got {bound}")
     if len(set(names)) < len(names):
         raise ContractError(path, f"expected each name once, got {names}")
+
+
+def _check_fields(inputs: tuple[InputSpec, ...]) -> None:
+    """What clients send by name must not be taken for something else."""
+    names = [spec.name for spec in inputs]
+    fields = [field.name for spec in inputs if spec.fields != (spec,) for field in spec.fields]
+    for name in fields:
+        if fields.count(name) > 1 or name in names:
+            raise ContractError(
+                "inputs", f"expected each name of an input or a column once, got {name!r} twice"
+            )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.image import Image
+from tflite_serving.contract.record import Record
 
 Shape = tuple[int | None, ...]
 """The sizes of a tensor's axes; None where any size will do. The first axis is the batch."""
@@ -33,14 +34,19 @@ class Preprocess:
     Attributes:
         kind: "tensor" sends numbers in the input's own shape.
         image: how a picture becomes the tensor; for the kind "image" alone.
+        record: what values are called, and what stands for missing ones; for the kind "record"
+            alone. None where the input is one value that must be there.
     """
 
     kind: PreprocessKind = "tensor"
     image: Image | None = None
+    record: Record | None = None
 
     def __post_init__(self) -> None:
         if (self.kind == "image") != (self.image is not None):
             raise ContractError("image", "expected one for the kind 'image' alone")
+        if self.record is not None and self.kind != "record":
+            raise ContractError("record", "expected one for the kind 'record' alone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,31 @@ class InputSpec:
         _check_shape(self.shape)
         if self.preprocess.image is not None:
             _check_image(self, self.preprocess.image)
+        if self.preprocess.record is not None:
+            self.preprocess.record.check(self.dtype, self.shape)
 
     @property
     def instance_shape(self) -> Shape:
         """The shape of one instance: `shape` without the batch."""
         return self.shape[1:]
+
+    @property
+    def fields(self) -> tuple[InputSpec, ...]:
+        """What clients send by name: each of its columns, or else the input as it is."""
+        record = self.preprocess.record
+        if record is None or not record.columns:
+            return (self,)
+        return tuple(
+            InputSpec(
+                column.name,
+                self.dtype,
+                self.shape[:1],
+                Preprocess("record", record=Record(missing=column.missing)),
+                column.description,
+                column.units,
+            )
+            for column in record.columns
+        )
 
 
 @dataclass(frozen=True, slots=True)
