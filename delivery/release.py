@@ -21,9 +21,9 @@ import click
 from model_export.errors import ExportError, RegistryError, UsageError
 from model_export.recipe import read_recipe
 from model_export.registry.opening import open_writable
+from model_export.registry.release import promote
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import (
-    move_alias,
     publish,
     read_named_alias,
     read_version,
@@ -41,7 +41,7 @@ class Released:
         model: its name.
         version: that answers now.
         alias: that names it.
-        before: what the alias named before that; None if nothing.
+        before: the last other version that the alias named; None if there was none.
     """
 
     model: str
@@ -67,14 +67,12 @@ def release(
             refused.
         ConflictError: somebody else moved the alias meanwhile.
     """
-    named = _named(target, model, alias)
     if source is not target and not _has(target, model, version):
         _copy(model, version, source, target)
-    # The same again leaves no trace in the history.
-    if not named or named[0] != version:
-        move_alias(target, model, alias, version, "release")
-    before = next((other for other in named if other != version), None)
-    return Released(model, version, alias, before)
+    history = promote(target, model, version, alias).alias.history
+    # Whoever releases the same again wants to go back to what was before it all the same.
+    others = [change.version for change in history if change.version != version]
+    return Released(model, version, alias, others[-1] if others else None)
 
 
 def tested_version(source: WritableStore, model: str, alias: str, tested: str | None) -> str:
@@ -98,15 +96,6 @@ def tested_version(source: WritableStore, model: str, alias: str, tested: str | 
                 f"that did is {passed}. Release that with VERSION={passed}, or find out why"
             )
     return version
-
-
-def _named(store: WritableStore, model: str, alias: str) -> list[str]:
-    """What an alias names and named, the newest first."""
-    try:
-        document = read_named_alias(store, model, alias)
-    except RegistryError:
-        return []  # there is none; if the registry does not answer, what comes next says so
-    return [document.version, *(change.version for change in reversed(document.history))]
 
 
 def _has(store: WritableStore, model: str, version: str) -> bool:

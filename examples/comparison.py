@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import requests
 
-from examples.function import predict
-
-Array = npt.NDArray[Any]
-Inputs = Array | Mapping[str, Array]
+from model_export.parity.answers import Answers, answers_of
+from model_export.parity.asking import ask, over_http
+from model_export.parity.comparing import Parity, compare
+from model_export.parity.questions import Questions
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.dialects.answers import label_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,74 +22,50 @@ class Comparison:
     """Both models' answers to the same examples.
 
     Attributes:
-        keras, served: [examples, classes], the probability of each class.
-        labels: [examples], the index of the right class.
+        parity: how far they are apart.
+        keras, served: accuracy of each.
         milliseconds: [examples], of each question over HTTP.
     """
 
-    keras: npt.NDArray[np.float64]
-    served: npt.NDArray[np.float64]
-    labels: npt.NDArray[np.int64]
+    parity: Parity
+    keras: float
+    served: float
     milliseconds: npt.NDArray[np.float64]
 
-    @property
-    def agreement(self) -> float:
-        """Fraction of examples to which both give the same label."""
-        return float((self.keras.argmax(axis=1) == self.served.argmax(axis=1)).mean())
 
-    @property
-    def differences(self) -> npt.NDArray[np.float64]:
-        """[examples, classes]: how far the probabilities are apart."""
-        return np.abs(self.keras - self.served)
-
-    def accuracy(self, scores: npt.NDArray[np.float64]) -> float:
-        """Fraction of examples whose right class has the highest of `scores`."""
-        return float((scores.argmax(axis=1) == self.labels).mean())
-
-
-def compare(
-    model: Path, url: str, x: Inputs, labels: npt.NDArray[np.int64], names: tuple[str, ...]
+def compare_one_by_one(
+    manifest: Manifest, questions: Questions, truth: npt.NDArray[np.int64], url: str
 ) -> Comparison:
-    """Asks Keras and the function about the same raw inputs, the function one by one.
+    """Asks the function about raw inputs, one in each request, and compares it with Keras.
 
     Args:
-        model: the ``.keras`` file.
+        manifest: of the version that must answer.
+        questions: with Keras's answers.
+        truth: [questions], the right classes.
         url: of the function.
-        x: inputs as the splits of an example have them, [examples, …].
-        labels: [examples], the right classes.
-        names: of the classes, in their order.
 
     Raises:
-        click.ClickException: the function refused.
+        ExportError: the function refused, or does not answer.
     """
-    keras = _ask_keras(model, x)
-    session = requests.Session()
-    answers = [predict(session, url, instance(x, row)) for row in range(len(labels))]
-    served = np.array([[answer["scores"][name] for name in names] for answer, _ in answers])
-    return Comparison(keras, served, labels, np.array([took for _, took in answers]))
+    post, milliseconds = over_http(url), []
+
+    def timed(path: str, body: bytes) -> tuple[int, bytes]:
+        began = time.perf_counter()
+        answer = post(path, body)
+        milliseconds.append((time.perf_counter() - began) * 1000)
+        return answer
+
+    served = ask(manifest, questions.inputs, timed, batch=1)
+    keras = answers_of(manifest, questions.outputs)
+    return Comparison(
+        compare(manifest, questions, served),
+        _accuracy(manifest, keras, truth),
+        _accuracy(manifest, served, truth),
+        np.array(milliseconds),
+    )
 
 
-def _ask_keras(path: Path, x: Inputs) -> npt.NDArray[np.float64]:
-    import keras
-    import tensorflow as tf
-
-    model = keras.models.load_model(path)
-    # Keras takes strings in no other form.
-    examples = tf.data.Dataset.from_tensor_slices((x,)).batch(256)
-    scores = np.asarray(model.predict(examples, verbose=0), dtype=np.float64)
-    # A sigmoid gives the second class alone.
-    return np.hstack([1 - scores, scores]) if scores.shape[1] == 1 else scores
-
-
-def instance(x: Inputs, row: int) -> Any:
-    """One example as it stands in JSON."""
-    if isinstance(x, Mapping):
-        return {name: values[row].item() for name, values in x.items()}
-    return x[row].tolist()
-
-
-def first(x: Inputs, count: int) -> Inputs:
-    """The first examples."""
-    if isinstance(x, Mapping):
-        return {name: values[:count] for name, values in x.items()}
-    return x[:count]
+def _accuracy(manifest: Manifest, answers: Answers, truth: npt.NDArray[Any]) -> float:
+    spec = manifest.outputs[0]
+    right = [(label_names(spec)[index],) for index in truth]
+    return float(np.mean([a == b for a, b in zip(answers.labels[spec.name], right, strict=True)]))

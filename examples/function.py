@@ -1,11 +1,8 @@
-"""The function under functions-framework, in a process of its own, and questions to it."""
+"""Where an example's function runs, and single questions to it."""
 
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +13,7 @@ import click
 import requests
 from rich.console import Console
 
-_MAIN = Path(__file__).resolve().parent.parent / "functions" / "main.py"
-_START_SECONDS = 30.0
+from model_export.local_function import local_function
 
 
 @contextmanager
@@ -30,40 +26,13 @@ def serving(name: str, folder: Path, console: Console) -> Iterator[str]:
         console: told of it.
 
     Raises:
-        click.ClickException: it does not start.
+        RegistryError: it does not start.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "functions_framework", "--source", str(_MAIN)]
-    command += ["--target", "predict", "--host", "127.0.0.1", "--port", str(port)]
-    environment = {"MODEL_REGISTRY": str(folder / "registry"), "MODELS": name}
     log = folder / "function.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_it_listens(process, port, log)
+    with local_function(str(folder / "registry"), name, log) as url:
         console.print(f"functions-framework answers on {url}, logs to {os.path.relpath(log)}")
         yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        console.print("stopped")
-
-
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise click.ClickException(f"the function did not start; its log:\n{log.read_text()}")
+    console.print("stopped")
 
 
 def predict(session: requests.Session, url: str, instance: Any) -> tuple[dict[str, Any], float]:

@@ -9,7 +9,6 @@ exit code is 1 if the function gives too many examples another label than Keras 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from examples.comparison import Comparison, compare, first, instance
+from examples.comparison import Comparison, compare_one_by_one
 from examples.function import serving
 from examples.headings import heading
 from examples.publishing import export_once
@@ -28,6 +27,8 @@ from examples.training import train_once
 from model_export import show
 from model_export.errors import ExportError
 from model_export.native_logs import native_logs_held_back
+from model_export.parity.asking import body_of, instances_of
+from model_export.parity.questions import model_questions
 from tflite_serving.contract.manifest import Manifest
 
 _HERE = Path(__file__).resolve().parent
@@ -60,36 +61,38 @@ def main(name: str, folder: Path | None, *, quick: bool) -> None:
         settings = _QUICK_SETTINGS if quick else ()
         manifest = export_once(_HERE / name / "recipe.toml", model, settings, console)
         show.print_candidates(manifest, console)
+        heading(console, "serve")
+        with native_logs_held_back():
+            data = f"examples.{name}.train:splits"
+            questions = model_questions(model, data, _HERE.parent, manifest)
+        if quick:
+            questions = questions.first(_QUICK_COUNT)
+        truth = example.splits()["test"][1][: len(questions)]
+        with serving(name, folder, console) as url:
+            found = compare_one_by_one(manifest, questions, truth, url)
     except ExportError as error:
         console.print(f"error: {error}", markup=False)
         sys.exit(error.exit_code)
-    heading(console, "serve")
-    x, labels = example.splits()["test"]
-    count = min(len(labels), _QUICK_COUNT if quick else len(labels))
-    names = manifest.outputs[0].labels
-    assert names is not None
-    with serving(name, folder, console) as url, native_logs_held_back():
-        found = compare(model, url, first(x, count), labels[:count], names)
     heading(console, "compare")
     _print_comparison(found, manifest, console)
     heading(console, "done")
     request = folder / "example.json"
-    request.write_text(json.dumps({"instances": [instance(x, 0)]}))
+    request.write_bytes(body_of(instances_of(manifest, questions.first(1).inputs)))
     _say_how_to_ask(name, folder, request, console)
     sys.exit(0 if _is_faithful(found, manifest) else 1)
 
 
 def _print_comparison(found: Comparison, manifest: Manifest, console: Console) -> None:
-    form = manifest.compression.quantization
+    form, parity = manifest.compression.quantization, found.parity
     size = sum(entry.bytes for entry in manifest.files.values())
     table = Table(box=box.SIMPLE, show_header=False)
     for what, value in {
-        "test examples asked": f"{len(found.labels):,}",
-        "accuracy of Keras": f"{found.accuracy(found.keras):.4f}",
-        f"accuracy as served ({form})": f"{found.accuracy(found.served):.4f}",
-        "same label as Keras": f"{found.agreement:.2%}",
-        "largest difference of a probability": f"{found.differences.max():.2g}",
-        "mean difference of a probability": f"{found.differences.mean():.2g}",
+        "test examples asked": f"{parity.questions:,}",
+        "accuracy of Keras": f"{found.keras:.4f}",
+        f"accuracy as served ({form})": f"{found.served:.4f}",
+        "same label as Keras": f"{parity.label_agreement:.2%}",
+        "largest difference of a probability": f"{parity.largest:.2g}",
+        "mean difference of a probability": f"{parity.mean:.2g}",
         "artifact": f"{size:,} bytes",
         "p50 over HTTP, one by one": f"{np.percentile(found.milliseconds, 50):.2f} ms",
     }.items():
@@ -98,8 +101,9 @@ def _print_comparison(found: Comparison, manifest: Manifest, console: Console) -
 
 
 def _is_faithful(found: Comparison, manifest: Manifest) -> bool:
-    form = manifest.compression.quantization
-    return found.agreement >= _LEAST_AGREEMENT.get(form, _LEAST_AGREEMENT_OF_OTHERS)
+    form, agreement = manifest.compression.quantization, found.parity.label_agreement
+    assert agreement is not None
+    return agreement >= _LEAST_AGREEMENT.get(form, _LEAST_AGREEMENT_OF_OTHERS)
 
 
 def _say_how_to_ask(name: str, folder: Path, request: Path, console: Console) -> None:

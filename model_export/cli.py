@@ -200,7 +200,13 @@ def verify(
     if (against is None) != (data is None):
         raise UsageError("expected --against and --data together, got one of them")
     registry, manifest = present.find_artifact(uri)
-    from model_export import verify as parity
+    from model_export.parity.asking import ask, in_process, over_http
+    from model_export.parity.comparing import compare
+    from model_export.parity.questions import (
+        golden_examples,
+        golden_questions,
+        model_questions,
+    )
 
     with (
         native_logs_held_back() as stderr,
@@ -212,16 +218,17 @@ def verify(
             if against is None or data is None:
                 with registry_errors():
                     store = open_writable(registry)
-                questions = parity.golden_questions(store, manifest)
+                questions = golden_questions(golden_examples(store, manifest))
             else:
-                questions = parity.model_questions(against, data, Path.cwd(), manifest)
-            step.result = f"{len(questions.ids)} examples"
+                questions = model_questions(against, data, Path.cwd(), manifest)
+            step.result = f"{len(questions)} examples"
         with progress.step("served") as step:
             if url is None:
-                post = parity.in_process(registry, manifest, Path(cache))
+                post = in_process(registry, manifest, Path(cache))
             else:
-                post = parity.over_http(url, token)
-            found = parity.verify(manifest, questions, post, step.advance)
+                post = over_http(url, token)
+            served = ask(manifest, questions.inputs, post, step.advance)
+            found = compare(manifest, questions, served)
             step.result = "in this process" if url is None else f"at {url}"
     if as_json:
         click.echo(json.dumps(encode(found)))

@@ -228,27 +228,32 @@ def _verify(manifest: Manifest, artifact: Path, findings: Findings, progress: Pr
 
     So what the gate judged is what will be served.
     """
-    from model_export import verify
+    from model_export.parity.asking import ask, in_process
+    from model_export.parity.comparing import compare
+    from model_export.parity.questions import Questions
 
-    test, rows = findings.test, np.arange(len(findings.test))
+    test = findings.test
     numbers = sum(array[:1].size for array in test.inputs.values())
-    rows = rows[: max(1, min(_MOST_VERIFIED, _MOST_NUMBERS // numbers))]
-    scores = findings.interface.scores(findings.answered.outputs)[rows]
-    ids = tuple(f"test[{row}]" for row in rows)
-    questions = verify.Questions("what was measured", ids, test.rows(rows).inputs, scores)
+    count = max(1, min(len(test), _MOST_VERIFIED, _MOST_NUMBERS // numbers))
+    questions = Questions(
+        "what was measured",
+        tuple(f"test[{row}]" for row in range(len(test))),
+        test.inputs,
+        findings.answered.outputs,
+    ).first(count)
     with progress.step("verify") as step, tempfile.TemporaryDirectory(prefix="verify-") as folder:
         registry = str(Path(folder) / "registry")
         publish(open_writable(registry), manifest, artifact)
-        post = verify.in_process(registry, manifest, Path(folder) / "cache")
-        parity = verify.verify(manifest, questions, post, step.advance)
-        allowed = _MOST_DIFFERENCE * max(1.0, float(np.abs(scores).max()))
-        if not parity.largest <= allowed:
+        post = in_process(registry, manifest, Path(folder) / "cache")
+        parity = compare(manifest, questions, ask(manifest, questions.inputs, post, step.advance))
+        largest = max(float(np.abs(values).max()) for values in questions.outputs.values())
+        if not parity.largest <= _MOST_DIFFERENCE * max(1.0, largest):
             worst = parity.worst[0]
             raise ConversionError(
                 f"{worst.id}: the function answers {worst.served}, and {worst.reference} was "
                 f"measured: a difference of {worst.largest:.3g}. This is a bug: please report it"
             )
-        step.result = f"{len(rows)} examples, asked as clients ask: the function answers the same"
+        step.result = f"{count} examples, asked as clients ask: the function answers the same"
 
 
 def _publish(

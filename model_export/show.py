@@ -25,9 +25,9 @@ from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.settings import DEFAULT_ALIAS
 
 if TYPE_CHECKING:
+    from model_export.parity.comparing import Parity
     from model_export.pipeline import Export
     from model_export.sensitivity import Effect, Sensitivity
-    from model_export.verify import Parity
 
 
 _BAR = 12

@@ -5,16 +5,13 @@ Run as a script, it saves the model.
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_breast_cancer
 
-from examples.fitting import fit_and_save
+from examples.fitting import train_as_script, trainer
 from examples.splitting import three_ways
 
 Record = dict[str, npt.NDArray[np.float32]]
@@ -57,19 +54,7 @@ def build(records: Record) -> Any:
     return model
 
 
-def train(path: Path, epochs: int = EPOCHS, verbose: int = 1) -> None:
-    """Trains and saves the model, whole or not at all.
-
-    Args:
-        path: of the ``.keras`` file.
-        epochs: passes over the training split.
-        verbose: Keras's own: 1 shows a progress bar.
-    """
-    data = splits()
-    model = build(data["train"][0])
-    fit_and_save(model, data, path, epochs=epochs, batch_size=32, verbose=verbose)
-
+train = trainer(splits, build, epochs=EPOCHS, batch_size=32)
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    train(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "breast_cancer.keras"))
+    train_as_script(train, __file__)

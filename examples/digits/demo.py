@@ -48,12 +48,12 @@ def main(folder: Path, count: int, epochs: int) -> None:
         heading(console, "export")
         manifest = export_once(_HERE / "recipe.toml", folder / "digits.keras", [], console)
         show.print_candidates(manifest, console)
+        heading(console, "serve")
+        with serving("digits", folder, console) as url:
+            wrong = _ask(url, manifest, count, console)
     except ExportError as error:
         console.print(f"error: {error}", markup=False)
         sys.exit(error.exit_code)
-    heading(console, "serve")
-    with serving("digits", folder, console) as url:
-        wrong = _ask(url, manifest, count, console)
     heading(console, "done")
     _say_where(folder, manifest, console)
     # The published accuracy allows for a wrong digit, not for many.

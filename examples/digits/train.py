@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_digits
 
-from examples.fitting import fit_and_save
+from examples.fitting import train_as_script, trainer
 from examples.splitting import three_ways
 
 Split = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
@@ -49,19 +46,7 @@ def build() -> Any:
     return model
 
 
-def train(path: Path, epochs: int = EPOCHS, verbose: int = 1) -> None:
-    """Trains and saves the model, whole or not at all.
-
-    Args:
-        path: of the ``.keras`` file.
-        epochs: passes over the training split.
-        verbose: Keras's own: 1 shows a progress bar.
-    """
-    data = splits()
-    model = build()
-    fit_and_save(model, data, path, epochs=epochs, batch_size=16, verbose=verbose)
-
+train = trainer(splits, lambda _: build(), epochs=EPOCHS, batch_size=16)
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    train(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "digits.keras"))
+    train_as_script(train, __file__)

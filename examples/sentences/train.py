@@ -6,17 +6,14 @@ Run as a script, it saves the model.
 from __future__ import annotations
 
 import ast
-import os
-import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from examples.fitting import fit_and_save
+from examples.fitting import train_as_script, trainer
 from examples.splitting import three_ways
 from examples.standard_library import modules
 
@@ -96,19 +93,7 @@ def build(texts: npt.NDArray[np.str_]) -> Any:
     return model
 
 
-def train(path: Path, epochs: int = EPOCHS, verbose: int = 1) -> None:
-    """Trains and saves the model, whole or not at all.
-
-    Args:
-        path: of the ``.keras`` file.
-        epochs: passes over the training split.
-        verbose: Keras's own: 1 shows a progress bar.
-    """
-    data = splits()
-    model = build(data["train"][0])
-    fit_and_save(model, data, path, epochs=epochs, batch_size=32, verbose=verbose)
-
+train = trainer(splits, build, epochs=EPOCHS, batch_size=32)
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    train(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "sentences.keras"))
+    train_as_script(train, __file__)

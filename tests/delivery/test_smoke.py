@@ -66,7 +66,7 @@ def test_the_smoke_test_notices_a_wrong_score(steps: Steps, deployed: Front) -> 
     deployed.change = wrong_score
     done = smoke(steps, deployed)
     assert done.returncode == 1
-    assert "expected the reference's answer within" in done.stderr
+    assert "expected the reference's" in done.stderr
 
 
 def test_the_smoke_test_notices_a_door_that_is_open(steps: Steps, deployed: Front) -> None:
@@ -112,7 +112,7 @@ def wrong_label(answer: dict[str, Any]) -> None:
 
 def wrong_score(answer: dict[str, Any]) -> None:
     for prediction in answer.get("predictions", []):
-        prediction["scores"] = dict.fromkeys(prediction["scores"], 0.0)
+        prediction["scores"] = {name: score / 2 for name, score in prediction["scores"].items()}
 
 
 def test_functions_that_carry_their_models_follow_no_alias_and_are_not_asked() -> None:

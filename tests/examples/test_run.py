@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from examples.comparison import instance
 from examples.sentences.train import TOPICS
 from examples.standard_library import modules
 from model_export.recipe import read_recipe
@@ -86,17 +85,20 @@ def test_no_sentence_is_in_two_splits() -> None:
 
 
 def test_a_record_has_the_names_and_kinds_of_json() -> None:
-    cancer = importlib.import_module("examples.breast_cancer.train").splits()["test"][0]
-    record = instance(cancer, 0)
+    record = first_record("breast_cancer")
     assert len(record) == 30
     assert all(name.isidentifier() for name in record)
     assert {type(value) for value in record.values()} == {float}
-    function = instance(importlib.import_module("examples.wide_deep.train").splits()["test"][0], 0)
-    assert {name: type(value) for name, value in function.items()} == {
+    assert {name: type(value) for name, value in first_record("wide_deep").items()} == {
         **dict.fromkeys(("module", "kind", "visibility", "decorator"), str),
         "arguments": int,
         **dict.fromkeys(("statements", "branches", "calls"), float),
     }
+
+
+def first_record(name: str) -> dict[str, object]:
+    columns = importlib.import_module(f"examples.{name}.train").splits()["test"][0]
+    return {feature: values[0].item() for feature, values in columns.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)

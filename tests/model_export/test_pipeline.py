@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from model_export import verify
+from model_export.parity import asking
+from model_export.parity.answers import Answers, read_answers
 from model_export.provenance import source_sha256
 from model_export.recipe import read_recipe
 from tests.support import keras_models
@@ -369,8 +370,11 @@ def test_an_export_that_fails_leaves_no_temporary_folder(
 def test_a_function_that_answers_otherwise_than_was_measured_stops_the_export(
     cli: Cli, recipe_for: Recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answered = verify._answers  # as if the function's dialect had a fault
-    monkeypatch.setattr(verify, "_answers", lambda *asked: [r[::-1] for r in answered(*asked)])
+    def faulty(*asked: Any) -> Answers:
+        answers = read_answers(*asked)
+        return Answers({name: row[:, ::-1] for name, row in answers.values.items()}, answers.labels)
+
+    monkeypatch.setattr(asking, "read_answers", faulty)  # as if the function's dialect had a fault
     result = cli("export", recipe_for("dense"), "--registry", tmp_path / "registry")
     assert result.exit_code == 3
     assert "was measured: a difference of" in result.stderr

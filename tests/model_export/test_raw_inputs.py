@@ -19,9 +19,9 @@ import tensorflow as tf
 from click.testing import Result
 
 from model_export.errors import RegistryError
+from model_export.parity.asking import in_process
 from model_export.registry.opening import open_writable
 from model_export.registry.verbs import publish
-from model_export.verify import in_process
 from tests.support.serving import Function, running
 from tflite_serving.contract.golden import read_golden
 from tflite_serving.contract.manifest import (

@@ -1,0 +1,161 @@
+"""Asks a function as clients ask: in this process, or over HTTP."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import requests
+
+from model_export.errors import ParityError, RegistryError
+from model_export.parity.answers import Answers, read_answers
+from tflite_serving.artifacts.opening import open_store
+from tflite_serving.catalog import Catalog
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import Arrays
+from tflite_serving.http import RequestHead
+from tflite_serving.service import Service
+from tflite_serving.settings import Settings
+from tflite_serving.telemetry import Log
+
+Post = Callable[[str, bytes], tuple[int, bytes]]
+"""Asks a function: the path and the body, JSON, to the status and the answer's body."""
+
+_BATCH = 64
+_TIMEOUT_SECONDS = 120.0
+
+
+def ask(
+    manifest: Manifest,
+    inputs: Arrays,
+    post: Post,
+    advance: Callable[[float], None] = lambda fraction: None,
+    batch: int = _BATCH,
+) -> Answers:
+    """Asks all questions.
+
+    Args:
+        manifest: of the version that must answer.
+        inputs: by input name, [questions, …], as the manifest describes them.
+        post: asks the function.
+        advance: told how much of the work is done, 0 to 1.
+        batch: questions in one request.
+
+    Raises:
+        OtherVersionError: another version answers.
+        ParityError: the function refuses a question, or contradicts itself.
+    """
+    instances = instances_of(manifest, inputs)
+    answered = []
+    for start in range(0, len(instances), batch):
+        asked = instances[start : start + batch]
+        status, body = post(f"/models/{manifest.name}/predict", body_of(asked))
+        if status != 200:
+            told = body.decode(errors="replace")[:500]
+            raise ParityError(f"{manifest.name}: the function answered {status}: {told}")
+        answers = read_answers(manifest, body)
+        if len(answers) != len(asked):
+            raise ParityError(
+                f"{manifest.name}: expected {len(asked)} predictions, got {len(answers)}"
+            )
+        answered.append(answers)
+        advance((start + len(asked)) / len(instances))
+    return _joined(answered)
+
+
+def body_of(instances: list[Any]) -> bytes:
+    """The request of the simple dialect that asks about instances."""
+    return orjson.dumps({"instances": instances}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def instances_of(manifest: Manifest, inputs: Arrays) -> list[Any]:
+    """Each question as it stands in JSON.
+
+    Args:
+        manifest: describes the inputs.
+        inputs: by input name, [questions, …].
+    """
+    columns = {spec.name: _as_json(inputs[spec.name]) for spec in manifest.inputs}
+    if len(columns) == 1:
+        return next(iter(columns.values()))
+    rows = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _as_json(values: npt.NDArray[Any]) -> list[Any]:
+    # orjson writes numbers from numpy's memory, and takes numpy's strings for none.
+    return values.tolist() if values.ndim == 1 or values.dtype.kind == "U" else list(values)
+
+
+def in_process(registry: str, manifest: Manifest, cache: Path) -> Post:
+    """Asks the function's own service in this process.
+
+    Args:
+        registry: URI of it.
+        manifest: of the version to load.
+        cache: folder for what is downloaded.
+
+    Raises:
+        RegistryError: the function would not serve it; the message is its log's.
+    """
+    environment = {
+        "MODEL_REGISTRY": registry,
+        "MODELS": f"{manifest.name}@{manifest.version}",
+        "MODEL_CACHE": str(cache),
+        "LOG_LEVEL": "ERROR",
+    }
+    settings, lines = Settings.from_env(environment), io.BytesIO()
+    log = Log(lines, "ERROR")
+    service = Service(
+        settings, Catalog(settings, open_store(registry, environ=os.environ), log), log
+    )
+    service.load()
+    if lines.getvalue():
+        raise RegistryError(orjson.loads(lines.getvalue().splitlines()[0])["message"])
+
+    def post(path: str, body: bytes) -> tuple[int, bytes]:
+        head = RequestHead("POST", path, headers={"content-type": "application/json"})
+        with service.open(head) as exchange:
+            response = exchange.answer(body)
+        return response.status, response.body
+
+    return post
+
+
+def over_http(url: str, token: str | None = None) -> Post:
+    """Asks a function that runs somewhere.
+
+    Args:
+        url: of it.
+        token: identity token to show; None for none.
+    """
+    session = requests.Session()
+    session.headers["Content-Type"] = "application/json"
+    if token:
+        session.headers["Authorization"] = f"Bearer {token}"
+
+    def post(path: str, body: bytes) -> tuple[int, bytes]:
+        try:
+            response = session.post(url.rstrip("/") + path, data=body, timeout=_TIMEOUT_SECONDS)
+        except requests.RequestException as error:
+            raise RegistryError(f"{url}: the function does not answer: {error}") from None
+        return response.status_code, response.content
+
+    return post
+
+
+def _joined(answered: list[Answers]) -> Answers:
+    first = answered[0]
+    return Answers(
+        {name: np.concatenate([each.values[name] for each in answered]) for name in first.values},
+        {
+            name: tuple(labels for each in answered for labels in each.labels[name])
+            for name in first.labels
+        },
+    )

@@ -1,0 +1,125 @@
+"""How far a function's answers are from the reference's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model_export.parity.answers import Answers, answers_of
+from model_export.parity.questions import Questions
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import OutputSpec
+from tflite_serving.dialects.answers import label_names
+
+_WORST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How far one answer is from the reference's.
+
+    Attributes:
+        id: of the question.
+        reference, served: the labels with their scores, or the values.
+        largest: difference of a score.
+    """
+
+    id: str
+    reference: str
+    served: str
+    largest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """What a comparison found.
+
+    Attributes:
+        model, version: that were asked.
+        against: what they were compared with.
+        questions: how many.
+        label_agreement: fraction of the questions that both answer with the same labels; None of
+            a model without classes.
+        largest, mean: absolute difference of a score.
+        worst: those that differ most, the worst first.
+    """
+
+    model: str
+    version: str
+    against: str
+    questions: int
+    label_agreement: float | None
+    largest: float
+    mean: float
+    worst: tuple[Difference, ...]
+
+
+def compare(manifest: Manifest, questions: Questions, served: Answers) -> Parity:
+    """Compares all answers.
+
+    Args:
+        manifest: of the version that answered.
+        questions: with the reference's answers.
+        served: what it answered.
+    """
+    reference = answers_of(manifest, questions.outputs)
+    gaps = differences(reference, served)
+    largest = np.stack([gap.max(axis=1) for gap in gaps.values()]).max(axis=0)
+    worst = np.argsort(-largest, kind="stable")[:_WORST]
+    return Parity(
+        model=manifest.name,
+        version=manifest.version,
+        against=questions.source,
+        questions=len(questions),
+        label_agreement=_agreement(reference, served),
+        largest=float(largest.max()),
+        mean=float(np.concatenate([gap.ravel() for gap in gaps.values()]).mean()),
+        worst=tuple(
+            Difference(
+                questions.ids[row],
+                _shown(manifest, reference, row),
+                _shown(manifest, served, row),
+                float(largest[row]),
+            )
+            for row in worst
+        ),
+    )
+
+
+def differences(reference: Answers, served: Answers) -> dict[str, npt.NDArray[np.float64]]:
+    """By output name, [questions, values], how far each value is from the reference's."""
+    return {
+        name: np.abs(served.values[name].astype(np.float64) - values)
+        for name, values in reference.values.items()
+    }
+
+
+def _agreement(reference: Answers, served: Answers) -> float | None:
+    if not reference.labels:
+        return None
+    same = [
+        [one == other for one, other in zip(labels, served.labels[name], strict=True)]
+        for name, labels in reference.labels.items()
+    ]
+    return float(np.all(same, axis=0).mean())
+
+
+def _shown(manifest: Manifest, answers: Answers, row: int) -> str:
+    told = [_output_shown(spec, answers, row) for spec in manifest.outputs]
+    if len(told) == 1:
+        return told[0]
+    return "; ".join(
+        f"{spec.name}: {text}" for spec, text in zip(manifest.outputs, told, strict=True)
+    )
+
+
+def _output_shown(spec: OutputSpec, answers: Answers, row: int) -> str:
+    values: npt.NDArray[Any] = answers.values[spec.name][row]
+    if not spec.has_classes:
+        return ", ".join(f"{value:.4g}" for value in values)
+    scores = dict(zip(label_names(spec), values, strict=True))
+    labels = answers.labels[spec.name][row]
+    return ", ".join(f"{label} ({scores[label]:.3f})" for label in labels) or "no label"
