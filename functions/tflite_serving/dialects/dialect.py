@@ -75,8 +75,12 @@ def check_batch(inputs: Mapping[str, RawInput], name: str) -> int:
     Raises:
         RequestError: it is zero, or differs.
     """
-    sizes = {key: len(raw.values) for key, raw in inputs.items()}
-    (first, batch), *others = sizes.items()
+    return check_sizes({key: len(raw.values) for key, raw in inputs.items()}, name)
+
+
+def check_sizes(sizes: Mapping[str, int], name: str) -> int:
+    """The same of what has these sizes, by name."""
+    (first, batch), *others = sizes.items() or [("", 0)]
     if batch == 0:
         raise RequestError("empty_batch", f"{name}: expected at least one instance, got none")
     for key, size in others:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import orjson
 
-from tflite_serving.contract.manifest import Manifest
+from tflite_serving.dialects.dialect import check_sizes
 from tflite_serving.errors import RequestError
-from tflite_serving.inputs.complaint import nearest, shortened
+from tflite_serving.inputs.complaint import shortened, what_of
+from tflite_serving.inputs.fields import Fields
 from tflite_serving.inputs.raw import RawInput
 
 # Looking for the NaN that made a body invalid parses it a second time: not for huge ones.
@@ -56,84 +57,63 @@ def _refuse_too_many_values(body: bytes) -> None:
         )
 
 
-def rows(document: Mapping[str, object], body: bytes, manifest: Manifest) -> dict[str, RawInput]:
+def rows(document: Mapping[str, object], body: bytes, fields: Fields) -> dict[str, RawInput]:
     """The row format: ``instances``, a list with one item per instance.
 
-    An instance is the input's value, or an object with the value of each input by name.
+    An instance is the only input's value, or an object with the value of each field by name.
 
     Args:
         document: with ``instances``.
         body: that the document was read from.
-        manifest: of the model.
+        fields: of the model.
 
     Raises:
-        RequestError: it is no list, or an instance lacks an input or has one too many.
+        RequestError: it is no list, or an instance lacks a field or has one too many.
     """
     instances = document["instances"]
     if not isinstance(instances, list):
         raise RequestError(
             "wrong_shape", f"instances: expected a list of instances, got {_kind(instances)}"
         )
-    names = [spec.name for spec in manifest.inputs]
-    by_name = bool(instances) and isinstance(instances[0], dict)
-    if not by_name and len(names) == 1:
+    first = instances[0] if instances else None
+    if not isinstance(first, dict) and len(fields.inputs) == 1:
         others = _may_hold_others(document, body, 0)
-        return {names[0]: RawInput(instances, "instances[{}]", others)}
-    others = _may_hold_others(document, body, len(instances) * len(names))
-    columns: dict[str, list[object]] = {name: [] for name in names}
-    for index, instance in enumerate(instances):
-        _check_names(instance, names, f"instances[{index}]")
-        for name in names:
-            columns[name].append(instance[name])
-    return {
-        name: RawInput(values, f"instances[{{}}].{_escape(name)}", others)
-        for name, values in columns.items()
-    }
+        return {fields.inputs[0].name: RawInput(instances, "instances[{}]", others)}
+    layout = fields.layout(first if isinstance(first, dict) else ())
+    others = _may_hold_others(document, body, len(instances) * len(layout.names))
+    return layout.of_rows(instances, "instances[{}]", may_hold_others=others)
 
 
-def columns(document: Mapping[str, object], body: bytes, manifest: Manifest) -> dict[str, RawInput]:
-    """The column format: ``inputs``, the whole batch of the only input, or of each by name.
+def columns(document: Mapping[str, object], body: bytes, fields: Fields) -> dict[str, RawInput]:
+    """The column format: ``inputs``, the whole batch of the only input, or of each field by name.
 
     Args:
         document: with ``inputs``.
         body: that the document was read from.
-        manifest: of the model.
+        fields: of the model.
 
     Raises:
-        RequestError: an input is missing, unknown, or no list.
+        RequestError: a field is missing, unknown, no list, or longer than another.
     """
     inputs = document["inputs"]
-    names = [spec.name for spec in manifest.inputs]
-    if len(names) == 1 and isinstance(inputs, list):
-        return {names[0]: RawInput(inputs, "inputs[{}]", _may_hold_others(document, body, 0))}
-    others = _may_hold_others(document, body, len(names))
-    _check_names(inputs, names, "inputs")
-    found = {}
-    for name in names:
-        values = inputs[name]  # type: ignore[index]  # _check_names saw an object
+    if len(fields.inputs) == 1 and isinstance(inputs, list):
+        others = _may_hold_others(document, body, 0)
+        return {fields.inputs[0].name: RawInput(inputs, "inputs[{}]", others)}
+    layout = fields.layout(inputs if isinstance(inputs, dict) else ())
+    if not isinstance(inputs, dict):
+        raise RequestError(
+            "wrong_shape",
+            f"inputs: expected an object with {what_of(layout.names)}, got {_kind(inputs)}",
+        )
+    layout.check_names(inputs, "inputs.")
+    for name, values in inputs.items():
         if not isinstance(values, list):
             raise RequestError(
                 "wrong_shape", f"inputs.{name}: expected a list of rows, got {_kind(values)}"
             )
-        found[name] = RawInput(values, f"inputs.{_escape(name)}[{{}}]", others)
-    return found
-
-
-def _check_names(value: object, names: Sequence[str], place: str) -> None:
-    if not isinstance(value, dict):
-        raise RequestError(
-            "wrong_shape",
-            f"{place}: expected an object with {', '.join(names)}, got {_kind(value)}",
-        )
-    for name in value:
-        if name not in names:
-            raise RequestError(
-                "unknown_input",
-                f"{place}.{shortened(name)}: no such input; {nearest(name, names)}",
-            )
-    for name in names:
-        if name not in value:
-            raise RequestError("missing_input", f"{place}.{name}: expected a value, got nothing")
+    others = _may_hold_others(document, body, len(layout.names))
+    check_sizes({name: len(values) for name, values in inputs.items()}, "inputs")
+    return layout.of_columns(inputs, "inputs.{column}[{}]", may_hold_others=others)
 
 
 def _may_hold_others(document: Mapping[str, object], body: bytes, names: int) -> bool:
@@ -143,10 +123,6 @@ def _may_hold_others(document: Mapping[str, object], body: bytes, names: int) ->
     """
     members = sum(4 if isinstance(value, str) else 2 for value in document.values())
     return body.count(b'"') > members + 2 * names or b"true" in body or b"false" in body
-
-
-def _escape(name: str) -> str:
-    return name.replace("{", "{{").replace("}", "}}")
 
 
 def _kind(value: object) -> str:

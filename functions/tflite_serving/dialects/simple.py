@@ -15,6 +15,7 @@ from tflite_serving.dialects.json_body import parse_object, rows
 from tflite_serving.dialects.options import read_options
 from tflite_serving.errors import RequestError, UnsupportedMediaType
 from tflite_serving.inputs.complaint import nearest, shortened
+from tflite_serving.inputs.fields import Fields
 from tflite_serving.inputs.npy import read_npy
 from tflite_serving.inputs.raw import RawInput
 
@@ -48,6 +49,7 @@ class SimpleCodec:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._only = manifest.inputs[0] if len(manifest.inputs) == 1 else None
+        self._fields = Fields(manifest.inputs)
         self._flat = FlatJson(self._only, Form("instances")) if self._only else None
         self._model = orjson.dumps({"name": manifest.name, "version": manifest.version})
         self._answers = [(output.name, answer_of(output)) for output in manifest.outputs]
@@ -78,7 +80,7 @@ class SimpleCodec:
             raise RequestError(
                 "missing_field", "instances: expected a list of instances, got nothing"
             )
-        inputs = rows(document, body, self._manifest)
+        inputs = rows(document, body, self._fields)
         return PredictionRequest(inputs, check_batch(inputs, "instances"))
 
     def _parse_npy(self, body: bytes) -> PredictionRequest:
@@ -105,11 +107,11 @@ class SimpleCodec:
             raise UnsupportedMediaType(
                 "unsupported_content_type",
                 f"Content-Type: expected application/json, because the model takes no records, "
-                f"got {_CSV!r}",
+                f"got {_CSV!r}; the recipe can name its columns: inputs.NAME.columns",
             )
         from tflite_serving.inputs.csv_body import read_csv  # which most have no use for
 
-        inputs = read_csv(body, self._manifest.inputs)
+        inputs = read_csv(body, self._fields)
         return PredictionRequest(inputs, check_batch(inputs, "rows"))
 
     def _parse_text(self, body: bytes) -> PredictionRequest:

@@ -16,6 +16,7 @@ from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import columns, parse_object, rows
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.complaint import shortened
+from tflite_serving.inputs.fields import Fields
 
 _SIGNATURE = "serving_default"
 _FORMS = tuple(
@@ -53,6 +54,7 @@ class TensorFlowServingCodec:
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
+        self._fields = Fields(manifest.inputs)
         self._only = manifest.inputs[0] if len(manifest.inputs) == 1 else None
         self._flat = FlatJson(self._only, *_FORMS) if self._only else None
 
@@ -77,10 +79,10 @@ class TensorFlowServingCodec:
                 "unknown_field", "body: expected either instances or inputs, got both"
             )
         if "instances" in document:
-            inputs = rows(document, body, self._manifest)
+            inputs = rows(document, body, self._fields)
             return PredictionRequest(inputs, check_batch(inputs, "instances"))
         if "inputs" in document:
-            inputs = columns(document, body, self._manifest)
+            inputs = columns(document, body, self._fields)
             return PredictionRequest(inputs, check_batch(inputs, "inputs"), column=True)
         raise RequestError(
             "missing_field", "body: expected instances (rows) or inputs (columns), got neither"

@@ -9,10 +9,13 @@ from typing import NoReturn, TypeVar
 
 from tflite_serving.contract.tensors import InputSpec, Shape
 from tflite_serving.errors import RequestError
+from tflite_serving.inputs.missing import advice
 from tflite_serving.inputs.raw import RawInput
 
 T = TypeVar("T")
 _LONGEST_REPEATED = 200
+_MOST_NAMES = 40
+_MOST_COMPARED = 500  # with a name that is not known: each takes microseconds
 _MOST_VALUES = 2_000_000
 """How many values are looked at one by one: a large wrong body must not cost seconds."""
 
@@ -23,7 +26,7 @@ class _TooLongError(Exception):
 
 def explain(raw: RawInput, spec: InputSpec) -> NoReturn:
     """Raises for the first thing that is wrong, looking at one value after the other."""
-    whole = raw.place.format(0).partition("[")[0]
+    whole = raw.at(0).partition("[")[0]
     wanted = f"{whole}: expected instances of shape {show_shape(spec.instance_shape)}"
     try:
         _Search(raw, spec).run()
@@ -92,7 +95,8 @@ class _Search:
         return found
 
     def _check_scalars(self, value: object) -> None:
-        if isinstance(value, list):
+        is_of_column = bool(self._raw.columns) and len(self._path) > 1
+        if isinstance(value, list) and not is_of_column:
             for index, item in enumerate(value):
                 self._within(index, item, self._check_scalars)
             return
@@ -102,8 +106,9 @@ class _Search:
             good = isinstance(value, (int, float)) and not isinstance(value, bool)
             expected = f"a number ({self._spec.dtype})"
         if not good:
+            hint = self._advice() if value is None else ""
             raise RequestError(
-                "wrong_dtype", f"{self._place()}: expected {expected}, got {show(value)}"
+                "wrong_dtype", f"{self._place()}: expected {expected}, got {show(value)}{hint}"
             )
 
     def _shape_of(self, value: object) -> tuple[int, ...]:
@@ -124,8 +129,13 @@ class _Search:
         return (len(value), *first)
 
     def _place(self) -> str:
-        instance, *inner = self._path
-        return self._raw.at(instance) + "".join(f"[{index}]" for index in inner)
+        return self._raw.at(*self._path)
+
+    def _advice(self) -> str:
+        """What to do about a value that is missing."""
+        names = [field.name for field in self._spec.fields]
+        is_of_column = len(names) > 1 and len(self._path) > 1
+        return advice(self._spec, names[self._path[1] if is_of_column else 0])
 
 
 def _advice(shape: tuple[int, ...], expected: Shape) -> str:
@@ -142,8 +152,8 @@ def show(value: object) -> str:
     """A value that a client sent, short enough for a message."""
     if isinstance(value, str):
         return f'"{value[:40]}…"' if len(value) > 40 else f'"{value}"'
-    if isinstance(value, dict):
-        return "an object"
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else str(value)
@@ -151,8 +161,14 @@ def show(value: object) -> str:
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """Advice for a word that is not known: the nearest one, or all of them."""
-    near = get_close_matches(shortened(word), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    near = get_close_matches(shortened(word), known[:_MOST_COMPARED], n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {what_of(known)}"
+
+
+def what_of(names: Sequence[str]) -> str:
+    """Names one after the other, but not thousands of them."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES + 1 else ""
+    return ", ".join(names[:_MOST_NAMES] if more else names) + more
 
 
 def shortened(text: str) -> str:

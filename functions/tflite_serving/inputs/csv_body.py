@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.complaint import nearest, shortened
+from tflite_serving.inputs.fields import Fields, Layout
+from tflite_serving.inputs.missing import advice, default_of
 from tflite_serving.inputs.raw import RawInput
 
+# A body is bounded already, and a long text is a text.
+csv.field_size_limit(2**31 - 1)
 
-def read_csv(body: bytes, specs: Sequence[InputSpec]) -> dict[str, RawInput]:
-    """Reads a table whose columns are the inputs, in any order.
+
+def read_csv(body: bytes, fields: Fields) -> dict[str, RawInput]:
+    """Reads a table whose columns are the fields of a model, in any order.
 
     Args:
-        body: in UTF-8, with or without a byte order mark.
-        specs: of the inputs, each of one value.
+        body: in UTF-8, with or without a byte order mark. An empty cell is a missing value, where
+            something stands for these.
+        fields: of the model.
 
     Raises:
         RequestError: it is no table, a column is missing, unknown or there twice, or a value is of
@@ -32,7 +39,8 @@ def read_csv(body: bytes, specs: Sequence[InputSpec]) -> dict[str, RawInput]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(reader, [])
-        _check_header(header, [spec.name for spec in specs])
+        layout = fields.layout(())
+        _check_header(header, layout)
         rows = []
         for row in reader:
             if row and len(row) != len(header):
@@ -44,42 +52,61 @@ def read_csv(body: bytes, specs: Sequence[InputSpec]) -> dict[str, RawInput]:
                 rows.append(row)
     except csv.Error as error:
         raise RequestError("malformed_csv", f"line {reader.line_num}: {error}") from None
-    columns = dict(zip(header, zip(*rows, strict=True), strict=False))
-    return {spec.name: _column(columns.get(spec.name, ()), spec) for spec in specs}
+    if not rows:
+        raise RequestError("empty_batch", "rows: expected at least one below the header, got none")
+    columns = {
+        name: _column(texts, layout.fields[name])
+        for name, texts in zip(header, zip(*rows, strict=True), strict=True)
+    }
+    others = any(field.dtype in ("string", "bool") for field in layout.fields.values())
+    return layout.of_columns(columns, "rows[{}].{column}", may_hold_others=others)
 
 
-def _check_header(header: list[str], names: list[str]) -> None:
-    for place, name in enumerate(header):
-        if name in header[:place]:
-            raise RequestError(
-                "malformed_csv", f"line 1: expected each column once, got {shortened(name)!r} twice"
-            )
-        if name not in names:
+def _check_header(header: list[str], layout: Layout) -> None:
+    if not header:
+        raise RequestError(
+            "missing_input", "line 1: expected the names of the columns, got nothing"
+        )
+    name, count = Counter(header).most_common(1)[0]
+    if count > 1:
+        raise RequestError(
+            "malformed_csv", f"line 1: expected each column once, got {shortened(name)!r} twice"
+        )
+    there = set(header)
+    for name in header:
+        if name not in layout.fields:
             raise RequestError(
                 "unknown_input",
-                f"line 1: {shortened(name)!r}: no such input; {nearest(name, names)}",
+                f"line 1: {shortened(name)!r}: no such input; {nearest(name, layout.names)}",
             )
-    for name in names:
-        if name not in header:
+    for name, field in layout.fields.items():
+        if name not in there and default_of(field) is None:
             raise RequestError(
                 "missing_input",
-                f"line 1: expected the column {name!r}; the first line has the columns' names",
+                f"line 1: expected the column {name!r}; the first line has the columns' names"
+                f"{advice(field, name)}",
             )
 
 
-def _column(texts: Sequence[str], spec: InputSpec) -> RawInput:
-    place = f"rows[{{}}].{spec.name}"
-    read, kind = _READERS.get(spec.dtype, (_whole, "a whole number"))
-    values: list[object] = []
-    for index, text in enumerate(texts):
-        try:
-            values.append(read(text))
-        except ValueError:
-            got = repr(shortened(text)) if text else "nothing"
-            raise RequestError(
-                "wrong_dtype", f"{place.format(index)}: expected {kind}, got {got}"
-            ) from None
-    return RawInput(values, place, may_hold_others=spec.dtype in ("string", "bool"))
+def _column(texts: Sequence[str], field: InputSpec) -> Sequence[object]:
+    read, _ = _reader(field)
+    if default_of(field) is not None and "" in texts:
+        return [_value(index, text, field) if text else None for index, text in enumerate(texts)]
+    try:
+        return list(map(read, texts))
+    except ValueError:
+        return [_value(index, text, field) for index, text in enumerate(texts)]
+
+
+def _value(index: int, text: str, field: InputSpec) -> object:
+    read, kind = _reader(field)
+    try:
+        return read(text)
+    except ValueError:
+        got = repr(shortened(text)) if text else f"nothing{advice(field, field.name)}"
+        raise RequestError(
+            "wrong_dtype", f"rows[{index}].{field.name}: expected {kind}, got {got}"
+        ) from None
 
 
 def _number(text: str) -> float:
@@ -107,3 +134,8 @@ _READERS: Mapping[str, tuple[Callable[[str], object], str]] = {
     "bool": (_truth, "true or false"),
     "string": (str, "a string"),
 }
+
+
+def _reader(field: InputSpec) -> tuple[Callable[[str], object], str]:
+    """What reads a cell, and what should be in it."""
+    return _READERS.get(field.dtype, (_whole, "a whole number"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.complaint import explain, fits, show
+from tflite_serving.inputs.missing import advice, fill, fill_nan
 from tflite_serving.inputs.raw import Numbers, RawInput
 
 _SMALL = 2**12
@@ -30,21 +32,28 @@ def to_tensor(raw: RawInput | Numbers, spec: InputSpec) -> npt.NDArray[Any]:
     Raises:
         RequestError: with the place of the first value or instance that is wrong.
     """
+    if spec.preprocess.record is not None and isinstance(raw, RawInput):
+        raw = replace(raw, values=fill(raw.values, spec))
     if spec.dtype == "string":
         assert isinstance(raw, RawInput)
-        return _strings(raw)
+        return _strings(raw, spec)
     numbers = raw if isinstance(raw, Numbers) else _numbers(raw, spec)
+    if spec.preprocess.record is not None:
+        numbers.values = fill_nan(numbers.values, spec)
     if spec.dtype == "float32":
         return _to_float32(numbers)
     return _to_whole(numbers, raw, spec)
 
 
-def _strings(raw: RawInput) -> npt.NDArray[np.object_]:
-    for index, value in enumerate(raw.values):
-        if not isinstance(value, str):
-            raise RequestError(
-                "wrong_dtype", f"{raw.at(index)}: expected a string, got {show(value)}"
-            )
+def _strings(raw: RawInput, spec: InputSpec) -> npt.NDArray[np.object_]:
+    if not set(map(type, raw.values)) <= {str}:
+        index, value = next(
+            (index, value) for index, value in enumerate(raw.values) if not isinstance(value, str)
+        )
+        hint = advice(spec, spec.name) if value is None else ""
+        raise RequestError(
+            "wrong_dtype", f"{raw.at(index)}: expected a string, got {show(value)}{hint}"
+        )
     array = np.empty(len(raw.values), dtype=object)
     array[:] = raw.values
     return array
@@ -64,7 +73,7 @@ def _numbers(raw: RawInput, spec: InputSpec) -> Numbers:
     kinds = "b" if spec.dtype == "bool" else "iuf"
     if array.dtype.kind not in kinds or not fits(array.shape[1:], spec.instance_shape):
         explain(raw, spec)
-    return Numbers(array, raw.place)
+    return Numbers(array, raw.place, raw.columns)
 
 
 def _refuse_others(raw: RawInput, spec: InputSpec) -> None:
@@ -142,4 +151,4 @@ def _refuse_non_finite(place: str, value: Any) -> None:
 
 def _first(wrong: npt.NDArray[np.bool_], numbers: Numbers) -> tuple[str, tuple[int, ...]]:
     index = tuple(int(axis[0]) for axis in np.nonzero(wrong))
-    return numbers.at(index[0]) + "".join(f"[{i}]" for i in index[1:]), index
+    return numbers.at(*index), index

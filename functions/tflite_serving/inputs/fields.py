@@ -1,0 +1,162 @@
+"""What clients send by name: a model's inputs, and the columns of those that are rows of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from operator import itemgetter
+from typing import Any
+
+from tflite_serving.contract.tensors import InputSpec
+from tflite_serving.errors import RequestError
+from tflite_serving.inputs.complaint import nearest, shortened, what_of
+from tflite_serving.inputs.missing import advice, default_of
+from tflite_serving.inputs.raw import RawInput
+
+
+class Fields:
+    """The names that a model's requests may have; worked out once.
+
+    An input that has columns may also be sent whole, under its own name.
+
+    Args:
+        inputs: of the model.
+    """
+
+    def __init__(self, inputs: Sequence[InputSpec]) -> None:
+        self.inputs = tuple(inputs)
+        self._with_columns = frozenset(spec.name for spec in inputs if spec.fields != (spec,))
+        self._layouts: dict[frozenset[str], Layout] = {}
+
+    def layout(self, given: Collection[str]) -> Layout:
+        """Which of them a request uses, told from the names that it gives."""
+        whole = self._with_columns.intersection(given) if self._with_columns else frozenset()
+        found = self._layouts.get(whole)
+        if found is None:
+            found = self._layouts[whole] = Layout(self.inputs, whole)
+        return found
+
+
+class Layout:
+    """One way to send a model's inputs by name.
+
+    Args:
+        inputs: of the model.
+        whole: names of those with columns that are sent whole.
+
+    Attributes:
+        names: of all fields, in the order of the inputs and of their columns.
+    """
+
+    def __init__(self, inputs: Sequence[InputSpec], whole: Collection[str]) -> None:
+        parts = [(spec, (spec,) if spec.name in whole else spec.fields) for spec in inputs]
+        self._fields = {field.name: field for _, fields in parts for field in fields}
+        self._parts = [(spec, fields != (spec,), len(fields)) for spec, fields in parts]
+        self.names = tuple(self._fields)
+
+    @property
+    def fields(self) -> Mapping[str, InputSpec]:
+        """Each field as an input of its own, by name."""
+        return self._fields
+
+    @cached_property
+    def _values_of(self) -> Callable[[Any], tuple[object, ...]]:
+        if len(self.names) > 1:
+            return itemgetter(*self.names)
+        (name,) = self.names
+        return lambda record: (record[name],)
+
+    def of_rows(
+        self, records: Sequence[object], place: str, *, may_hold_others: bool
+    ) -> dict[str, RawInput]:
+        """The inputs of a batch of objects.
+
+        Args:
+            records: what clients sent as such.
+            place: of one, such as ``instances[{}]``, without a ``{column}``.
+            may_hold_others: see `RawInput`.
+
+        Raises:
+            RequestError: one is no object, or has a name too many or too few.
+        """
+        values_of, count = self._values_of, len(self.names)
+        rows: list[Sequence[object]] = []
+        for index, record in enumerate(records):
+            try:
+                values = values_of(record)
+            except (KeyError, TypeError):
+                values = self._looked_at(record, place.format(index))
+            else:
+                if len(record) != count:  # type: ignore[arg-type]  # it had values by name
+                    self._looked_at(record, place.format(index))
+            rows.append(values)
+        return self._apart(rows, f"{place}.{{column}}", may_hold_others=may_hold_others)
+
+    def of_columns(
+        self, columns: Mapping[str, Sequence[object]], place: str, *, may_hold_others: bool
+    ) -> dict[str, RawInput]:
+        """The inputs of a batch of columns.
+
+        Args:
+            columns: by name, of the same length; those that are not there are missing in every row.
+            place: of a value, such as ``rows[{}].{column}``.
+            may_hold_others: see `RawInput`.
+        """
+        batch = len(next(iter(columns.values())))
+        nothing = (None,) * batch
+        rows = list(zip(*(columns.get(name, nothing) for name in self.names), strict=True))
+        return self._apart(rows, place, may_hold_others=may_hold_others)
+
+    def check_names(self, names: Collection[str], place: str) -> None:
+        """Raises `RequestError` if one is not known, or one that must be there is not.
+
+        Args:
+            names: that a client sent.
+            place: of what has them, with a separator behind it.
+        """
+        for name in names:
+            if name not in self._fields:
+                raise RequestError(
+                    "unknown_input",
+                    f"{place}{shortened(name)}: no such input; {nearest(name, self.names)}",
+                )
+        for name, field in self._fields.items():
+            if name not in names and default_of(field) is None:
+                raise RequestError(
+                    "missing_input",
+                    f"{place}{name}: expected a value, got nothing{advice(field, name)}",
+                )
+
+    def _looked_at(self, record: object, place: str) -> tuple[object, ...]:
+        if not isinstance(record, dict):
+            raise RequestError(
+                "wrong_shape",
+                f"{place}: expected an object with {what_of(self.names)}, got {_kind(record)}",
+            )
+        self.check_names(record, f"{place}.")
+        return tuple(record.get(name) for name in self.names)
+
+    def _apart(
+        self, rows: Sequence[Sequence[object]], place: str, *, may_hold_others: bool
+    ) -> dict[str, RawInput]:
+        found, start = {}, 0
+        for spec, has_columns, width in self._parts:
+            if has_columns:
+                values: list[object] = [list(row[start : start + width]) for row in rows]
+                columns = tuple(field.name for field in spec.fields)
+                found[spec.name] = RawInput(values, place, may_hold_others, columns)
+            else:
+                values = [row[start] for row in rows]
+                own = place.replace("{column}", _escaped(spec.name))
+                found[spec.name] = RawInput(values, own, may_hold_others)
+            start += width
+        return found
+
+
+def _escaped(name: str) -> str:
+    return name.replace("{", "{{").replace("}", "}}")
+
+
+def _kind(value: object) -> str:
+    kinds: Mapping[type, str] = {list: "a list", str: "a string"}
+    return kinds.get(type(value), "null" if value is None else str(value).lower())
