@@ -19,7 +19,7 @@ from tflite_serving.dialects.tensorflow_serving import (
 from tflite_serving.errors import DeadlineExceeded
 from tflite_serving.prediction import Prediction
 from tflite_serving.routing import ROUTES, Action
-from tflite_serving.served import QUICK_BODY_BYTES, ServedModel
+from tflite_serving.served import ServedModel
 from tflite_serving.task import Task
 
 DIALECTS: dict[Action, Dialect] = {
@@ -115,7 +115,7 @@ def is_quickly_read(task: Task, size: int, catalog: Catalog) -> bool:
         catalog: the models.
     """
     served = task.served = _peek(task, catalog)
-    return served is not None and size < QUICK_BODY_BYTES
+    return served is not None and size < served.quickly_read_bytes
 
 
 def _peek(task: Task, catalog: Catalog) -> ServedModel | None:

@@ -12,20 +12,23 @@ from tflite_serving.artifacts.loading import LocalArtifact, load_artifact, resol
 from tflite_serving.artifacts.store import Store
 from tflite_serving.contract.alias import AliasDocument
 from tflite_serving.contract.codec import ContractError
-from tflite_serving.contract.golden import read_golden
+from tflite_serving.contract.golden import GoldenExamples, read_golden
 from tflite_serving.contract.manifest import MODEL_FILE, Manifest
 from tflite_serving.contract.tensors import show_shape
-from tflite_serving.errors import ArtifactRefused, GoldenMismatch
+from tflite_serving.errors import ArtifactRefused, GoldenMismatch, RequestError
+from tflite_serving.inputs.raw import Numbers, RawInput
 from tflite_serving.model import Model
 from tflite_serving.served import ServedModel
 from tflite_serving.settings import ModelRef, Settings
 from tflite_serving.telemetry import Log, Timings
 
 if TYPE_CHECKING:
+    from tflite_serving.inputs.image import PictureReader
     from tflite_serving.preprocess.pipeline import Pipeline
 
 _TASKS = {"classification", "multi_label", "regression"}
-_KINDS = {"tensor", "text", "record"}
+# Of the bytes of the largest body: a picture that is decoded takes a few times as much memory.
+_PIXELS_PER_BYTE = 0.5
 
 
 class Loader:
@@ -82,9 +85,10 @@ class Loader:
                 self._settings.interpreter_threads,
             )
             pipeline = _pipeline(artifact)
+            pictures = _pictures(manifest, self._settings.max_request_bytes)
         with timings.stage("golden"):
             golden = artifact.files[manifest.golden].read_bytes()
-            _check_golden(model, pipeline, manifest, golden)
+            _check_golden(model, pipeline, pictures, manifest, golden)
         self._log.write(
             "INFO",
             f"loaded {ref.name} {version} in {timings.total_ms:.0f} ms",
@@ -92,7 +96,7 @@ class Loader:
             version=version,
             load_ms=timings.stages,
         )
-        return ServedModel(manifest, model, timings.stages, pipeline)
+        return ServedModel(manifest, model, timings.stages, pipeline, pictures)
 
 
 def _pipeline(artifact: LocalArtifact) -> Pipeline | None:
@@ -117,14 +121,23 @@ def _pipeline(artifact: LocalArtifact) -> Pipeline | None:
     return Pipeline(steps, shapes)
 
 
+def _pictures(manifest: Manifest, max_request_bytes: int) -> dict[str, PictureReader]:
+    specs = [spec for spec in manifest.inputs if spec.preprocess.kind == "image"]
+    if not specs:
+        return {}
+    # Most models have no use for it, and a cold start no time.
+    from tflite_serving.inputs.image import PictureReader
+
+    most_pixels = int(max_request_bytes * _PIXELS_PER_BYTE)
+    return {spec.name: PictureReader(spec, most_pixels) for spec in specs}
+
+
 def _check_supported(manifest: Manifest) -> None:
     where = f"{manifest.name} {manifest.version}"
-    kinds = {spec.preprocess.kind for spec in manifest.inputs} - _KINDS
-    has_strings = any(spec.dtype == "string" for spec in manifest.inputs)
-    if kinds or (has_strings and manifest.preprocessing is None):
+    if any(s.dtype == "string" for s in manifest.inputs) and manifest.preprocessing is None:
         raise ArtifactRefused(
             f"{where}: its inputs need preprocessing that this release of the function lacks: "
-            f"{', '.join(sorted(kinds)) or 'string'}"
+            "string"
         )
     needs = ["TensorFlow operators"] if manifest.runtime.needs_flex else []
     needs += [f"task {each.task!r}" for each in manifest.outputs if each.task not in _TASKS]
@@ -138,14 +151,22 @@ def _check_supported(manifest: Manifest) -> None:
             )
 
 
-def _check_golden(model: Model, pipeline: Pipeline | None, manifest: Manifest, data: bytes) -> None:
+def _check_golden(
+    model: Model,
+    pipeline: Pipeline | None,
+    pictures: Mapping[str, PictureReader],
+    manifest: Manifest,
+    data: bytes,
+) -> None:
     where = f"{manifest.name} {manifest.version}"
     try:
         golden = read_golden(data)
         golden.check_specs(manifest.inputs, manifest.outputs)
-        inputs = golden.inputs if pipeline is None else pipeline.run(_as_objects(golden.inputs))
+        inputs = {**golden.inputs, **_tensors(golden, pictures)}
+        if pipeline is not None:
+            inputs = pipeline.run(_as_objects(inputs))
         differences = golden.differences(model.run(inputs, Timings()))
-    except ContractError as error:
+    except (ContractError, RequestError) as error:
         raise ArtifactRefused(f"{where}: {error}") from None
     except (ValueError, RuntimeError) as error:
         raise ArtifactRefused(f"{where}: LiteRT cannot run the golden examples: {error}") from None
@@ -156,6 +177,20 @@ def _check_golden(model: Model, pipeline: Pipeline | None, manifest: Manifest, d
             f"{gap:.4g}, tolerance {golden.tolerance[output]:.4g} "
             f"({len(differences)} of {len(golden.ids)} examples differ)"
         )
+
+
+def _tensors(
+    golden: GoldenExamples, pictures: Mapping[str, PictureReader]
+) -> dict[str, npt.NDArray[Any]]:
+    """What becomes of the pictures among the golden examples."""
+    found = {}
+    for name, reader in pictures.items():
+        given, place = golden.inputs[name], f"golden.inputs[{name!r}][{{}}]"
+        raw: RawInput | Numbers = Numbers(given, place)
+        if given.dtype.kind == "S":
+            raw = RawInput([{"b64": text.decode()} for text in given.tolist()], place, True)  # noqa: FBT003
+        found[name] = reader.read(raw, Timings())
+    return found
 
 
 def _as_objects(inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

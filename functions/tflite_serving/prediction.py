@@ -59,9 +59,14 @@ class Prediction:
                 f"expected at most {max_batch} instances, got {request.batch}; "
                 "send them in several requests",
             )
+        pictures = served.pictures
         inputs = {
-            spec.name: to_tensor(request.inputs[spec.name], spec) for spec in served.manifest.inputs
+            spec.name: to_tensor(request.inputs[spec.name], spec)
+            for spec in served.manifest.inputs
+            if spec.name not in pictures
         }
+        for name, reader in pictures.items():
+            inputs[name] = reader.read(request.inputs[name], timings)
         if served.pipeline is not None:
             try:
                 inputs = served.pipeline.run(inputs)

@@ -330,8 +330,8 @@ def _check_head(head: RequestHead, dialect: Dialect, limit: int) -> None:
     if not dialect.accepts(head.content_type):
         raise UnsupportedMediaType(
             "unsupported_content_type",
-            f"Content-Type: expected application/json, application/x-npy, text/csv or "
-            f"text/plain, got {head.content_type!r}; "
+            f"Content-Type: expected application/json, application/x-npy, image/jpeg, image/png, "
+            f"image/webp, text/csv or text/plain, got {head.content_type!r}; "
             "with curl, add -H 'Content-Type: application/json'",
         )
     length = head.content_length

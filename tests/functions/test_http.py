@@ -174,7 +174,10 @@ WRONG: dict[str, tuple[str, str, Any, dict[str, str], int, str, str]] = {
         *(
             415,
             "unsupported_content_type",
-            "expected application/json, application/x-npy, text/csv or text/plain, got 'text/html'",
+            (
+                "expected application/json, application/x-npy, image/jpeg, image/png, image/webp, "
+                "text/csv or text/plain, got 'text/html'"
+            ),
         ),
     ),
     "a table for a model of tensors": (

@@ -13,9 +13,8 @@ from tests.support.world import World, get, refusal
 from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument, Share, write_alias
 from tflite_serving.contract.golden import GoldenExamples, write_golden
-from tflite_serving.contract.image import Image
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import OutputSpec, Preprocess
+from tflite_serving.contract.tensors import OutputSpec
 
 
 def changed(manifest: Manifest, change: dict[str, Any]) -> Manifest:
@@ -25,10 +24,6 @@ def changed(manifest: Manifest, change: dict[str, Any]) -> Manifest:
         return replace(manifest, task=change["task"], outputs=(output,))
     if "needs_flex" in change:
         return replace(manifest, runtime=replace(manifest.runtime, needs_flex=True))
-    if "preprocess" in change:
-        preprocess = Preprocess(change["preprocess"], Image(mode="gray"))
-        spec = replace(spec, shape=(None, 2, 2, 1), preprocess=preprocess)
-        return replace(manifest, inputs=(spec,))
     if "dtype" in change:
         return replace(manifest, inputs=(replace(spec, dtype=change["dtype"]),))
     if "shape" in change:
@@ -86,10 +81,6 @@ def test_a_regression_is_served(world: World) -> None:
         (
             {"needs_flex": True},
             "this release of the function cannot serve TensorFlow operators",
-        ),
-        (
-            {"preprocess": "image"},
-            "its inputs need preprocessing that this release of the function lacks: image",
         ),
         (
             {"dtype": "string"},

@@ -56,8 +56,10 @@ def examples(count: int = 60, seed: int = 0) -> Split:
     return Split({"features": x}, scores(x).argmax(axis=1).astype(np.int64))
 
 
-def flatbuffer(weights: npt.NDArray[np.float32] = WEIGHTS) -> bytes:
-    """The float32 model."""
+def flatbuffer(
+    weights: npt.NDArray[np.float32] = WEIGHTS, shape: tuple[int, ...] = (FEATURES,)
+) -> bytes:
+    """The float32 model; instances of another shape are read as if they were rows."""
     model = schema.ModelT()
     model.version = 3
     model.operatorCodes = [
@@ -69,7 +71,7 @@ def flatbuffer(weights: npt.NDArray[np.float32] = WEIGHTS) -> bytes:
     graph = schema.SubGraphT()
     graph.name = "main"
     graph.tensors = [
-        _tensor("input", [1, FEATURES], [-1, FEATURES], 0),
+        _tensor("input", [1, *shape], [-1, *shape], 0),
         _tensor("weights", list(weights.shape), None, 1),
         _tensor("logits", [1, len(weights)], [-1, len(weights)], 0),
         _tensor("scores", [1, len(weights)], [-1, len(weights)], 0),
@@ -158,15 +160,35 @@ def write_tiny_artifact(
     reference = scores(
         test.inputs["features"], weights if golden_weights is None else golden_weights
     )
-    tensors = Tensors(*bindings(made, ("features",), ("species",)))
+    spec = InputSpec("features", "float32", (None, FEATURES), units="cm")
+    golden = choose_golden(test, {"species": reference}, {"species": reference})
+    return write_artifact(
+        folder,
+        described(name, variant, made, spec),
+        made,
+        golden,
+        created_at,
+        lambda version: {"report.html": version.encode()},
+    )
+
+
+def described(name: str, variant: Variant, made: bytes, spec: InputSpec) -> Description:
+    """What the manifest of a model of `LABELS` says.
+
+    Args:
+        name: of the model.
+        variant: of the flatbuffer.
+        made: the flatbuffer.
+        spec: of its only input.
+    """
     latency = Latency(0.01, 0.02)
-    description = Description(
+    return Description(
         preprocessing=None,
         name=name,
         task="classification",
-        inputs=(InputSpec("features", "float32", (None, FEATURES), units="cm"),),
-        outputs=(OutputSpec("species", "float32", (None, len(weights)), labels=LABELS),),
-        tensors=tensors,
+        inputs=(spec,),
+        outputs=(OutputSpec("species", "float32", (None, len(LABELS)), labels=LABELS),),
+        tensors=Tensors(*bindings(made, (spec.name,), ("species",))),
         compression=Compression(
             variant, (candidate(variant, size=len(made), chosen=True),), 1000, 8
         ),
@@ -184,15 +206,6 @@ def write_tiny_artifact(
         runtime=Runtime("ai-edge-litert", "2.3.0", inspect(made).kinds),
         resources=Resources(5.0, 40.0, latency, Recommended(256, 1, 8, 1)),
         provenance=Provenance("0" * 64, "1" * 64, "2" * 64, {"numpy": "2"}, None, "a cpu"),
-    )
-    golden = choose_golden(test, {"species": reference}, {"species": reference})
-    return write_artifact(
-        folder,
-        description,
-        made,
-        golden,
-        created_at,
-        lambda version: {"report.html": version.encode()},
     )
 
 

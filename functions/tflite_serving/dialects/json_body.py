@@ -60,7 +60,8 @@ def _refuse_too_many_values(body: bytes) -> None:
 def rows(document: Mapping[str, object], body: bytes, fields: Fields) -> dict[str, RawInput]:
     """The row format: ``instances``, a list with one item per instance.
 
-    An instance is the only input's value, or an object with the value of each field by name.
+    An instance is the only input's value, or an object with the value of each field by name. The
+    value of a picture may be an object, too: ``{"b64": …}``.
 
     Args:
         document: with ``instances``.
@@ -76,7 +77,8 @@ def rows(document: Mapping[str, object], body: bytes, fields: Fields) -> dict[st
             "wrong_shape", f"instances: expected a list of instances, got {_kind(instances)}"
         )
     first = instances[0] if instances else None
-    if not isinstance(first, dict) and len(fields.inputs) == 1:
+    by_name = isinstance(first, dict) and not (first.keys() == {"b64"} and _is_picture(fields))
+    if not by_name and len(fields.inputs) == 1:
         others = _may_hold_others(document, body, 0)
         return {fields.inputs[0].name: RawInput(instances, "instances[{}]", others)}
     layout = fields.layout(first if isinstance(first, dict) else ())
@@ -114,6 +116,11 @@ def columns(document: Mapping[str, object], body: bytes, fields: Fields) -> dict
     others = _may_hold_others(document, body, len(layout.names))
     check_sizes({name: len(values) for name, values in inputs.items()}, "inputs")
     return layout.of_columns(inputs, "inputs.{column}[{}]", may_hold_others=others)
+
+
+def _is_picture(fields: Fields) -> bool:
+    """Whether ``{"b64": …}`` is the only input's value, as TensorFlow Serving has it."""
+    return len(fields.inputs) == 1 and fields.inputs[0].preprocess.kind == "image"
 
 
 def _may_hold_others(document: Mapping[str, object], body: bytes, names: int) -> bool:

@@ -22,6 +22,7 @@ from tflite_serving.inputs.raw import RawInput
 _NPY = "application/x-npy"
 _TEXT = "text/plain"
 _CSV = "text/csv"
+_PICTURES = ("image/jpeg", "image/png", "image/webp")
 
 
 class SimpleDialect:
@@ -29,13 +30,13 @@ class SimpleDialect:
 
     A prediction is what `answers` makes of an output; of several outputs, an object of these by
     name.
-    The only input of a model may also be sent as a file of NumPy's, a text as it is, and records as
-    CSV with a header.
+    The only input of a model may also be sent as a file of NumPy's, a text or a picture as it is,
+    and records as CSV with a header.
     """
 
     def accepts(self, content_type: str) -> bool:
         """JSON, which a missing content type counts as; what some models take; see the class."""
-        known = ("", "application/json", _NPY, _TEXT, _CSV)
+        known = ("", "application/json", _NPY, _TEXT, _CSV, *_PICTURES)
         return content_type in known or content_type.endswith("+json")
 
     def codec(self, manifest: Manifest) -> SimpleCodec:
@@ -64,6 +65,8 @@ class SimpleCodec:
             return self._parse_text(body)
         if content_type == _CSV:
             return self._parse_csv(body)
+        if content_type in _PICTURES:
+            return self._parse_picture(body, content_type)
         if self._flat is not None and self._only is not None:
             found = self._flat.read(body)
             if found is not None:
@@ -103,7 +106,7 @@ class SimpleCodec:
         return PredictionRequest({self._only.name: numbers}, len(numbers.values))
 
     def _parse_csv(self, body: bytes) -> PredictionRequest:
-        if any(spec.preprocess.kind == "tensor" for spec in self._manifest.inputs):
+        if any(spec.preprocess.kind in ("tensor", "image") for spec in self._manifest.inputs):
             raise UnsupportedMediaType(
                 "unsupported_content_type",
                 f"Content-Type: expected application/json, because the model takes no records, "
@@ -113,6 +116,16 @@ class SimpleCodec:
 
         inputs = read_csv(body, self._fields)
         return PredictionRequest(inputs, check_batch(inputs, "rows"))
+
+    def _parse_picture(self, body: bytes, content_type: str) -> PredictionRequest:
+        if self._only is None or self._only.preprocess.kind != "image":
+            what = "several inputs" if self._only is None else "no pictures"
+            raise UnsupportedMediaType(
+                "unsupported_content_type",
+                f"Content-Type: expected application/json, because the model takes {what}, "
+                f"got {content_type!r}",
+            )
+        return PredictionRequest({self._only.name: RawInput([body], "body", True)}, 1)  # noqa: FBT003
 
     def _parse_text(self, body: bytes) -> PredictionRequest:
         if self._only is None or self._only.preprocess.kind != "text":

@@ -1,0 +1,221 @@
+"""Pictures as files: JPEG, PNG and WebP, decoded by Pillow as `keras.utils.load_img` does."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+from PIL import Image as PillowImage
+
+from tflite_serving.contract.image import Image, Mode, Resize
+from tflite_serving.errors import PayloadTooLarge, RequestError, UnsupportedMediaType
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+# What clients call formats by their first bytes; the first three are decoded, and nothing else is.
+_FORMATS = {
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "WEBP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+}
+_OTHERS = {
+    "GIF": re.compile(rb"GIF8"),
+    "BMP": re.compile(rb"BM.{4}\0{4}", re.DOTALL),
+    "TIFF": re.compile(rb"II\*\0|MM\0\*|II\+\0|MM\0\+"),
+    "SVG": re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:svg|\?xml|!DOCTYPE svg|!--)", re.IGNORECASE),
+    "HEIC, AVIF or a film": re.compile(rb".{4}ftyp", re.DOTALL),
+    "JPEG XL": re.compile(rb"\xff\x0a|\0{3}\x0cJXL "),
+    "JPEG 2000": re.compile(rb"\0{3}\x0cjP  |\xff\x4f\xff\x51"),
+    "an icon": re.compile(rb"\0\0[\1\2]\0"),
+    "PDF": re.compile(rb"%PDF"),
+    "Photoshop": re.compile(rb"8BPS"),
+}
+_MODES: dict[Mode, str] = {"gray": "L", "rgb": "RGB", "rgba": "RGBA"}
+_GRAY = ("L", "I;16", "I")  # 16 bits stay 16 bits, as in load_img
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: PillowImage.Transpose.FLIP_LEFT_RIGHT,
+    3: PillowImage.Transpose.ROTATE_180,
+    4: PillowImage.Transpose.FLIP_TOP_BOTTOM,
+    5: PillowImage.Transpose.TRANSPOSE,
+    6: PillowImage.Transpose.ROTATE_270,
+    7: PillowImage.Transpose.TRANSVERSE,
+    8: PillowImage.Transpose.ROTATE_90,
+}
+# A progressive JPEG goes over all of its pixels with every scan, and a scan takes a dozen bytes to
+# ask for. Encoders write ten.
+_MOST_SCANS = 100
+_SCAN = b"\xff\xda"
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+_END = 0xD9
+
+# Sizes are checked before anything is decoded.
+PillowImage.MAX_IMAGE_PIXELS = None
+# What is odd about a client's file is no line for the function's log.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def open_picture(data: bytes, place: str, most_pixels: int) -> Picture:
+    """Reads the head of a picture, which is decoded when somebody wants its pixels.
+
+    Args:
+        data: the file.
+        place: of it in the request, for complaints.
+        most_pixels: that it may have.
+
+    Raises:
+        RequestError: it is no picture, of another format, or too large.
+    """
+    kind = _format_of(data, place)
+    _check_scans(data, kind, place)
+    if kind == "WEBP":
+        # Pillow would import all of its formats to find it.
+        from PIL import WebPImagePlugin  # noqa: F401
+
+        # The decoder takes memory for all pixels as soon as it is opened.
+        width, height = _webp_size(data)
+        check_size(height, width, place, most_pixels)
+    try:
+        picture = PillowImage.open(io.BytesIO(data), formats=(kind,))
+    except Exception as error:
+        raise _malformed(place, kind, error) from None
+    check_size(picture.height, picture.width, place, most_pixels)
+    return picture
+
+
+def decoded(picture: Picture, image: Image, place: str) -> Picture:
+    """Decodes a picture, turns it upright, and converts it, as `keras.utils.load_img` does.
+
+    Args:
+        picture: see `open_picture`; of an animation, the first frame counts.
+        image: what the model takes.
+        place: of it in the request, for complaints.
+
+    Raises:
+        RequestError: it is damaged.
+    """
+    try:
+        picture.load()
+        converted = _converted(picture, image.mode)
+        turn = _TURNS.get(_orientation(picture)) if image.exif_orientation else None
+        upright = converted if turn is None else converted.transpose(turn)
+        if upright is not picture:
+            picture.close()  # whoever still holds it need not hold its pixels
+        return upright
+    except Exception as error:
+        # A damaged file fails in the decoder, in zlib, struct or Pillow, each with its own
+        # exception.
+        raise _malformed(place, picture.format or "picture", error) from None
+
+
+def resized_by_pillow(picture: Picture, resize: Resize) -> Picture:
+    """A picture in another size, as `keras.utils.load_img` makes it with a `target_size`.
+
+    Args:
+        picture: decoded and converted.
+        resize: by "pil".
+    """
+    size = (resize.width, resize.height)
+    if picture.size == size:
+        return picture
+    method = PillowImage.Resampling[resize.method.upper()]
+    if resize.fit != "crop":
+        return picture.resize(size, method)
+    wide, tall = picture.size
+    height = min(tall, wide * resize.height // resize.width)
+    width = min(wide, tall * resize.width // resize.height)
+    left, top = (wide - width) // 2, (tall - height) // 2
+    try:
+        return picture.resize(size, method, box=(left, top, left + width, top + height))
+    except ValueError:
+        # A row or column is so thin that nothing of it has the right ratio, and Keras fails.
+        right, bottom = left + max(width, 1), top + max(height, 1)
+        return picture.resize(size, method, box=(left, top, right, bottom))
+
+
+def check_size(height: int, width: int, place: str, most_pixels: int) -> None:
+    """Raises `PayloadTooLarge` for a picture of more pixels than are decoded."""
+    if height * width > most_pixels:
+        raise PayloadTooLarge(
+            "image_too_large",
+            f"{place}: expected at most {most_pixels:,} pixels, got {width} by {height}; "
+            "send a smaller picture",
+        )
+
+
+def _format_of(data: bytes, place: str) -> str:
+    for kind, start in _FORMATS.items():
+        if start.match(data):
+            return kind
+    known = next((kind for kind, start in _OTHERS.items() if start.match(data)), None)
+    if known is not None:
+        raise UnsupportedMediaType(
+            "unsupported_image", f"{place}: expected a JPEG, PNG or WebP picture, got {known}"
+        )
+    got = f"bytes that begin with {data[:8].hex(' ')}" if data else "nothing"
+    raise RequestError(
+        "malformed_image", f"{place}: expected a JPEG, PNG or WebP picture, got {got}"
+    )
+
+
+def _check_scans(data: bytes, kind: str, place: str) -> None:
+    # Counting is quick, and counts what looks like a scan in metadata, too; so look twice.
+    if kind == "JPEG" and data.count(_SCAN) > _MOST_SCANS and _scans(data) > _MOST_SCANS:
+        raise RequestError(
+            "malformed_image", f"{place}: expected a JPEG of at most {_MOST_SCANS} scans, got more"
+        )
+
+
+def _scans(data: bytes) -> int:
+    scans, at = 0, 2
+    while scans <= _MOST_SCANS and (marker := _MARKER.search(data, at)):
+        if data[marker.start() + 1] == _END:
+            break
+        scans += marker[0] == _SCAN
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return scans
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height as the head of a WebP file has them; 0 if it has no such head.
+
+    Source: https://developers.google.com/speed/webp/docs/riff_container
+    """
+
+    def number(start: int, end: int) -> int:
+        return int.from_bytes(data[start:end], "little")
+
+    match data[12:16]:
+        case b"VP8X":
+            return number(24, 27) + 1, number(27, 30) + 1
+        case b"VP8 ":
+            return number(26, 28) & 0x3FFF, number(28, 30) & 0x3FFF
+        case b"VP8L":
+            bits = number(21, 25)
+            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return 0, 0
+
+
+def _converted(picture: Picture, mode: Mode) -> Picture:
+    wanted = _MODES[mode]
+    if picture.mode == wanted or (mode == "gray" and picture.mode in _GRAY):
+        return picture
+    return picture.convert(wanted)
+
+
+def _orientation(picture: Picture) -> int:
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:
+        # A picture is a picture, whatever its metadata; these fail in as many ways as the pixels.
+        return 1
+
+
+def _malformed(place: str, kind: str, error: Exception) -> RequestError:
+    told = str(error).partition("\n")[0][:200] or type(error).__name__
+    if "BytesIO" in told:
+        told = "one with a broken head"
+    return RequestError("malformed_image", f"{place}: expected a whole {kind} picture, got {told}")
