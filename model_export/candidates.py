@@ -14,8 +14,9 @@ from model_export.gate import Weighed
 from model_export.interface import Interface
 from model_export.measure.process import Process, Servable
 from model_export.measure.timing import Timing
-from model_export.quantize import Ranges, quantize
+from model_export.quantize import STATIC, Ranges, quantize
 from model_export.recipe import Variant
+from model_export.scaling import scaling_operators
 from model_export.slim import slim
 from model_export.sparse_encoding import encode_blocks
 from model_export.stem import stem_operators
@@ -94,8 +95,18 @@ class FormMaker:
         """What the float32 flatbuffer says of itself."""
         return inspect(self.float32, self.layers)
 
-    def slower_in_int8(self, variant: Variant) -> tuple[FloatOperator, ...]:
-        """The operators that stay in float because int8 would be slower."""
+    def left_in_float(self, variant: Variant) -> tuple[FloatOperator, ...]:
+        """The operators that are not quantized, whatever the quality."""
+        scaling = scaling_operators(self.float32) if variant in STATIC else ()
+        early = tuple(
+            FloatOperator(operator.name, operator.layer, operator.kind, "range", None)
+            for operator in self.facts.operators
+            if operator.name in scaling
+        )
+        slower = self._slower_in_int8(variant)
+        return (*early, *(operator for operator in slower if operator.name not in scaling))
+
+    def _slower_in_int8(self, variant: Variant) -> tuple[FloatOperator, ...]:
         if not self.float_where_faster or variant not in _FLOAT_WHERE_FASTER:
             return ()
         stem = stem_operators(self.float32)
@@ -112,19 +123,20 @@ class FormMaker:
 
         Args:
             variant: of quantization.
-            kept_in_float: operators to leave as they are, beside those that are faster so.
+            kept_in_float: operators to leave as they are, beside `left_in_float`.
 
         Raises:
             ConversionError: it cannot be quantized or bound, needs operators that the function
                 lacks, or lost zeros.
         """
         name = f"{variant}_mixed" if kept_in_float else variant
-        kept_in_float = (*self.slower_in_int8(variant), *kept_in_float)
+        kept_in_float = (*self.left_in_float(variant), *kept_in_float)
         kept = [operator.name for operator in kept_in_float]
         if variant == "sparse_float32":
             made = encode_blocks(self.float32)
         else:
-            made = quantize(self.float32, variant, self.ranges, but=kept)
+            has_rows = any(operator.why == "range" for operator in kept_in_float)
+            made = quantize(self.float32, variant, self.ranges, but=kept, float_inputs=has_rows)
         facts = inspect(made, self.layers)
         if facts.custom:
             raise ConversionError(

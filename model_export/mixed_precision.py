@@ -55,7 +55,7 @@ def rank_operators(
     Returns:
         the operators that quantization changes at all.
     """
-    in_float = {operator.name for operator in maker.slower_in_int8(variant)}
+    in_float = {operator.name for operator in maker.left_in_float(variant)}
     operators = [operator for operator in maker.facts.operators if operator.name not in in_float]
     found = []
     with Process(threads) as process:

@@ -41,6 +41,7 @@ def quantize(
     *,
     only: Sequence[str] | None = None,
     but: Sequence[str] = (),
+    float_inputs: bool = False,
 ) -> bytes:
     """One variant of the model.
 
@@ -50,6 +51,7 @@ def quantize(
         ranges: what `calibrate` found; only the static variants look at them.
         only: names of the operators to quantize, by the tensor that each makes; None is all.
         but: names of operators to leave in float.
+        float_inputs: whether the model's inputs stay float32 in `full_int8`, too.
 
     Returns:
         the variant's flatbuffer; weights are quantized per channel.
@@ -64,7 +66,9 @@ def quantize(
         for scope in [_EVERYWHERE] if only is None else map(_scope, only):
             _CONFIGURE[variant](quantizer, scope)
         if variant == "static_int8":
-            _leave_edges_in_float(quantizer)
+            _leave_in_float(quantizer, _Operation.INPUT, _Operation.OUTPUT)
+        if float_inputs:
+            _leave_in_float(quantizer, _Operation.INPUT)
         for name in but:
             quantizer.update_quantization_recipe(
                 _scope(name), _Operation.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
@@ -166,8 +170,8 @@ _CONFIGURE: Mapping[Variant, Callable[[Quantizer, str], None]] = {
 }
 
 
-def _leave_edges_in_float(quantizer: Quantizer) -> None:
-    for edge in (_Operation.INPUT, _Operation.OUTPUT):
+def _leave_in_float(quantizer: Quantizer, *edges: qtyping.TFLOperationName) -> None:
+    for edge in edges:
         quantizer.update_quantization_recipe(
             _EVERYWHERE, edge, algorithm_key=AlgorithmName.NO_QUANTIZE
         )

@@ -117,17 +117,19 @@ def print_parity(found: Parity, console: Console) -> None:
     console.print(table)
 
 
+_WHY = {
+    "speed": "it is faster there",
+    "range": "its values are of all sizes, of which 8 bits hold the largest alone",
+}
+
+
 def print_candidates(manifest: Manifest, console: Console) -> None:
     """Prints every candidate, and what the mixtures among them left in float."""
     candidates, metric = manifest.compression.candidates, manifest.quality.metric
     console.print(candidates_table(candidates, metric, console.width))
     for candidate in candidates:
         for kept in candidate.kept_in_float:
-            why = (
-                "it is faster there"
-                if kept.error is None
-                else f"quantized alone, it moves the output by {kept.error:.3g}"
-            )
+            why = _WHY.get(kept.why) or f"quantized alone, it moves the output by {kept.error:.3g}"
             console.print(
                 f"  {candidate.name}: {kept.layer or kept.name} ({kept.kind}) stays in float; {why}"
             )

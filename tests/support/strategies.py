@@ -206,7 +206,7 @@ operators = st.builds(
     texts,
     st.none() | texts,
     texts,
-    st.sampled_from(["quality", "speed"]),
+    st.sampled_from(["quality", "speed", "range"]),
     st.none() | numbers,
 )
 

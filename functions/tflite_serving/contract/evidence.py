@@ -25,7 +25,8 @@ class FloatOperator:
         name: of the tensor that the operator makes.
         layer: of the Keras model; None where it is not known.
         kind: such as "CONV_2D".
-        why: "quality": int8 costs too much of it there; "speed": int8 would be slower.
+        why: "quality": int8 costs too much of it there; "speed": int8 would be slower; "range": it
+            is given values of all sizes, of which 8 bits hold the largest alone.
         error: root mean square of the change in the model's output, over calibration examples,
             when this operator alone is quantized; None where that is not why.
     """
@@ -33,7 +34,7 @@ class FloatOperator:
     name: str
     layer: str | None
     kind: str
-    why: Literal["quality", "speed"]
+    why: Literal["quality", "speed", "range"]
     error: float | None
 
 
