@@ -5,50 +5,68 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from model_export.metrics import Array, Floats, right_answers
+from model_export.answers import Thresholds, answers
+from model_export.metric import Array, Floats
 from model_export.report.document import Reliability, ReliabilityBin
 
 _BINS = 15
-"""Of the best score, for calibration: as many as Guo et al. took."""
+"""Of the answer's score, for calibration: as many as Guo et al. took."""
 
 
-def calibration_error(scores: Array, targets: Array) -> float:
-    """Expected calibration error: how far best scores are from the fraction of right answers.
+def calibration_error(scores: Array, targets: Array, thresholds: Thresholds = None) -> float:
+    """Expected calibration error: how far answers' scores are from the fraction of right ones.
 
     Guo et al., "On Calibration of Modern Neural Networks" (2017),
     https://arxiv.org/abs/1706.04599, over 15 bins of equal width; a bin holds its upper end. A
     score outside of 0 to 1 counts as the nearer of the two, and an answer of NaN as a score of 1
-    that is wrong.
+    that is wrong. The score of an answer is that of the class that the model says, which with a
+    threshold need not be the best; of several labels, each one's yes or no is an answer.
 
     Args:
         scores: [examples, classes].
-        targets: [examples] class indices.
+        targets: [examples] class indices, or [examples, labels] bool.
+        thresholds: of the output.
 
     Returns:
         0 to 1.
     """
-    bins = _reliability_bins(scores, targets)
+    bins = _reliability_bins(scores, targets, thresholds)
     gaps = (
         one.examples * abs(one.score - one.accuracy)
         for one in bins
         if one.score is not None and one.accuracy is not None
     )
-    return sum(gaps) / len(targets)
+    return sum(gaps) / targets.size
 
 
-def reliability(reference_scores: Array, published_scores: Array, targets: Array) -> Reliability:
+def reliability(
+    reference_scores: Array,
+    published_scores: Array,
+    targets: Array,
+    thresholds: Thresholds = None,
+) -> Reliability:
     """How both models are calibrated; see `calibration_error`, also for the arguments."""
     return Reliability(
-        reference_error=calibration_error(reference_scores, targets),
-        published_error=calibration_error(published_scores, targets),
-        reference=_reliability_bins(reference_scores, targets),
-        published=_reliability_bins(published_scores, targets),
+        reference_error=calibration_error(reference_scores, targets, thresholds),
+        published_error=calibration_error(published_scores, targets, thresholds),
+        reference=_reliability_bins(reference_scores, targets, thresholds),
+        published=_reliability_bins(published_scores, targets, thresholds),
     )
 
 
-def _reliability_bins(scores: Array, targets: Array) -> tuple[ReliabilityBin, ...]:
-    best = np.clip(np.nan_to_num(scores.max(axis=-1).astype(np.float64), nan=1.0), 0, 1)
-    right = right_answers(scores, targets)
+def _reliability_bins(
+    scores: Array, targets: Array, thresholds: Thresholds
+) -> tuple[ReliabilityBin, ...]:
+    answered = answers(scores, thresholds) if targets.ndim == 1 else None
+    if answered is None:
+        # Each label is a question of its own.
+        at = np.broadcast_to(np.array(thresholds or 0.5, scores.dtype), scores.shape).ravel()
+        scores = np.stack([1 - scores.ravel(), scores.ravel()], axis=1)
+        answered = np.where(np.isnan(scores[:, 1]), -1, scores[:, 1] >= at)
+        targets = targets.ravel()
+    own = np.where(answered < 0, np.nan, scores[np.arange(len(scores)), answered])
+    best = np.clip(np.nan_to_num(own.astype(np.float64), nan=1.0), 0, 1)
+    right = answered == targets
     place = np.clip(np.ceil(best * _BINS).astype(np.int64) - 1, 0, None)
     return tuple(
         _reliability_bin(index, best[place == index], right[place == index])

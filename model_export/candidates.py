@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +21,7 @@ from model_export.slim import slim
 from model_export.sparse_encoding import encode_blocks
 from model_export.stem import stem_operators
 from tflite_serving.contract import evidence
-from tflite_serving.contract.evidence import FloatOperator, PrunedLayer
+from tflite_serving.contract.evidence import FloatOperator, OutputQuality, PrunedLayer
 from tflite_serving.contract.tensors import Arrays, Tensors
 
 _ENDLESS = 1e30
@@ -62,12 +62,17 @@ class Answered:
     Attributes:
         form: of the model.
         outputs: by name, [examples, …], in natural units.
-        comparison: of its quality with the reference's.
+        comparisons: of the quality of each output with the reference's, by name.
     """
 
     form: Form
     outputs: Arrays
-    comparison: Comparison
+    comparisons: Mapping[str, Comparison]
+
+    @property
+    def first(self) -> Comparison:
+        """Of the first output."""
+        return next(iter(self.comparisons.values()))
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,7 @@ def answer(form: Form, interface: Interface, inputs: Arrays, threads: int) -> Ar
 
 def weigh(answered: Answered, timing: Timing) -> Weighed:
     """A candidate as the gate wants it."""
-    form, comparison = answered.form, answered.comparison
+    form, comparison = answered.form, answered.first
     return Weighed(
         evidence.Candidate(
             name=form.name,
@@ -202,8 +207,24 @@ def weigh(answered: Answered, timing: Timing) -> Weighed:
             cold_load_ms=timing.cold_load_ms,
             peak_rss_mib=timing.peak_rss_mib,
             kept_in_float=form.kept_in_float,
+            outputs=_each(answered.comparisons) if len(answered.comparisons) > 1 else (),
         ),
-        comparison,
+        answered.comparisons,
+    )
+
+
+def _each(comparisons: Mapping[str, Comparison]) -> tuple[OutputQuality, ...]:
+    return tuple(
+        OutputQuality(
+            output=name,
+            metric=found.metric,
+            lower_is_better=found.lower_is_better,
+            reference=finite(found.reference),
+            quality=finite(found.candidate),
+            drop=finite(found.drop),
+            drop_interval_95=(finite(found.interval_95[0]), finite(found.interval_95[1])),
+        )
+        for name, found in comparisons.items()
     )
 
 

@@ -101,9 +101,7 @@ def export(
             done = run(request, Progress(Console(file=stderr)))
         except GateError as error:
             console = present.console(stderr)
-            console.print(
-                present.candidates_table(error.candidates, parsed.gate.metric, console.width)
-            )
+            console.print(present.candidates_table(error.candidates, error.metric, console.width))
             raise
         except KeyboardInterrupt:
             raise Interrupted("interrupted; --resume goes on where it was") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
@@ -11,8 +11,9 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from model_export.answers import Thresholds, answers, label_answers, right_answers, same_answers
 from model_export.calibration import calibration_error
-from model_export.metrics import Array, Floats, Metric, answers, right_answers
+from model_export.metric import Array, Floats, Metric
 from model_export.report.document import ClassChange, Confusion
 from model_export.resampling import resampled
 
@@ -22,6 +23,7 @@ class Comparison:
     """What a candidate's scores are worth against the reference's.
 
     Attributes:
+        metric, lower_is_better: its name, and what it means.
         reference, candidate: the metric of both.
         drop: by how much the candidate is worse, whichever way the metric counts; less than 0 if
             it is better.
@@ -34,12 +36,14 @@ class Comparison:
             the metric is a fraction of right answers.
         agreement: fraction of examples with the same answer; None for a regression. An answer of
             NaN agrees with nothing.
-        classes: recall of every class, in the order of the labels; empty for a regression.
+        classes: recall of every class or label, in their order; empty for a regression.
         worst_class_drop: the largest drop in recall of a class that has examples; None for a
             regression.
         calibration_error: the candidate's; see `calibration_error`. None for a regression.
     """
 
+    metric: str
+    lower_is_better: bool
     reference: float
     candidate: float
     drop: float
@@ -72,10 +76,10 @@ class PairedComparison:
     https://doi.org/10.1001/jama.1983.03330370053031), and what those cost nobody knows.
 
     Args:
-        metric: of quality.
+        metric: of quality; with the thresholds that decide what is an answer.
         labels: of the classes, in the order of the scores; None for a regression.
         reference_scores: [examples, classes], or [examples, outputs].
-        targets: [examples] class indices, or [examples, outputs].
+        targets: [examples] class indices, [examples, labels] bool, or [examples, outputs].
         confidence: of the intervals, 0.5 to 1.
 
     Attributes:
@@ -122,6 +126,8 @@ class PairedComparison:
         spread = self._spread(candidate_scores)
         classes = self._classes(candidate_scores)
         return Comparison(
+            metric=self._metric.name,
+            lower_is_better=self._metric.lower_is_better,
             reference=self.reference,
             candidate=self._metric.compute(candidate_scores, self._targets),
             drop=drop,
@@ -131,14 +137,16 @@ class PairedComparison:
             confidence=self._confidence,
             examples=len(self._targets),
             discordant=spread.discordant,
-            agreement=_agreement(self.reference_scores, candidate_scores) if classes else None,
+            agreement=self._agreement(candidate_scores) if classes else None,
             classes=classes,
             worst_class_drop=max(
                 (change.reference - change.published for change in classes if change.examples),
                 default=None,
             ),
             calibration_error=(
-                calibration_error(candidate_scores, self._targets) if classes else None
+                calibration_error(candidate_scores, self._targets, self._metric.thresholds)
+                if classes
+                else None
             ),
         )
 
@@ -158,15 +166,34 @@ class PairedComparison:
         after = self._metric.right(scores, self._targets)
         return _paired(int(np.sum(before & ~after)), int(np.sum(~before & after)), len(before))
 
+    def _agreement(self, scores: Array) -> float:
+        thresholds = self._metric.thresholds
+        return float(
+            np.mean(same_answers(self.reference_scores, scores, self._targets, thresholds))
+        )
+
     def _classes(self, scores: Array) -> tuple[ClassChange, ...]:
         if self._labels is None:
             return ()
-        before = right_answers(self.reference_scores, self._targets)
-        after = right_answers(scores, self._targets)
+        targets, thresholds = self._targets, self._metric.thresholds
+        both = self.reference_scores, scores
+        if targets.ndim == 2:
+            found = [label_answers(each, targets, thresholds) for each in both]
+            columns = [(members, *(f[:, i] for f in found)) for i, members in enumerate(targets.T)]
+        else:
+            right = [right_answers(each, targets, thresholds) for each in both]
+            columns = [(targets == index, *right) for index in range(len(self._labels))]
         return tuple(
-            _class_change(label, before[self._targets == index], after[self._targets == index])
-            for index, label in enumerate(self._labels)
+            _class_change(label, before[members], after[members])
+            for label, (members, before, after) in zip(self._labels, columns, strict=True)
         )
+
+
+def compare_all(
+    reference: Mapping[str, PairedComparison], scores: Mapping[str, Array]
+) -> dict[str, Comparison]:
+    """Compares every output of a candidate, by name."""
+    return {name: paired.against(scores[name]) for name, paired in reference.items()}
 
 
 def matched_pairs_interval(
@@ -195,7 +222,11 @@ def matched_pairs_interval(
 
 
 def confusion(
-    labels: tuple[str, ...], reference_scores: Array, published_scores: Array, targets: Array
+    labels: tuple[str, ...],
+    reference_scores: Array,
+    published_scores: Array,
+    targets: Array,
+    thresholds: Thresholds = None,
 ) -> Confusion:
     """Right classes against answered ones.
 
@@ -206,11 +237,12 @@ def confusion(
         labels: of the classes, in the order of the scores.
         reference_scores, published_scores: [examples, classes].
         targets: [examples] class indices.
+        thresholds: of the output.
     """
     return Confusion(
         labels=labels,
-        reference=_counts(len(labels), targets, answers(reference_scores)),
-        published=_counts(len(labels), targets, answers(published_scores)),
+        reference=_counts(len(labels), targets, answers(reference_scores, thresholds)),
+        published=_counts(len(labels), targets, answers(published_scores, thresholds)),
     )
 
 
@@ -231,11 +263,6 @@ def _class_change(label: str, before: Array, after: Array) -> ClassChange:
         reference=float(np.mean(before)) if examples else 0.0,
         published=float(np.mean(after)) if examples else 0.0,
     )
-
-
-def _agreement(reference: Array, candidate: Array) -> float:
-    answered = answers(reference)
-    return float(np.mean((answered == answers(candidate)) & (answered >= 0)))
 
 
 @dataclass(frozen=True, slots=True)

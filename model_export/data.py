@@ -3,7 +3,8 @@
 A source is ``package.module:function``, which takes no arguments, or a ``.npz`` file. The function
 returns ``{"train": (x, y), "validation": (x, y), "test": (x, y)}``; the file has the arrays
 ``x_train``, ``y_train``, ``x_validation`` and so on. ``x`` is one array, or a dict of arrays by
-input name; ``y`` holds class indices or one-hot rows, or for a regression the values.
+input name; ``y`` holds class indices or one-hot rows, for several labels rows of 0 and 1, or for a
+regression the values. A model with several outputs has a dict of these by output name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import traceback
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,22 +38,32 @@ class Split:
     Attributes:
         inputs: by input name, [examples, …] each. A source that gives one unnamed array has it
             under the name "" until `Splits.named`.
-        targets: the right answers: class indices, [examples] int64; of a regression, values,
-            [examples, outputs] float32.
+        targets: the right answers of the first output: class indices, [examples] int64; of several
+            labels, [examples, labels] bool; of a regression, values, [examples, values] float32.
+        others: those of the outputs after it, by name.
     """
 
     inputs: Mapping[str, Array]
     targets: Array
+    others: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.targets)
 
     @property
     def strata(self) -> npt.NDArray[np.int64]:
-        """[examples]: the class of each, which a fair sample has all of; 0 where there is none."""
-        if self.targets.dtype.kind == "f":
-            return np.zeros(len(self), dtype=np.int64)
-        return self.targets
+        """[examples]: the class of each, which a fair sample has all of; 0 where there is none.
+
+        Of several labels, each combination of them is one. Of several outputs, the first that has
+        classes counts.
+        """
+        for targets in (self.targets, *self.others.values()):
+            if targets.dtype.kind == "b":
+                found = np.unique(targets, axis=0, return_inverse=True)[1]
+                return found.reshape(-1).astype(np.int64)
+            if targets.dtype.kind != "f":
+                return targets
+        return np.zeros(len(self), dtype=np.int64)
 
     def first(self, count: int) -> Split:
         """The first examples, in their order."""
@@ -60,7 +71,15 @@ class Split:
 
     def rows(self, index: Array) -> Split:
         """The examples at `index`, in its order."""
-        return Split({name: x[index] for name, x in self.inputs.items()}, self.targets[index])
+        return Split(
+            {name: x[index] for name, x in self.inputs.items()},
+            self.targets[index],
+            {name: targets[index] for name, targets in self.others.items()},
+        )
+
+    def given(self, inputs: Mapping[str, Array]) -> Split:
+        """The same examples with other inputs."""
+        return replace(self, inputs=inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +106,8 @@ class Splits:
             for name in sorted(split.inputs):
                 _update(digest, name, split.inputs[name])
             _update(digest, "targets", split.targets)
+            for name in sorted(split.others):
+                _update(digest, f"targets of {name}", split.others[name])
         return digest.hexdigest()
 
     def each(self, change: Callable[[Split, str], Split]) -> Splits:
@@ -108,14 +129,14 @@ class Splits:
 
     def _named(self, split: Split, which: str, names: tuple[str, ...]) -> Split:
         if set(split.inputs) == {_ONLY} and len(names) == 1:
-            return Split({names[0]: split.inputs[_ONLY]}, split.targets)
+            return split.given({names[0]: split.inputs[_ONLY]})
         if set(split.inputs) != set(names):
             raise UsageError(
                 f"{self.source}: {which}: expected the inputs {', '.join(names)}, got "
                 f"{', '.join(split.inputs) if _ONLY not in split.inputs else 'one unnamed array'}"
             )
         # In the model's order, whatever the source's: calibration counts on it.
-        return Split({name: split.inputs[name] for name in names}, split.targets)
+        return split.given({name: split.inputs[name] for name in names})
 
 
 def classes_in_turn(
@@ -134,13 +155,77 @@ def classes_in_turn(
     return np.argsort(rank, kind="stable")
 
 
-def load_splits(source: str, folder: Path, task: Task = "classification") -> Splits:
-    """Loads the examples.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a source gives, while nobody knows what the answers mean.
+
+    Attributes:
+        splits: by name, inputs and answers, each by name; "" where a source names none.
+        source: where they come from.
+    """
+
+    splits: Mapping[str, tuple[Mapping[str, Array], Mapping[str, Array]]]
+    source: str
+
+    def answers(self, outputs: tuple[str, ...]) -> dict[str, Array]:
+        """All splits' answers, one after the other, by output name.
+
+        Raises:
+            UsageError: the names do not fit.
+        """
+        each = [self._answers(split, outputs) for split in self.splits]
+        return {name: np.concatenate([_rows(part[name]) for part in each]) for name in outputs}
+
+    def read(self, tasks: Mapping[str, Task]) -> Splits:
+        """The examples with their right answers.
+
+        Args:
+            tasks: of the model's outputs, by name, in their order.
+
+        Raises:
+            UsageError: the answers are of another kind.
+        """
+        splits = {split: self._read(split, tasks) for split in self.splits}
+        return Splits(**splits, source=self.source)
+
+    def _read(self, split: str, tasks: Mapping[str, Task]) -> Split:
+        where = f"{self.source}: {split}"
+        answers = self._answers(split, tuple(tasks))
+        targets = {
+            name: _READERS[task](answers[name], f"{where}: {name}" if len(tasks) > 1 else where)
+            for name, task in tasks.items()
+        }
+        inputs = self.splits[split][0]
+        for name, array in inputs.items():
+            for right in targets.values():
+                if len(array) != len(right) or len(array) == 0:
+                    raise UsageError(
+                        f"{where}: expected as many examples as answers, at least one, "
+                        f"got {len(array)} {name or 'examples'} and {len(right)}"
+                    )
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise UsageError(f"{where}: {name}: expected finite numbers, got NaN or infinity")
+        first = next(iter(tasks))
+        return Split(inputs, targets.pop(first), targets)
+
+    def _answers(self, split: str, outputs: tuple[str, ...]) -> Mapping[str, Array]:
+        answers = self.splits[split][1]
+        if set(answers) == {_ONLY} and len(outputs) == 1:
+            return {outputs[0]: answers[_ONLY]}
+        if set(answers) != set(outputs):
+            raise UsageError(
+                f"{self.source}: {split}: expected answers for the outputs {', '.join(outputs)}, "
+                f"got {', '.join(answers) if _ONLY not in answers else 'one unnamed array'}"
+            )
+        return answers
+
+
+def load_given(source: str, folder: Path) -> Given:
+    """Loads what a source gives.
 
     Args:
         source: see above.
         folder: of the recipe.
-        task: of the model; a regression's answers stay numbers.
 
     Raises:
         UsageError: the source is not there, or gives something else.
@@ -149,8 +234,23 @@ def load_splits(source: str, folder: Path, task: Task = "classification") -> Spl
     for name in _SPLITS:
         if name not in found:
             raise UsageError(f"{source}: expected the split {name!r}, got only {sorted(found)}")
-    splits = {name: _split(found[name], f"{source}: {name}", task) for name in _SPLITS}
-    return Splits(**splits, source=source)
+    return Given({name: _pair(found[name], f"{source}: {name}") for name in _SPLITS}, source)
+
+
+def load_splits(source: str, folder: Path, task: Task = "classification") -> Splits:
+    """Loads the examples of a model with one output.
+
+    Args:
+        source: see above.
+        folder: of the recipe.
+        task: of the output, whatever its name.
+
+    Raises:
+        UsageError: the source is not there, or gives something else.
+    """
+    given = load_given(source, folder)
+    names = next(iter(given.splits.values()))[1]
+    return given.read({next(iter(names)): task})
 
 
 def import_object(reference: str, folder: Path) -> Any:
@@ -235,38 +335,75 @@ def _from_file(path: Path) -> Mapping[str, Any]:
         raise UsageError(f"{path}: expected an npz of x_train, y_train, …: {error}") from None
 
 
-def _split(pair: Any, where: str, task: Task) -> Split:
+def _pair(pair: Any, where: str) -> tuple[Mapping[str, Array], Mapping[str, Array]]:
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise UsageError(f"{where}: expected (x, y), got {type(pair).__name__}")
     x, y = pair
     named = x.items() if isinstance(x, Mapping) else [(_ONLY, x)]
     inputs = {name: _array(array, f"{where}: {name}".rstrip(": ")) for name, array in named}
-    answers = _array(y, f"{where}: answers")
-    targets = _values(answers, where) if task == "regression" else _classes(answers, where)
-    for name, array in inputs.items():
-        if len(array) != len(targets) or len(array) == 0:
-            raise UsageError(
-                f"{where}: expected as many examples as answers, at least one, "
-                f"got {len(array)} {name} and {len(targets)}"
-            )
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise UsageError(f"{where}: {name}: expected finite numbers, got NaN or infinity")
-    return Split(inputs, targets)
+    asked = y.items() if isinstance(y, Mapping) else [(_ONLY, y)]
+    answers = {
+        name: _array(array, f"{where}: answers" + (f" of {name}" if name else ""))
+        for name, array in asked
+    }
+    if not inputs or not answers:
+        raise UsageError(f"{where}: expected at least one array of inputs and one of answers")
+    return inputs, answers
+
+
+def is_multi_hot(answers: Array) -> bool:
+    """Whether answers are rows of 0 and 1 that do not all hold exactly one 1."""
+    if answers.ndim != 2 or answers.shape[1] < 2 or not _is_of_0_and_1(answers):
+        return False
+    return bool((answers.astype(np.int64).sum(axis=1) != 1).any())
+
+
+def _is_of_0_and_1(answers: Array) -> bool:
+    return answers.dtype.kind in "iufb" and bool(np.isin(answers, (0, 1)).all())
 
 
 def _classes(answers: Array, where: str) -> Array:
+    if is_multi_hot(answers):
+        raise UsageError(
+            f"{where}: expected class indices, or one-hot rows, got rows of 0 and 1 with any "
+            'number of ones: for several labels at once, say task = "multi_label"'
+        )
     if answers.ndim == 2 and answers.shape[1] > 1:
         answers = answers.argmax(axis=1)
     answers = answers.reshape(-1)
     if answers.dtype.kind not in "iufb" or not np.array_equal(answers, np.rint(answers)):
-        raise UsageError(f"{where}: expected class indices, got {answers.dtype} values")
+        raise UsageError(
+            f"{where}: expected class indices, got {answers.dtype} values; for numbers, say "
+            'task = "regression"'
+        )
     return answers.astype(np.int64)
+
+
+def _labels(answers: Array, where: str) -> Array:
+    if answers.ndim != 2 or not _is_of_0_and_1(answers):
+        raise UsageError(
+            f"{where}: expected rows of 0 and 1, one for each label, got {answers.dtype} values of "
+            f"shape {list(answers.shape)}"
+        )
+    return answers.astype(np.bool_)
 
 
 def _values(answers: Array, where: str) -> Array:
     if answers.dtype.kind not in "iuf" or not np.isfinite(answers).all():
         raise UsageError(f"{where}: expected finite numbers as answers, got {answers.dtype} values")
     return answers.reshape(len(answers), -1).astype(np.float32)
+
+
+_READERS: Mapping[str, Callable[[Array, str], Array]] = {
+    "classification": _classes,
+    "multi_label": _labels,
+    "regression": _values,
+}
+
+
+def _rows(answers: Array) -> Array:
+    """As rows, whichever form a split has them in."""
+    return answers.reshape(len(answers), -1)
 
 
 def _array(values: Any, where: str) -> Array:

@@ -10,7 +10,6 @@ from model_export import provenance
 from model_export.candidates import Answered, finite
 from model_export.comparison import Comparison
 from model_export.data import Splits
-from model_export.metrics import Metric
 from model_export.package import Description
 from model_export.prepare import Prepared
 from model_export.recipe import Recipe
@@ -47,13 +46,13 @@ def describe(
     chosen = compression.chosen
     return Description(
         name=recipe.model.name,
-        task=recipe.model.task,
+        task=ready.interface.task,
         inputs=ready.interface.inputs,
         outputs=ready.interface.outputs,
         tensors=answered.form.tensors,
         preprocessing=ready.preprocessing,
         compression=compression,
-        quality=_quality(chosen, answered.comparison, ready.metric, ready.splits),
+        quality=_quality(chosen, answered.first, ready.splits),
         runtime=Runtime(_RUNTIME, metadata.version(_RUNTIME), answered.form.facts.kinds),
         resources=_resources(chosen, recipe.measure.threads),
         provenance=provenance.describe(
@@ -62,10 +61,10 @@ def describe(
     )
 
 
-def _quality(chosen: Candidate, comparison: Comparison, metric: Metric, splits: Splits) -> Quality:
+def _quality(chosen: Candidate, comparison: Comparison, splits: Splits) -> Quality:
     return Quality(
-        metric=metric.name,
-        lower_is_better=metric.lower_is_better,
+        metric=comparison.metric,
+        lower_is_better=comparison.lower_is_better,
         dataset=f"{splits.source}, test split",
         examples=len(splits.test),
         reference=finite(comparison.reference),

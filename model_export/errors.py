@@ -47,17 +47,19 @@ class GateError(ExportError):
 
     Args:
         candidates: all of them; what each one missed, and by how much, is its `why_not`.
+        metric: of their quality.
     """
 
     exit_code = 4
 
-    def __init__(self, candidates: tuple[Candidate, ...]) -> None:
+    def __init__(self, candidates: tuple[Candidate, ...], metric: str = "quality") -> None:
         super().__init__(
             "no candidate keeps the budget; nothing was published. Prune less, add variants to "
             "quantize.variants, or widen the budget in [gate]; with --resume, the candidates are "
             "judged again without being measured again"
         )
         self.candidates = candidates
+        self.metric = metric
 
 
 class ParityError(ExportError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from model_export.comparison import Comparison
@@ -23,10 +23,10 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A candidate with its quality against the reference."""
+    """A candidate with its quality against the reference: of each output, by name."""
 
     candidate: Candidate
-    comparison: Comparison
+    comparisons: Mapping[str, Comparison]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +36,37 @@ class Verdict:
     Attributes:
         chosen: name of the candidate to publish; None if none keeps the budget.
         candidates: all of them, with the reason why each was not chosen.
+        metric: of their quality.
     """
 
     chosen: str | None
     candidates: tuple[Candidate, ...]
+    metric: str
 
 
-def judge(weighed: Sequence[Weighed], gate: GateSection) -> Verdict:
+def judge(
+    weighed: Sequence[Weighed], gate: GateSection, budgets: Mapping[str, GateSection] | None = None
+) -> Verdict:
     """Applies the budget, then the preference.
 
     A candidate that is both slower and larger than another that passes is never chosen.
+
+    Args:
+        weighed: the candidates.
+        gate: the budget of all but quality, and the preference.
+        budgets: of quality, by output name; None is `gate` for all.
     """
+    if budgets is None:
+        budgets = {name: gate for one in weighed for name in one.comparisons}
     candidates = [w.candidate for w in weighed]
     dense = next((candidate for candidate in candidates if candidate.variant == _DENSE), None)
-    misses = {w.candidate.name: _misses(w, gate, dense) for w in weighed}
+    misses = {w.candidate.name: _misses(w, gate, budgets, dense) for w in weighed}
     passing = [candidate for candidate in candidates if not misses[candidate.name]]
-    order = _Order(gate, passing)
+    order = _Order(
+        gate,
+        passing,
+        {w.candidate.name: worst_drop(_drops(w.comparisons), budgets) for w in weighed},
+    )
     chosen = min(
         (candidate for candidate in passing if _rival(candidate, passing) is None),
         key=order.costs,
@@ -75,6 +90,7 @@ def judge(weighed: Sequence[Weighed], gate: GateSection) -> Verdict:
             replace(c, passes=not misses[c.name], chosen=c is chosen, why_not=why_not(c))
             for c in candidates
         ),
+        next(iter(weighed[0].comparisons.values())).metric,
     )
 
 
@@ -85,18 +101,48 @@ def require_choice(verdict: Verdict) -> str:
         GateError: there is none; it has what each candidate missed, and by how much.
     """
     if verdict.chosen is None:
-        raise GateError(verdict.candidates)
+        raise GateError(verdict.candidates, verdict.metric)
     return verdict.chosen
 
 
-def quality_misses(comparison: Comparison, gate: GateSection) -> list[str]:
-    """What a candidate's quality lacks, in words; empty if it keeps the budget."""
+def quality_misses(
+    comparisons: Mapping[str, Comparison], budgets: Mapping[str, GateSection]
+) -> list[str]:
+    """What a candidate's quality lacks, in words; empty if every output keeps its budget."""
+    several = len(comparisons) > 1
+    return [
+        f"output {name!r}: {miss}" if several else miss
+        for name, comparison in comparisons.items()
+        for miss in output_misses(comparison, budgets[name])
+    ]
+
+
+def worst_drop(drops: Mapping[str, float], budgets: Mapping[str, GateSection]) -> float:
+    """How bad a quality is: the drop of its metric.
+
+    The drops of several outputs cannot be compared, but the parts that they take of their budgets
+    can; of these it is the largest.
+
+    Args:
+        drops, budgets: by output name.
+    """
+    if len(drops) == 1:
+        return next(iter(drops.values()))
+    return max(drop / max(budgets[name].max_drop, _ROUNDING) for name, drop in drops.items())
+
+
+def _drops(comparisons: Mapping[str, Comparison]) -> dict[str, float]:
+    return {name: comparison.drop for name, comparison in comparisons.items()}
+
+
+def output_misses(comparison: Comparison, gate: GateSection) -> list[str]:
+    """What the quality of one output lacks, in words; empty if it keeps the budget."""
     found = []
     if gate.confidence is None:
-        drop, what = comparison.drop, f"{gate.metric} is {comparison.drop:.4f} worse"
+        drop, what = comparison.drop, f"{comparison.metric} is {comparison.drop:.4f} worse"
     else:
         drop = comparison.interval[1]
-        what = f"{gate.metric} may be {drop:.4f} worse ({gate.confidence:.0%} interval)"
+        what = f"{comparison.metric} may be {drop:.4f} worse ({gate.confidence:.0%} interval)"
     if drop > gate.max_drop + _ROUNDING:
         over = f"{what}, {drop - gate.max_drop:.4f} over max_drop {gate.max_drop:g}"
         found.append(over + _how_many(comparison, gate))
@@ -141,9 +187,14 @@ def _sparse_misses(candidate: Candidate, dense: Candidate | None) -> list[str]:
     return found
 
 
-def _misses(weighed: Weighed, gate: GateSection, dense: Candidate | None) -> list[str]:
+def _misses(
+    weighed: Weighed,
+    gate: GateSection,
+    budgets: Mapping[str, GateSection],
+    dense: Candidate | None,
+) -> list[str]:
     candidate = weighed.candidate
-    found = [*quality_misses(weighed.comparison, gate), *_sparse_misses(candidate, dense)]
+    found = [*quality_misses(weighed.comparisons, budgets), *_sparse_misses(candidate, dense)]
     if gate.max_bytes is not None and candidate.bytes > gate.max_bytes:
         over = candidate.bytes - gate.max_bytes
         found.append(f"{candidate.bytes:,} bytes, {over:,} over max_bytes {gate.max_bytes:,}")
@@ -179,7 +230,10 @@ _ORDERS = {
 class _Order:
     """What the recipe prefers, as costs that can be compared one after the other."""
 
-    def __init__(self, gate: GateSection, passing: Sequence[Candidate]) -> None:
+    def __init__(
+        self, gate: GateSection, passing: Sequence[Candidate], drops: Mapping[str, float]
+    ) -> None:
+        self._drops = drops
         self._advantages = _ORDERS[gate.prefer]
         self._fastest = min((candidate.latency_ms.p50 for candidate in passing), default=0.0)
 
@@ -191,7 +245,7 @@ class _Order:
             "smaller": candidate.bytes,
             "smaller when compressed": candidate.gzip_bytes,
             # The drop, not the metric: less is better for every metric.
-            "of better quality": candidate.drop,
+            "of better quality": self._drops[candidate.name],
         }
         return tuple(costs[advantage] for advantage in self._advantages)
 

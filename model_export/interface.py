@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -12,8 +13,8 @@ import numpy.typing as npt
 
 from model_export.data import Split, Splits
 from model_export.errors import ConversionError, UsageError
-from model_export.recipe import ModelTask, Recipe
-from tflite_serving.contract.codec import ContractError
+from model_export.outputs import describe_outputs
+from model_export.recipe import Recipe
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import (
     Arrays,
@@ -22,6 +23,7 @@ from tflite_serving.contract.tensors import (
     OutputSpec,
     Preprocess,
     PreprocessKind,
+    Task,
 )
 from tflite_serving.scores import apply_activation, class_scores
 
@@ -36,20 +38,23 @@ class Interface:
     """The model's inputs and outputs, as the manifest will have them.
 
     Attributes:
-        task: what the model is for.
+        task: what the model is for: that of its first output.
         inputs, outputs: what clients send and get.
         tensors: names of what the converted model takes; empty where these are the inputs.
     """
 
-    task: ModelTask
+    task: Task
     inputs: tuple[InputSpec, ...]
     outputs: tuple[OutputSpec, ...]
     tensors: tuple[str, ...] = ()
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Of the classes; none for a regression."""
-        return self.outputs[0].labels or ()
+    def at(self, thresholds: Mapping[str, tuple[float, ...]]) -> Interface:
+        """The same with these thresholds, by output name."""
+        outputs = tuple(
+            replace(output, thresholds=thresholds.get(output.name, output.thresholds))
+            for output in self.outputs
+        )
+        return replace(self, outputs=outputs)
 
     def natural(self, raw: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The source model's raw outputs with the activations that the function will apply."""
@@ -58,14 +63,27 @@ class Interface:
             for output in self.outputs
         }
 
-    def scores(self, outputs: Arrays) -> npt.NDArray[Any]:
+    def scores(self, outputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """What the gate judges, from outputs in natural units.
 
         Returns:
-            [examples, classes] scores; of a regression, [examples, values].
+            by output name, [examples, classes] scores, a single one as those of two classes; of a
+            regression, [examples, values].
         """
-        output = outputs[self.outputs[0].name]
-        return class_scores(output) if self.task == "classification" else output
+        return {
+            output.name: class_scores(outputs[output.name])
+            if output.is_binary
+            else outputs[output.name]
+            for output in self.outputs
+        }
+
+    def targets(self, split: Split) -> dict[str, npt.NDArray[Any]]:
+        """The right answers of every output, by its name; see `Split`."""
+        first, *others = self.outputs
+        return {
+            first.name: split.targets,
+            **{output.name: split.others[output.name] for output in others},
+        }
 
 
 def describe_interface(
@@ -73,6 +91,7 @@ def describe_interface(
     recipe: Recipe,
     folder: Path,
     preprocessing: Preprocessing | None = None,
+    answers: Arrays | None = None,
 ) -> Interface:
     """Reads the interface off the model, and adds what the recipe says of it.
 
@@ -81,9 +100,10 @@ def describe_interface(
         recipe: with labels, and notes on inputs.
         folder: of the recipe.
         preprocessing: the layers that were cut off.
+        answers: all right answers, as `describe_outputs` takes them.
 
     Raises:
-        ConversionError: the model is no classifier that can be served.
+        ConversionError: the model has an input or output that cannot be served.
         UsageError: the recipe does not fit the model.
     """
     names = [info.name for info in source.inputs]
@@ -108,13 +128,9 @@ def describe_interface(
         )
         for info in source.inputs
     )
-    if len(source.outputs) != 1:
-        raise ConversionError(
-            f"expected one output, got {len(source.outputs)}: "
-            "a classifier with several outputs cannot be exported yet"
-        )
+    outputs = describe_outputs(source, recipe, folder, answers)
     tensors = tuple(preprocessing.tensors(names)) if preprocessing else ()
-    return Interface(recipe.model.task, inputs, (_output(source, recipe, folder),), tensors)
+    return Interface(outputs[0].task, inputs, outputs, tensors)
 
 
 def _kinds(
@@ -161,40 +177,47 @@ def check_data(splits: Splits, interface: Interface) -> None:
 
 
 def _check_targets(split: Split, interface: Interface, where: str) -> None:
-    if interface.task == "regression":
-        values = interface.outputs[0].shape[1]
-        if split.targets.shape[1:] != (values,):
+    several = len(interface.outputs) > 1
+    for output, targets in zip(interface.outputs, interface.targets(split).values(), strict=True):
+        place = f"{where}: {output.name}" if several else where
+        if output.task != "classification":
+            values = output.shape[1]
+            if targets.shape[1:] != (values,):
+                raise UsageError(
+                    f"{place}: expected answers of {values} values, got {targets.shape[1]}"
+                )
+            continue
+        classes = 2 if output.is_binary else output.shape[1] or 0
+        low, high = int(targets.min()), int(targets.max())
+        if low < 0 or high >= classes:
             raise UsageError(
-                f"{where}: expected answers of {values} values, got {split.targets.shape[1]}"
+                f"{place}: expected classes from 0 to {classes - 1}, got {low} to {high}"
             )
-        return
-    low, high = int(split.targets.min()), int(split.targets.max())
-    if low < 0 or high >= len(interface.labels):
-        raise UsageError(
-            f"{where}: expected classes from 0 to {len(interface.labels) - 1}, got {low} to {high}"
-        )
 
 
 def check_scores(outputs: Arrays, interface: Interface) -> None:
-    """Raises `ConversionError` unless a classifier answers with scores from 0 to 1.
+    """Raises `ConversionError` unless all that are scores are from 0 to 1.
 
     Args:
         outputs: of the source model, in natural units, by name, [examples, …].
         interface: of the model; a regression's answers must only be finite.
     """
-    name = interface.outputs[0].name
-    low, high = float(outputs[name].min()), float(outputs[name].max())
-    if interface.task == "regression":
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise ConversionError(f"output {name!r}: expected numbers, got {low:.4g} to {high:.4g}")
-        return
-    # Not `low < … or …`: of NaN, every comparison is false.
-    if not (low >= -_SCORE_SLACK and high <= 1 + _SCORE_SLACK):
-        raise ConversionError(
-            f"output {name!r}: expected scores from 0 to 1, got {low:.4g} to {high:.4g} on the "
-            "test split; let the model end in softmax or sigmoid, or give a .keras file whose "
-            "last layer is a Dense one without activation"
-        )
+    for output in interface.outputs:
+        low, high = float(outputs[output.name].min()), float(outputs[output.name].max())
+        if output.task == "regression":
+            if not (math.isfinite(low) and math.isfinite(high)):
+                raise ConversionError(
+                    f"output {output.name!r}: expected numbers, got {low:.4g} to {high:.4g}"
+                )
+            continue
+        # Not `low < … or …`: of NaN, every comparison is false.
+        if not (low >= -_SCORE_SLACK and high <= 1 + _SCORE_SLACK):
+            raise ConversionError(
+                f"output {output.name!r}: expected scores from 0 to 1, got {low:.4g} to "
+                f"{high:.4g} on the test split; let the model end in softmax or sigmoid, or say "
+                f"outputs.{output.name}.activation; for numbers that are no scores, say "
+                f'outputs.{output.name}.task = "regression"'
+            )
 
 
 def cast_inputs(splits: Splits, interface: Interface) -> Splits:
@@ -207,9 +230,8 @@ def cast_inputs(splits: Splits, interface: Interface) -> Splits:
 
     def cast_split(split: Split, which: str) -> Split:
         where = f"{splits.source}: {which}"
-        return Split(
-            {name: _cast(x, specs[name], f"{where}: {name}") for name, x in split.inputs.items()},
-            split.targets,
+        return split.given(
+            {name: _cast(x, specs[name], f"{where}: {name}") for name, x in split.inputs.items()}
         )
 
     return splits.each(cast_split)
@@ -264,44 +286,3 @@ def _client_dtype(info: TensorInfo, kind: PreprocessKind) -> ClientDType:
             f"got {info.dtype}"
         )
     return cast("ClientDType", info.dtype)
-
-
-def _output(source: SourceModel, recipe: Recipe, folder: Path) -> OutputSpec:
-    info = source.outputs[0]
-    regression = recipe.model.task == "regression"
-    if len(info.shape) != 2 or info.shape[1] is None:
-        wanted = (
-            "values of shape [batch, values]" if regression else "scores of shape [batch, classes]"
-        )
-        raise ConversionError(f"output {info.name!r}: expected {wanted}, got {list(info.shape)}")
-    if regression:
-        if recipe.model.labels is not None:
-            raise UsageError("recipe.model.labels: a regression has no classes to name")
-        return OutputSpec(
-            info.name, "float32", info.shape, description="predicted values", task="regression"
-        )
-    classes = 2 if info.shape[1] == 1 else info.shape[1]
-    try:
-        return OutputSpec(
-            name=info.name,
-            dtype="float32",
-            shape=info.shape,
-            labels=_labels(recipe, folder, classes),
-            activation=source.activation,
-            description="score of each class",
-        )
-    except ContractError as error:
-        raise UsageError(f"recipe.model.{error}") from None
-
-
-def _labels(recipe: Recipe, folder: Path, classes: int) -> tuple[str, ...]:
-    labels = recipe.model.labels
-    if labels is None:
-        return tuple(str(index) for index in range(classes))
-    if isinstance(labels, str):
-        try:
-            text = (folder / labels).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"recipe.model.labels: {folder / labels}: {error}") from None
-        return tuple(text.splitlines())
-    return labels

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from model_export import gate
 from model_export.candidates import Answered, Form, FormMaker, weigh
+from model_export.comparison import compare_all
 from model_export.data import Split
 from model_export.finished import Finished
 from model_export.mixed_precision import Rescue, search
@@ -61,13 +62,12 @@ class Judging:
                 for a, timing in zip(answered, timings, strict=True)
             )
         weighed = [weigh(a, timing) for a, timing in zip(answered, timings, strict=True)]
-        return gate.judge(weighed, self.recipe.gate)
+        return gate.judge(weighed, self.recipe.gate, self.ready.budgets)
 
     def _variant(self, variant: Variant) -> Answered:
         with self.progress.step(variant) as step:
             answered = self._ask(self.maker.make(variant))
-            quality = f"{self.recipe.gate.metric} {answered.comparison.candidate:.4f}"
-            step.result = f"{len(answered.form.flatbuffer):,} bytes, {quality}"
+            step.result = f"{len(answered.form.flatbuffer):,} bytes, {self._quality(answered)}"
         return answered
 
     def _rescue(self, answered: Answered) -> Answered | None:
@@ -85,7 +85,7 @@ class Judging:
             )
             step.result = (
                 f"{len(rescue.form.flatbuffer):,} bytes, "
-                f"{self.recipe.gate.metric} {rescued.comparison.candidate:.4f}, "
+                f"{self._quality(rescued)}, "
                 f"in float: {kept} ({rescue.tries} tries)"
             )
         return rescued
@@ -119,18 +119,25 @@ class Judging:
         if not any(o.weights and o.weights.bits < _FLOAT16 for o in form.facts.operators):
             return False
         outputs = self._outputs(form, self.ready.splits.validation, "validation")
-        scores = self.maker.interface.scores(outputs)
-        if self.ready.reference.validation.drop(scores) > self.recipe.gate.max_drop:
-            return False
+        scores, budgets = self.maker.interface.scores(outputs), self.ready.budgets
+        for name, paired in self.ready.reference.validation.items():
+            if paired.drop(scores[name]) > budgets[name].max_drop:
+                return False
         return self._keeps_budget(self._ask(form))
 
     def _keeps_budget(self, answered: Answered) -> bool:
-        return not gate.quality_misses(answered.comparison, self.recipe.gate)
+        return not gate.quality_misses(answered.comparisons, self.ready.budgets)
+
+    def _quality(self, answered: Answered) -> str:
+        return ", ".join(
+            f"{each.name} {answered.comparisons[each.output.name].candidate:.4f}"
+            for each in self.ready.criteria
+        )
 
     def _ask(self, form: Form) -> Answered:
         outputs = self._outputs(form, self.ready.splits.test, "test")
-        comparison = self.ready.reference.test.against(self.maker.interface.scores(outputs))
-        return Answered(form, outputs, comparison)
+        scores = self.maker.interface.scores(outputs)
+        return Answered(form, outputs, compare_all(self.ready.reference.test, scores))
 
     def _outputs(self, form: Form, split: Split, name: str) -> Arrays:
         return self.finished.answers(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,10 @@ from model_export.measure.process import Process, Servable
 from model_export.quantize import quantize
 from model_export.recipe import Variant
 from tflite_serving.contract.evidence import FloatOperator
+from tflite_serving.contract.tensors import OutputSpec
 
-Scores = npt.NDArray[np.floating]
+Scores = Mapping[str, npt.NDArray[np.floating]]
+"""Of every output, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,19 @@ def rank_operators(
     return sorted(found, key=lambda operator: (-(operator.error or 0.0), operator.name))
 
 
-def root_mean_square(scores: Scores, reference: Scores) -> float:
-    """How far scores are from others of the same shape; an answer of NaN is 1 away."""
-    difference = scores.astype(np.float64) - reference
-    return float(np.sqrt(np.mean(np.nan_to_num(difference, nan=1.0) ** 2)))
+def distance(scores: Scores, reference: Scores, outputs: Sequence[OutputSpec]) -> float:
+    """How far answers are from others: root mean square; an answer of NaN is 1 away.
+
+    Of several outputs, the one that moves most. Beside scores, the values of a regression count in
+    standard deviations.
+    """
+    found = []
+    for output in outputs:
+        wanted = reference[output.name].astype(np.float64)
+        difference = np.nan_to_num(scores[output.name].astype(np.float64) - wanted, nan=1.0)
+        unit = float(wanted.std()) if len(outputs) > 1 and output.task == "regression" else 1.0
+        found.append(float(np.sqrt(np.mean(difference**2))) / (unit or 1.0))
+    return max(found)
 
 
 class Isolation:
@@ -97,7 +108,7 @@ class Isolation:
         self.reference = self._answer(maker.float32)
 
     def answer(self, names: Sequence[str]) -> Scores | None:
-        """[examples, …]: the answers with these operators quantized; None if they cannot be."""
+        """The answers with these operators quantized; None if they cannot be."""
         maker = self._maker
         try:
             made = quantize(maker.float32, self._variant, maker.ranges, only=names)
@@ -107,9 +118,11 @@ class Isolation:
             return None
 
     def error(self, names: Sequence[str]) -> float:
-        """Root mean square of the change; 0 if they cannot be quantized."""
+        """How far the answers move; 0 if they cannot be quantized."""
         answer = self.answer(names)
-        return 0.0 if answer is None else root_mean_square(answer, self.reference)
+        if answer is None:
+            return 0.0
+        return distance(answer, self.reference, self._maker.interface.outputs)
 
     def _answer(self, flatbuffer: bytes) -> Scores:
         interface = self._maker.interface

@@ -153,7 +153,7 @@ def _prune(
     if recipe.prune.method == "none":
         return None
     from model_export.tf.load import KerasSource
-    from model_export.tf.prune import prune
+    from model_export.tf.prune import Goal, prune
 
     if not isinstance(source, KerasSource):
         raise UsageError(
@@ -166,7 +166,10 @@ def _prune(
             recipe.prune,
             ready.splits.train,
             ready.splits.validation,
-            ready.metric,
+            [
+                Goal(each.metric, each.output.activation, each.gate.max_drop, each.name)
+                for each in ready.criteria
+            ],
             progress.tell,
             finished.training,
         )
@@ -202,7 +205,14 @@ def _choose(judging: Judging, pruning: Pruning | None, folder: Path) -> Findings
         pruning=pruning,
     )
     description = describe(recipe, folder, ready, compression, chosen)
-    return Findings(description, chosen, ready.reference.outputs, ready.asked.test, ready.interface)
+    return Findings(
+        description,
+        chosen,
+        ready.reference.outputs,
+        ready.asked.test,
+        ready.interface,
+        ready.budgets,
+    )
 
 
 def _write(folder: Path, findings: Findings, request: Request) -> Manifest:
@@ -217,7 +227,9 @@ def _write(folder: Path, findings: Findings, request: Request) -> Manifest:
         folder,
         findings.description,
         findings.answered.form.flatbuffer,
-        package.choose_golden(findings.test, findings.reference, outputs, findings.interface.task),
+        package.choose_golden(
+            findings.test, findings.reference, outputs, findings.interface.outputs
+        ),
         now,
         evidence,
     )
@@ -246,8 +258,10 @@ def _verify(manifest: Manifest, artifact: Path, findings: Findings, progress: Pr
         publish(open_writable(registry), manifest, artifact)
         post = in_process(registry, manifest, Path(folder) / "cache")
         parity = compare(manifest, questions, ask(manifest, questions.inputs, post, step.advance))
-        largest = max(float(np.abs(values).max()) for values in questions.outputs.values())
-        if not parity.largest <= _MOST_DIFFERENCE * max(1.0, largest):
+        for each in parity.outputs:
+            size = float(np.abs(questions.outputs[each.output]).max())
+            if each.largest <= _MOST_DIFFERENCE * max(1.0, size):
+                continue
             worst = parity.worst[0]
             raise ConversionError(
                 f"{worst.id}: the function answers {worst.served}, and {worst.reference} was "

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_export.comparison import PairedComparison
-from model_export.data import Split, Splits, import_object, load_splits
+from model_export.criteria import Criterion, find_criteria
+from model_export.data import Split, Splits, import_object, load_given
 from model_export.errors import UsageError
 from model_export.interface import (
     Interface,
@@ -17,9 +18,9 @@ from model_export.interface import (
     check_scores,
     describe_interface,
 )
-from model_export.metrics import Metric, find_metric
 from model_export.progress import Progress
-from model_export.recipe import Recipe
+from model_export.recipe import GateSection, OutputSection, Recipe
+from model_export.thresholds import choose_thresholds
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import Arrays
 from tflite_serving.errors import UnknownValue
@@ -35,12 +36,12 @@ class Reference:
 
     Attributes:
         outputs: to the test split, by name, [examples, …], in natural units.
-        test, validation: to compare candidates with.
+        test, validation: to compare candidates with, by output name.
     """
 
     outputs: Arrays
-    test: PairedComparison
-    validation: PairedComparison
+    test: Mapping[str, PairedComparison]
+    validation: Mapping[str, PairedComparison]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Prepared:
     Attributes:
         interface: what clients will see.
         preprocessing: the layers that were cut off; None if there are none.
-        metric: of quality.
+        criteria: what each output is judged by.
         asked: the examples, as clients send them.
         splits: the same, as what is converted takes them.
         reference: the whole model's answers to them.
@@ -58,10 +59,15 @@ class Prepared:
 
     interface: Interface
     preprocessing: Preprocessing | None
-    metric: Metric
+    criteria: tuple[Criterion, ...]
     asked: Splits
     splits: Splits
     reference: Reference
+
+    @property
+    def budgets(self) -> dict[str, GateSection]:
+        """Of quality, by output name."""
+        return {each.output.name: each.gate for each in self.criteria}
 
 
 def load(recipe: Recipe, folder: Path, progress: Progress) -> SourceModel:
@@ -102,15 +108,18 @@ def prepare(
         ExportError: its class says which exit code.
     """
     core, preprocessing = _split(source, recipe, progress)
-    interface = describe_interface(source, recipe, folder, preprocessing)
+    interface, asked = _read_data(source, preprocessing, recipe, folder, progress)
     if preprocessing is None and any(s.preprocess.kind != "tensor" for s in interface.inputs):
         # Nothing was cut off, but what clients send as single values are rows of one to the model.
         preprocessing = Preprocessing(steps=())
-    metric = find_metric(recipe.gate, interface.task, len(interface.labels), folder)
-    asked = _read_data(recipe, folder, interface, progress)
-    reference = _ask_reference(source, interface, metric, asked, recipe, progress)
+    find_criteria(
+        recipe, interface.outputs, folder
+    )  # before the model is asked, which may take long
+    interface, criteria, reference = _ask_reference(
+        source, interface, asked, recipe, folder, progress
+    )
     splits = _preprocess(asked, core, preprocessing)
-    return core, Prepared(interface, preprocessing, metric, asked, splits, reference)
+    return core, Prepared(interface, preprocessing, criteria, asked, splits, reference)
 
 
 def _split(
@@ -135,7 +144,7 @@ def _preprocess(asked: Splits, core: SourceModel, preprocessing: Preprocessing |
 
     def change(split: Split, which: str) -> Split:
         try:
-            return Split(pipeline.run(split.inputs), split.targets)
+            return split.given(pipeline.run(split.inputs))
         except UnknownValue as error:
             raise UsageError(
                 f"{asked.source}: {which}: {error.input}[{error.index}]: {error.value!r} is not in "
@@ -155,38 +164,94 @@ def _custom_objects(reference: str, folder: Path) -> Mapping[str, Any]:
     return found
 
 
-def _read_data(recipe: Recipe, folder: Path, interface: Interface, progress: Progress) -> Splits:
+def _read_data(
+    source: SourceModel,
+    preprocessing: Preprocessing | None,
+    recipe: Recipe,
+    folder: Path,
+    progress: Progress,
+) -> tuple[Interface, Splits]:
     with progress.step("data") as step:
-        names = tuple(spec.name for spec in interface.inputs)
-        splits = load_splits(recipe.data.source, folder, interface.task).named(names)
+        given = load_given(recipe.data.source, folder)
+        answers = given.answers(tuple(info.name for info in source.outputs))
+        interface = describe_interface(source, recipe, folder, preprocessing, answers)
+        tasks = {output.name: output.task for output in interface.outputs}
+        splits = given.read(tasks).named(tuple(spec.name for spec in interface.inputs))
         check_data(splits, interface)
         sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         step.result = ", ".join(f"{len(split)} {name}" for name, split in sizes.items())
-    return cast_inputs(splits, interface)
+    return interface, cast_inputs(splits, interface)
 
 
 def _ask_reference(
     source: SourceModel,
     interface: Interface,
-    metric: Metric,
     splits: Splits,
     recipe: Recipe,
+    folder: Path,
     progress: Progress,
-) -> Reference:
-    def paired(outputs: Arrays, split: Split) -> PairedComparison:
-        return PairedComparison(
-            metric,
-            interface.labels or None,
-            interface.scores(outputs),
-            split.targets,
-            recipe.gate.confidence or 0.95,
-        )
+) -> tuple[Interface, tuple[Criterion, ...], Reference]:
+    """Asks the whole model, and chooses the thresholds that the recipe does not say."""
+    shapes = {info.name: info.shape for info in source.inputs}
+
+    def ask(split: Split) -> dict[str, Any]:
+        return interface.natural(source.predict(in_shapes(split.inputs, shapes)))
 
     with progress.step("reference") as step:
-        shapes = {info.name: info.shape for info in source.inputs}
-        outputs = interface.natural(source.predict(in_shapes(splits.test.inputs, shapes)))
+        outputs = ask(splits.test)
         check_scores(outputs, interface)
-        test = paired(outputs, splits.test)
-        validation = interface.natural(source.predict(in_shapes(splits.validation.inputs, shapes)))
-        step.result = f"{metric.name} {test.reference:.4f} on the test split"
-    return Reference(outputs, test, paired(validation, splits.validation))
+        validation = ask(splits.validation)
+        thresholds = _choose(recipe, interface, validation, splits.validation, folder)
+        interface = interface.at(thresholds)
+        criteria = find_criteria(recipe, interface.outputs, folder)
+        confidence = recipe.gate.confidence or 0.95
+        reference = Reference(
+            outputs,
+            _pair(criteria, interface, outputs, splits.test, confidence),
+            _pair(criteria, interface, validation, splits.validation, confidence),
+        )
+        told = _told(criteria, reference.test)
+        step.result = f"{told} on the test split{_listed(thresholds)}"
+    return interface, criteria, reference
+
+
+def _choose(
+    recipe: Recipe, interface: Interface, outputs: Arrays, split: Split, folder: Path
+) -> dict[str, tuple[float, ...]]:
+    """The thresholds of those outputs that have some, and of which the recipe says none."""
+    scores, targets = interface.scores(outputs), interface.targets(split)
+    return {
+        name: choose_thresholds(each.metric, scores[name], targets[name])
+        for each in find_criteria(recipe, interface.outputs, folder)
+        for name in [each.output.name]
+        if each.output.thresholds is not None
+        and recipe.outputs.get(name, OutputSection()).threshold is None
+    }
+
+
+def _pair(
+    criteria: tuple[Criterion, ...],
+    interface: Interface,
+    outputs: Arrays,
+    split: Split,
+    confidence: float,
+) -> dict[str, PairedComparison]:
+    scores, targets = interface.scores(outputs), interface.targets(split)
+    return {
+        name: PairedComparison(
+            each.metric, each.output.labels, scores[name], targets[name], confidence
+        )
+        for each in criteria
+        for name in [each.output.name]
+    }
+
+
+def _told(criteria: tuple[Criterion, ...], test: Mapping[str, PairedComparison]) -> str:
+    return ", ".join(f"{each.name} {test[each.output.name].reference:.4f}" for each in criteria)
+
+
+def _listed(thresholds: Mapping[str, tuple[float, ...]]) -> str:
+    found = [f"{threshold:g}" for each in thresholds.values() for threshold in each]
+    most = 4
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return f"; threshold {', '.join(found[:most])}{more}" if found else ""

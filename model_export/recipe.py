@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from model_export.errors import UsageError
 from tflite_serving.contract.codec import ContractError, decode, encode
+from tflite_serving.contract.tensors import Activation
 from tflite_serving.contract.versions import check_name
 
 Variant = Literal[
@@ -26,12 +27,21 @@ Variant = Literal[
 ]
 
 
-ModelTask = Literal["classification", "regression"]
+ModelTask = Literal["classification", "multi_label", "regression"]
 
 
 def _check(name: str, value: object, expected: str, holds: bool) -> None:  # noqa: FBT001
     if not holds:
         raise ContractError(name, f"expected {expected}, got {value}")
+
+
+def _check_own_metric(metric: str | None, lower_is_better: bool | None) -> None:  # noqa: FBT001
+    if (lower_is_better is not None) != (":" in (metric or "")):
+        raise ContractError(
+            "lower_is_better",
+            "expected true or false for a metric of your own (module:function), and nothing "
+            f"for others, got {lower_is_better} for {metric or 'the usual one'}",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +51,8 @@ class ModelSection:
     Attributes:
         name: of the model, in the registry and in URLs.
         source: a ``.keras`` or ``.h5`` file or a SavedModel folder, relative to the recipe.
-        task: what the model is for.
+        task: what the model is for; None infers it from the model and its examples. For a model
+            with several outputs, they say it themselves, and the labels, too.
         labels: of the classes, in the order of the scores; or a text file with one a line. None
             names them by their index.
         custom_objects: ``module:name`` of a dict that Keras needs to load the model.
@@ -50,7 +61,7 @@ class ModelSection:
 
     name: str
     source: str
-    task: ModelTask = "classification"
+    task: ModelTask | None = None
     labels: tuple[str, ...] | str | None = None
     custom_objects: str | None = None
     unsafe_load: bool = False
@@ -65,6 +76,37 @@ class InputSection:
 
     description: str = ""
     units: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSection:
+    """``[outputs.NAME]``: what an output is for, and its budget; what is not said is inferred.
+
+    Attributes:
+        task, labels: as in ``[model]``, for this output.
+        activation: what makes scores of its values; None reads it off the model.
+        threshold: the least score that counts as yes: of a single score one, of several labels one
+            for all or one for each. None chooses the best on the validation split.
+        description: what it is, for people.
+        units: of a regression's values, for people.
+        metric, lower_is_better, max_drop: as in ``[gate]``, for this output.
+    """
+
+    task: ModelTask | None = None
+    labels: tuple[str, ...] | str | None = None
+    activation: Activation | None = None
+    threshold: float | tuple[float, ...] | None = None
+    description: str = ""
+    units: str = ""
+    metric: str | None = None
+    lower_is_better: bool | None = None
+    max_drop: float | None = None
+
+    def __post_init__(self) -> None:
+        given = self.threshold
+        for each in given if isinstance(given, tuple) else () if given is None else (given,):
+            _check("threshold", each, "0 to 1", 0 <= each <= 1)
+        _check_own_metric(self.metric, self.lower_is_better)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +259,8 @@ class GateSection:
 
     Attributes:
         metric: of quality, on the test split: "accuracy", "top_<k>", "macro_f1", "roc_auc",
-            "log_loss", "mae", "rmse", or ``module:function`` of your own.
+            "log_loss", "mae", "rmse", or ``module:function`` of your own; see `find_metric`. None
+            is the usual one of the task.
         lower_is_better: what a metric of your own means; None for the others, which know.
         max_drop: by how much the metric may be worse than the Keras model's.
         confidence: when set, the upper end of this interval of the drop must keep the budget,
@@ -228,7 +271,7 @@ class GateSection:
             instance, peak memory of a process that loads it and answers.
     """
 
-    metric: str = "accuracy"
+    metric: str | None = None
     lower_is_better: bool | None = None
     max_drop: float = 0.01
     confidence: float | None = None
@@ -241,12 +284,7 @@ class GateSection:
     def __post_init__(self) -> None:
         confidence = self.confidence
         _check("confidence", confidence, "0.5 to 1", confidence is None or 0.5 <= confidence < 1)
-        if (self.lower_is_better is not None) != (":" in self.metric):
-            raise ContractError(
-                "lower_is_better",
-                "expected true or false for a metric of your own (module:function), and nothing "
-                f"for others, got {self.lower_is_better} for {self.metric!r}",
-            )
+        _check_own_metric(self.metric, self.lower_is_better)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +311,7 @@ class Recipe:
     model: ModelSection
     data: DataSection
     inputs: Mapping[str, InputSection] = field(default_factory=dict)
+    outputs: Mapping[str, OutputSection] = field(default_factory=dict)
     prune: PruneSection = PruneSection()
     calibration: CalibrationSection = CalibrationSection()
     quantize: QuantizeSection = QuantizeSection()

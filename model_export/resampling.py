@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.errors import UsageError
-from model_export.metrics import Array, Floats, Metric
+from model_export.metric import Array, Floats, Metric
 
 _RESAMPLES = 2000
 _FEWEST_RESAMPLES = 200

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from model_export.candidates import FormMaker
 from model_export.flatbuffer import Operator
 from model_export.fold_shapes import fold_batch_shapes
+from model_export.gate import worst_drop
 from model_export.measure.process import Process
-from model_export.mixed_precision import Isolation, root_mean_square
+from model_export.mixed_precision import Isolation, Scores, distance
 from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
 from model_export.quantize import calibrate, choose_calibration
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from model_export.tf.load import KerasSource, SourceModel
 
 _INT8: tuple[Variant, ...] = ("static_int8", "full_int8", "dynamic_int8", "weight_int8")
-Scores = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,8 @@ class Effect:
     """What one change to one layer does.
 
     Attributes:
-        drop: by how much the metric gets worse, on the validation split.
+        drop: by how much the metric gets worse, on the validation split; of several outputs, the
+            largest part that one of them takes of its budget.
         error: root mean square of the change in the model's output: it tells layers apart where
             the metric does not move.
     """
@@ -65,7 +65,8 @@ class Sensitivity:
     Attributes:
         model: its name.
         metric: of quality.
-        reference: the metric of the unchanged model on the validation split.
+        reference: the metric of the unchanged model on the validation split; of several outputs 0,
+            because it takes nothing of their budgets.
         examples: of the validation split.
         sparsity: to which each layer was pruned alone.
         variant: to which each layer was quantized alone.
@@ -115,7 +116,7 @@ def measure_sensitivity(recipe: Recipe, folder: Path, progress: Progress) -> Sen
     ]
     return Sensitivity(
         model=recipe.model.name,
-        metric=ready.metric.name,
+        metric=asked.metric,
         reference=asked.reference,
         examples=len(ready.splits.validation),
         sparsity=recipe.prune.sparsity,
@@ -130,13 +131,19 @@ class _Asked:
     def __init__(self, ready: Prepared) -> None:
         self.ready = ready
         self._paired = ready.reference.validation
-        self.reference = self._paired.reference
+        (first, *others) = ready.criteria
+        self.metric, self.reference = first.name, self._paired[first.output.name].reference
+        if others:
+            names = " and ".join(each.name for each in ready.criteria)
+            self.metric, self.reference = f"parts of the budgets of {names}", 0.0
 
     def effect(self, scores: Scores) -> Effect:
-        """What it costs to answer `scores`, [examples, …]."""
+        """What it costs to answer `scores`."""
+        reference = {name: paired.reference_scores for name, paired in self._paired.items()}
+        drops = {name: paired.drop(scores[name]) for name, paired in self._paired.items()}
         return Effect(
-            drop=self._paired.against(scores).drop,
-            error=root_mean_square(scores, self._paired.reference_scores),
+            drop=worst_drop(drops, self.ready.budgets),
+            error=distance(scores, reference, self.ready.interface.outputs),
         )
 
 
@@ -173,12 +180,16 @@ def _quantize_each(
         isolation = Isolation(maker, variant, ready.splits.validation, process)
         for index, (layer, operators) in enumerate(groups.items()):
             answer = isolation.answer([operator.name for operator in operators])
-            if answer is not None and not np.array_equal(answer, isolation.reference):
+            if answer is not None and _differ(answer, isolation.reference):
                 weights = sum(o.weights.count for o in operators if o.weights)
                 found[layer] = (weights, asked.effect(answer))
             step.advance((index + 1) / len(groups))
         step.result = f"{len(found)} layers, each alone to {variant}"
     return found
+
+
+def _differ(scores: Scores, reference: Scores) -> bool:
+    return not all(np.array_equal(scores[name], reference[name]) for name in reference)
 
 
 def _by_layer(operators: Sequence[Operator]) -> dict[str, list[Operator]]:

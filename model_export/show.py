@@ -21,7 +21,8 @@ from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument
 from tflite_serving.contract.evidence import Candidate
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import InputSpec
+from tflite_serving.contract.tensors import InputSpec, OutputSpec
+from tflite_serving.dialects.answers import label_names
 from tflite_serving.settings import DEFAULT_ALIAS
 
 if TYPE_CHECKING:
@@ -109,6 +110,13 @@ def print_parity(found: Parity, console: Console) -> None:
         f"{found.model} {found.version} against {found.against}: {found.questions} asked, "
         f"{same}scores differ by {found.largest:.2g} at most, {found.mean:.2g} on average"
     )
+    for output in found.outputs if len(found.outputs) > 1 else ():
+        agreement = output.label_agreement
+        same = "" if agreement is None else f"{agreement:.2%} of the labels agree; "
+        console.print(
+            f"  {output.output}: {same}differs by {output.largest:.2g} at most, "
+            f"{output.mean:.2g} on average"
+        )
     table = Table(box=box.SIMPLE)
     for column in ("example", "reference", "served", "largest difference"):
         table.add_column(column)
@@ -225,8 +233,12 @@ def listing_row(listed: ListedVersion) -> dict[str, Any]:
 def outcome(done: Export) -> str:
     """What an export came to, in a sentence or two."""
     manifest = done.manifest
-    drop = f"{manifest.quality.metric} {manifest.quality.reference:.4f} → "
-    drop += f"{manifest.quality.published:.4f}"
+    quality, each = manifest.quality, manifest.compression.chosen.outputs
+    drop = f"{quality.metric} {quality.reference:.4f} → {quality.published:.4f}"
+    if each:
+        drop = ", ".join(
+            f"{one.output} {one.metric} {one.reference:.4f} → {one.quality:.4f}" for one in each
+        )
     if done.registry is None:
         return f"dry run: {manifest.compression.quantization} would be published; {drop}"
     place = f"{done.registry}/{layout.version_folder(manifest.name, manifest.version)}"
@@ -235,10 +247,14 @@ def outcome(done: Export) -> str:
 
 
 def _candidate_cells(candidate: Candidate, metric: str) -> dict[str, str]:
+    quality = {f"{each.output} {each.metric}": f"{each.quality:.4f}" for each in candidate.outputs}
+    intervals = [each.drop_interval_95 for each in candidate.outputs]
     return {
         "candidate": candidate.name,
-        metric: f"{candidate.quality:.4f}",
-        "drop, 95 %": "{:+.4f} to {:+.4f}".format(*candidate.drop_interval_95),
+        **(quality or {metric: f"{candidate.quality:.4f}"}),
+        "drop, 95 %": "; ".join(
+            "{:+.4f} to {:+.4f}".format(*each) for each in intervals or [candidate.drop_interval_95]
+        ),
         "bytes": f"{candidate.bytes:,}",
         "gzip": f"{candidate.gzip_bytes:,}",
         "zeros": f"{candidate.sparsity:.0%}",
@@ -259,8 +275,7 @@ def _facts_table(manifest: Manifest) -> Table:
     for spec in manifest.inputs:
         table.add_row("input", f"{spec.name}: {_in_words(spec)} {spec.units}")
     for output in manifest.outputs:
-        labels = ", ".join(output.labels or ())
-        table.add_row("output", f"{output.name}: scores of {labels}")
+        table.add_row("output", f"{output.name}: {_answer_in_words(output)}")
     facts = {
         "model": manifest.name,
         "version": manifest.version,
@@ -279,8 +294,33 @@ def _facts_table(manifest: Manifest) -> Table:
         f"{manifest.provenance.recipe_sha256[:12]}, data {manifest.provenance.data_sha256[:12]}",
     }
     for label, fact in facts.items():
+        if label in ("quality", "drop") and manifest.compression.chosen.outputs:
+            continue
         table.add_row(label, fact)
+    for each in manifest.compression.chosen.outputs:
+        low, high = each.drop_interval_95
+        table.add_row(
+            "quality",
+            f"{each.output}: {each.metric} {each.quality:.4f}, reference {each.reference:.4f}, "
+            f"drop {each.drop:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}",
+        )
     return table
+
+
+def _answer_in_words(output: OutputSpec) -> str:
+    """What a client gets for one instance."""
+    labels, thresholds = label_names(output), output.thresholds or ()
+    if output.task == "regression":
+        count = output.shape[-1]
+        what = "a number" if count == 1 else f"{count} numbers"
+        return f"{what} in {output.units}" if output.units else what
+    if output.task == "multi_label":
+        each = zip(labels, thresholds, strict=True)
+        return f"any of {', '.join(f'{label} (from {at:g})' for label, at in each)}"
+    rule = (
+        f"; {labels[1]} from a score of {(thresholds or (0.5,))[0]:g}" if output.is_binary else ""
+    )
+    return f"one of {', '.join(labels)}{rule}"
 
 
 def _in_words(spec: InputSpec) -> str:

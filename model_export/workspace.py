@@ -21,7 +21,8 @@ from tflite_serving.contract.codec import encode
 FOLDER = ".model_export"
 _KEY_FILE = "key"
 # What the finished parts do not depend on: another budget can be judged with the same evidence.
-_FREE_SECTIONS = ("gate", "publish", "inputs")
+_FREE_SECTIONS = ("gate", "publish", "inputs", "outputs")
+_FREE_KEYS = ("max_drop", "description", "units")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,13 @@ def export_key(recipe: Recipe, source_sha256: str, data_sha256: str) -> str:
         recipe: all of it but the budget and where to publish.
         source_sha256, data_sha256: of the Keras model and the splits.
     """
-    content = encode(recipe)
-    assert isinstance(content, dict)
+    content: Any = encode(recipe)
     facts: Mapping[str, Any] = {
         "recipe": {name: part for name, part in content.items() if name not in _FREE_SECTIONS},
+        "outputs": {
+            name: {key: value for key, value in part.items() if key not in _FREE_KEYS}
+            for name, part in content["outputs"].items()
+        },
         # Fine-tuning keeps the epoch that the metric likes best.
         "metric": [recipe.gate.metric, recipe.gate.lower_is_better],
         "source": source_sha256,

@@ -156,7 +156,7 @@ def recipe_keys() -> dict[str, dataclasses.Field[Any]]:
     keys: dict[str, dataclasses.Field[Any]] = {}
     for section in dataclasses.fields(recipe.Recipe):
         cls = getattr(recipe, f"{section.name.removesuffix('s').capitalize()}Section")
-        prefix = "inputs.NAME" if section.name == "inputs" else section.name
+        prefix = f"{section.name}.NAME" if section.name in ("inputs", "outputs") else section.name
         for field in dataclasses.fields(cls):
             keys[f"{prefix}.{field.name}"] = field
     del keys["prune.distill"]

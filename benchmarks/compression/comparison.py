@@ -172,7 +172,7 @@ def _row(recipe: Recipe, form: str, preferred: Preference | None, measured: Meas
         model=recipe.model.name,
         form=form,
         preferred=preferred,
-        passes=not gate.quality_misses(measured.quality, recipe.gate),
+        passes=not gate.output_misses(measured.quality, recipe.gate),
         accuracy=measured.quality.candidate,
         drop=measured.quality.drop,
         bytes=measured.bytes,

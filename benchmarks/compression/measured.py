@@ -51,7 +51,8 @@ def measure(
             with Process(section.threads) as process:
                 process.load(servable, inputs)
                 scores = ready.interface.scores(process.answer(inputs))
-            compared.append(ready.reference.test.against(scores))
+            ((name, paired),) = ready.reference.test.items()
+            compared.append(paired.against(scores[name]))
             step.advance((index + 1) / len(servables))
         step.result = f"{len(servables)} forms"
     with progress.step("measure") as step:

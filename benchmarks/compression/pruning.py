@@ -88,7 +88,7 @@ def _forms(way: Way, opened: Opened, folder: Path, progress: Progress) -> list[S
                 way.section,
                 ready.splits.train,
                 ready.splits.validation,
-                ready.metric,
+                ready.criteria[0].metric,
                 progress.tell,
             )
         forms = make(maker(source, ready, pruned.layers if pruned else ()), _VARIANTS)

@@ -34,6 +34,22 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputParity:
+    """What a comparison found of one output.
+
+    Attributes:
+        output: its name.
+        label_agreement: fraction of the questions with the same labels; None of a regression.
+        largest, mean: absolute difference of a score or value.
+    """
+
+    output: str
+    label_agreement: float | None
+    largest: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
 class Parity:
     """What a comparison found.
 
@@ -41,10 +57,12 @@ class Parity:
         model, version: that were asked.
         against: what they were compared with.
         questions: how many.
-        label_agreement: fraction of the questions that both answer with the same labels; None of
-            a model without classes.
+        label_agreement: fraction of the questions that both answer with the same labels, in all
+            outputs; None of a model without classes.
         largest, mean: absolute difference of a score.
-        worst: those that differ most, the worst first.
+        worst: those that differ most, the worst first. Beside scores, the values of a regression
+            count in standard deviations.
+        outputs: the same of each output.
     """
 
     model: str
@@ -55,6 +73,7 @@ class Parity:
     largest: float
     mean: float
     worst: tuple[Difference, ...]
+    outputs: tuple[OutputParity, ...]
 
 
 def compare(manifest: Manifest, questions: Questions, served: Answers) -> Parity:
@@ -67,8 +86,10 @@ def compare(manifest: Manifest, questions: Questions, served: Answers) -> Parity
     """
     reference = answers_of(manifest, questions.outputs)
     gaps = differences(reference, served)
+    units = {spec.name: _unit(spec, reference, manifest) for spec in manifest.outputs}
     largest = np.stack([gap.max(axis=1) for gap in gaps.values()]).max(axis=0)
-    worst = np.argsort(-largest, kind="stable")[:_WORST]
+    scaled = np.stack([gap.max(axis=1) / units[name] for name, gap in gaps.items()]).max(axis=0)
+    worst = np.argsort(-scaled, kind="stable")[:_WORST]
     return Parity(
         model=manifest.name,
         version=manifest.version,
@@ -86,6 +107,15 @@ def compare(manifest: Manifest, questions: Questions, served: Answers) -> Parity
             )
             for row in worst
         ),
+        outputs=tuple(
+            OutputParity(
+                name,
+                _share(_same(reference, served, name)) if name in reference.labels else None,
+                float(gap.max()),
+                float(gap.mean()),
+            )
+            for name, gap in gaps.items()
+        ),
     )
 
 
@@ -100,11 +130,23 @@ def differences(reference: Answers, served: Answers) -> dict[str, npt.NDArray[np
 def _agreement(reference: Answers, served: Answers) -> float | None:
     if not reference.labels:
         return None
-    same = [
-        [one == other for one, other in zip(labels, served.labels[name], strict=True)]
-        for name, labels in reference.labels.items()
-    ]
-    return float(np.all(same, axis=0).mean())
+    return _share(np.all([_same(reference, served, name) for name in reference.labels], axis=0))
+
+
+def _same(reference: Answers, served: Answers, name: str) -> npt.NDArray[np.bool_]:
+    both = zip(reference.labels[name], served.labels[name], strict=True)
+    return np.array([one == other for one, other in both])
+
+
+def _share(same: npt.NDArray[np.bool_]) -> float:
+    return float(same.mean())
+
+
+def _unit(spec: OutputSpec, reference: Answers, manifest: Manifest) -> float:
+    """What one output's differences are counted in, where others have another scale."""
+    if spec.has_classes or len(manifest.outputs) == 1:
+        return 1.0
+    return float(reference.values[spec.name].std()) or 1.0
 
 
 def _shown(manifest: Manifest, answers: Answers, row: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_export.data import Splits, load_splits
+from model_export.data import load_given
 from model_export.errors import UsageError
 from model_export.interface import Interface, cast_inputs, check_data
 from model_export.registry.store import WritableStore
@@ -76,8 +76,6 @@ def model_questions(model: Path, source: str, folder: Path, manifest: Manifest) 
     """
     from model_export.tf.load import load_source
 
-    if manifest.task not in ("classification", "regression"):
-        raise UsageError(f"expected a classification or regression, got {manifest.task!r}")
     loaded = load_source(model)
     names = tuple(spec.name for spec in manifest.inputs)
     for what, has, wanted in (
@@ -91,7 +89,8 @@ def model_questions(model: Path, source: str, folder: Path, manifest: Manifest) 
                 f"{', '.join(found)}"
             )
     interface = Interface(manifest.task, manifest.inputs, manifest.outputs)
-    splits: Splits = load_splits(source, folder, manifest.task).named(names)
+    tasks = {output.name: output.task for output in manifest.outputs}
+    splits = load_given(source, folder).read(tasks).named(names)
     check_data(splits, interface)
     test = cast_inputs(splits, interface).test
     shapes = {info.name: info.shape for info in loaded.inputs}

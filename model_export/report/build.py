@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +13,19 @@ import numpy.typing as npt
 import tomli_w
 from PIL import Image
 
+from model_export.answers import answers, right_answers, same_answers
 from model_export.calibration import reliability
 from model_export.candidates import Answered
-from model_export.comparison import Comparison, confusion
+from model_export.comparison import confusion
 from model_export.data import Split
 from model_export.interface import Interface
 from model_export.package import Description
 from model_export.recipe import GateSection, Recipe
-from model_export.report.document import Budget, ChangedExample, LayerCost, Report
+from model_export.report.document import Budget, ChangedExample, LayerCost, Report, Threshold
 from tflite_serving.contract.codec import encode
 from tflite_serving.contract.evidence import Candidate, Quality
-from tflite_serving.contract.tensors import Arrays
+from tflite_serving.contract.tensors import Arrays, OutputSpec
+from tflite_serving.scores import answered_labels
 
 _MOST_CHANGED = 24
 _MOST_VALUES = 12
@@ -45,6 +47,7 @@ class Findings:
         reference: the Keras model's answers to it.
         test: the test split.
         interface: what clients see.
+        budgets: of quality, by output name.
     """
 
     description: Description
@@ -52,6 +55,7 @@ class Findings:
     reference: Arrays
     test: Split
     interface: Interface
+    budgets: Mapping[str, GateSection]
 
 
 def build_report(
@@ -67,11 +71,12 @@ def build_report(
         command: that makes the artifact again.
     """
     description, interface, test = findings.description, findings.interface, findings.test
-    comparison = findings.answered.comparison
-    reference = interface.scores(findings.reference)
-    published = interface.scores(findings.answered.outputs)
-    is_classifier = interface.task == "classification"
-    changed = list(_changed(reference, published, test, interface))
+    # One page has room for one output; the figures of the others are in the tables.
+    output, comparison = interface.outputs[0], findings.answered.first
+    reference = interface.scores(findings.reference)[output.name]
+    published = interface.scores(findings.answered.outputs)[output.name]
+    both = reference, published, test.targets, output.thresholds
+    changed = list(_changed(reference, published, test, output))
     chosen = description.compression.chosen
     return Report(
         name=description.name,
@@ -84,16 +89,19 @@ def build_report(
         resources=description.resources,
         provenance=description.provenance,
         prefer=recipe.gate.prefer,
+        output=output.name if len(interface.outputs) > 1 else None,
+        thresholds=tuple(_thresholds(interface.outputs)),
+        units={each.name: each.units for each in interface.outputs if each.units},
         agreement=comparison.agreement,
-        budgets=tuple(_budgets(recipe.gate, chosen, comparison)),
+        budgets=tuple(_budgets(recipe.gate, findings, chosen)),
         classes=comparison.classes,
-        confusion=confusion(interface.labels, reference, published, test.targets)
-        if is_classifier
+        confusion=confusion(output.labels or (), *both)
+        if output.task == "classification"
         else None,
-        reliability=reliability(reference, published, test.targets) if is_classifier else None,
+        reliability=reliability(*both) if output.has_classes else None,
         layers=_layers(findings.answered),
         changed=tuple(
-            _example(row, reference, published, test, interface) for row in changed[:_MOST_CHANGED]
+            _example(row, reference, published, test, output) for row in changed[:_MOST_CHANGED]
         ),
         changed_total=len(changed),
         recipe=to_toml(recipe),
@@ -124,17 +132,30 @@ def _without_none(value: Any) -> Any:
     return value
 
 
-def _budgets(gate: GateSection, chosen: Candidate, comparison: Comparison) -> Iterator[Budget]:
-    drop = comparison.drop if gate.confidence is None else comparison.interval[1]
+def _thresholds(outputs: Sequence[OutputSpec]) -> Iterator[Threshold]:
+    for output in outputs:
+        labels = (output.labels or ())[1:] if output.is_binary else output.labels or ()
+        for label, value in zip(labels, output.thresholds or (), strict=False):
+            yield Threshold(output=output.name, label=label, value=value)
+
+
+def _budgets(gate: GateSection, findings: Findings, chosen: Candidate) -> Iterator[Budget]:
+    comparisons = findings.answered.comparisons
+    for name, comparison in comparisons.items():
+        own = findings.budgets[name]
+        place = f"outputs.{name}" if len(comparisons) > 1 else "gate"
+        drop = comparison.drop if own.confidence is None else comparison.interval[1]
+        yield Budget(key=f"{place}.max_drop", limit=own.max_drop, value=drop)
+        worst = comparison.worst_class_drop
+        if own.max_class_drop is not None and worst is not None:
+            yield Budget(key=f"{place}.max_class_drop", limit=own.max_class_drop, value=worst)
     limits = {
-        "max_drop": (gate.max_drop, drop),
-        "max_class_drop": (gate.max_class_drop, comparison.worst_class_drop),
         "max_bytes": (gate.max_bytes, chosen.bytes),
         "max_latency_ms": (gate.max_latency_ms, chosen.latency_ms.p50),
         "max_rss_mib": (gate.max_rss_mib, chosen.peak_rss_mib),
     }
     for key, (limit, value) in limits.items():
-        if limit is not None and value is not None:
+        if limit is not None:
             yield Budget(key=f"gate.{key}", limit=float(limit), value=float(value))
 
 
@@ -156,32 +177,33 @@ def _layers(answered: Answered) -> tuple[LayerCost, ...]:
 
 
 def _changed(
-    reference: Scores, published: Scores, test: Split, interface: Interface
+    reference: Scores, published: Scores, test: Split, output: OutputSpec
 ) -> Sequence[int]:
     """Rows whose answer changed, those first that lost a right answer with the most certainty."""
     rows = np.arange(len(test))
-    if interface.task == "regression":
+    if output.task == "regression":
         moved = np.abs(published - reference).max(axis=1)
         rows = rows[moved > _REGRESSION_TOLERANCE * float(np.std(test.targets))]
         return [int(row) for row in rows[np.argsort(-moved[rows], kind="stable")]]
-    before, after = reference.argmax(axis=1), published.argmax(axis=1)
-    changed = rows[(before != after) | np.isnan(published).any(axis=1)]
-    lost = before[changed] == test.targets[changed]
-    certainty = reference[changed, before[changed]]
+    targets, thresholds = test.targets, output.thresholds
+    changed = rows[~same_answers(reference, published, targets, thresholds)]
+    lost = right_answers(reference, targets, thresholds)[changed]
+    certainty = np.zeros(len(changed))
+    if output.task == "classification":
+        certainty = reference[changed, answers(reference, thresholds)[changed]]
     return [int(row) for row in changed[np.lexsort((-certainty, ~lost))]]
 
 
 def _example(
-    row: int, reference: Scores, published: Scores, test: Split, interface: Interface
+    row: int, reference: Scores, published: Scores, test: Split, output: OutputSpec
 ) -> ChangedExample:
     inputs = {name: array[row] for name, array in test.inputs.items()}
     pictures = {name: _picture(value, test.inputs[name]) for name, value in inputs.items()}
     found = {name: picture for name, picture in pictures.items() if picture is not None}
-    before, after = _answer(reference[row], interface), _answer(published[row], interface)
-    truth = test.targets[row]
+    before, after = _answer(reference[row], output), _answer(published[row], output)
     return ChangedExample(
         id=f"test[{row}]",
-        truth=_numbers(truth) if interface.task == "regression" else interface.labels[truth],
+        truth=_truth(test.targets[row], output),
         reference=before[0],
         published=after[0],
         reference_score=before[1],
@@ -191,13 +213,29 @@ def _example(
     )
 
 
-def _answer(scores: Scores, interface: Interface) -> tuple[str, float | None]:
-    if interface.task == "regression":
+def _truth(target: Any, output: OutputSpec) -> str:
+    if output.task == "regression":
+        return _numbers(target)
+    labels = output.labels or ()
+    return _listed(labels, target) if output.task == "multi_label" else labels[target]
+
+
+def _answer(scores: Scores, output: OutputSpec) -> tuple[str, float | None]:
+    if output.task == "regression":
         return _numbers(scores), None
     if np.isnan(scores).any():
         return "no answer (NaN)", None
-    best = int(scores.argmax())
-    return interface.labels[best], float(scores[best])
+    labels = output.labels or ()
+    if output.task == "multi_label":
+        return _listed(labels, answered_labels(scores, output.thresholds or 0.5)), None
+    best = int(answers(scores[np.newaxis], output.thresholds)[0])
+    return labels[best], float(scores[best])
+
+
+def _listed(labels: Sequence[str], on: Any) -> str:
+    return (
+        ", ".join(label for label, is_on in zip(labels, on, strict=True) if is_on) or "none of them"
+    )
 
 
 def _shown(value: Any) -> str:

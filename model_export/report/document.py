@@ -50,12 +50,12 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReliabilityBin:
-    """Examples whose best score lies in one interval.
+    """Answers whose score lies in one interval.
 
     Attributes:
-        low, high: of the best score.
+        low, high: of the score of what is answered.
         examples: how many.
-        score: their mean best score; None if there are none.
+        score: their mean score; None if there are none.
         accuracy: fraction of them that are right; None if there are none.
     """
 
@@ -112,9 +112,9 @@ class ChangedExample:
 
     Attributes:
         id: such as "test[17]".
-        truth: label of the right class, or the right value.
-        reference, published: label of the answered class, or the answered value.
-        reference_score, published_score: of these classes; None for a regression.
+        truth: label of the right class, the right labels, or the right value.
+        reference, published: the same, as it was answered.
+        reference_score, published_score: of one class; None for labels and for a regression.
         pictures: by input name, a PNG as base64, of inputs that look like images.
         values: by input name, the values of inputs that do not, shortened.
     """
@@ -130,6 +130,21 @@ class ChangedExample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """The least score with which a label is answered.
+
+    Attributes:
+        output: name of the output.
+        label: that is answered from there on.
+        value: of the threshold, 0 to 1.
+    """
+
+    output: str
+    label: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything that an export found out.
 
@@ -138,10 +153,15 @@ class Report:
         verdict: in one sentence.
         quality, compression, resources, provenance: as in the manifest.
         prefer: what the gate prefers among candidates that pass.
+        output: name of the output that agreement, classes, confusion, reliability and changed are
+            about, where there are several; else None.
+        thresholds: of every output that has some.
+        units: of each output that has some, by name.
         agreement: fraction of examples that get the reference's answer; None for a regression.
         budgets: every limit that the recipe sets.
         classes: empty for a regression.
-        confusion, reliability: None for a regression.
+        confusion: None for labels that do not exclude one another, and for a regression.
+        reliability: None for a regression.
         layers: of the published flatbuffer, in its order.
         changed: the most telling ones first; not necessarily all.
         changed_total: how many there are.
@@ -159,6 +179,9 @@ class Report:
     resources: Resources
     provenance: Provenance
     prefer: str
+    output: str | None
+    thresholds: tuple[Threshold, ...]
+    units: Mapping[str, str]
     agreement: float | None
     budgets: tuple[Budget, ...]
     classes: tuple[ClassChange, ...]

@@ -16,7 +16,7 @@ _WIDTH, _HEIGHT = 440, 470
 
 
 def reliability_plot(reliability: Reliability) -> Markup:
-    """Accuracy by score for both models; below, how many examples have these scores."""
+    """Accuracy by the answer's score for both models; below, how many have these scores."""
     with plotting():
         figure = Figure((_WIDTH / 72, _HEIGHT / 72), layout="constrained")
         top, bottom = figure.subplots(2, sharex=True, height_ratios=(3, 1))
@@ -64,7 +64,7 @@ def _draw_histogram(axes: Axes, reliability: Reliability) -> None:
     axes.set_yscale("symlog", linthresh=1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.minorticks_off()
-    axes.set(xlabel="best score", ylabel="examples")
+    axes.set(xlabel="score of the answer", ylabel="examples")
 
 
 def _draw_counts(axes: Axes, bins: Sequence[ReliabilityBin], *, filled: bool) -> None:

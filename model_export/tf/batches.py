@@ -20,7 +20,7 @@ class ShuffledBatches:
 
     Args:
         inputs: by name, [examples, …] each.
-        targets: [examples, …].
+        targets: [examples, …] of each output.
         size: of a batch; the last one may be smaller.
         seed: of the order.
 
@@ -32,14 +32,14 @@ class ShuffledBatches:
     def __init__(
         self,
         inputs: Mapping[str, npt.NDArray[Any]],
-        targets: npt.NDArray[Any],
+        targets: tuple[npt.NDArray[Any], ...],
         *,
         size: int,
         seed: int,
     ) -> None:
         self.epoch = 0
         self._seed = seed
-        self._count = len(targets)
+        self._count = len(targets[0])
         # Python gives an epoch's order at once; TensorFlow does the rest, as fast as for arrays.
         orders = tf.data.Dataset.from_generator(
             self._orders, output_signature=tf.TensorSpec((self._count,), tf.int64)

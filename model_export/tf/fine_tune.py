@@ -17,12 +17,11 @@ from tensorflow.python.framework import config
 from model_export.data import Split
 from model_export.recipe import PruneSection
 from model_export.tf.batches import ShuffledBatches
-from model_export.tf.load import missing_activation
-from model_export.tf.loss import DistillationLoss, OwnLoss
+from model_export.tf.loss import DistillationLoss, loss_weights
 from model_export.tf.magnitude_pruning import HoldMasks
 from model_export.tf.masks import Masks
 from model_export.tf.optimizer import make_optimizer
-from model_export.tf.validate import Metric, Validation, answers
+from model_export.tf.validate import Goal, Judged, Validation, answers, make_heads
 
 _Array = npt.NDArray[Any]
 _SEED = 0
@@ -44,7 +43,7 @@ def fine_tune(
     masks: Masks,
     train: Split,
     validation: Split,
-    metric: Metric,
+    goals: Sequence[Goal],
     tell: Callable[[str], None],
     checkpoint: Checkpoint | None,
 ) -> int:
@@ -54,11 +53,11 @@ def fine_tune(
     counts: by the metric, then by the loss.
 
     Args:
-        model: with one output; what it was compiled with stays as it is.
+        model: what it was compiled with stays as it is.
         recipe: epochs, optimizer, distillation and so on.
         masks: of the model's layers.
         train, validation: examples, by the model's input names.
-        metric: that decides.
+        goals: of the outputs, in their order; they decide.
         tell: told a line about each epoch.
         checkpoint: what to go on from, and where each epoch is saved.
 
@@ -66,28 +65,35 @@ def fine_tune(
         the epochs that were trained.
     """
     with _deterministic():
-        regression = train.targets.dtype.kind == "f"
-        loss = OwnLoss(model, regression=regression)
-        activation = "none" if regression else missing_activation(model)
+        heads = make_heads(model, train, goals)
         # Another model around the same layers: it is compiled as fine-tuning wants it.
-        student = keras.Model({each.name: each for each in model.inputs}, model.outputs[0])
+        student = keras.Model({each.name: each for each in model.inputs}, list(model.outputs))
         optimizer = make_optimizer(model, recipe.optimizer, recipe.learning_rate)
         optimizer.build(student.trainable_variables)
-        objective, targets = loss.function, loss.targets(train)
+        objectives = [head.loss.function for head in heads]
+        targets = [
+            head.loss.targets(right)
+            for head, right in zip(heads, (train.targets, *train.others.values()), strict=True)
+        ]
         if recipe.distill is not None:
+            (head,), (right,), (taught,) = heads, targets, answers(student, train)
             objective = DistillationLoss(
-                loss,
-                activation,
+                head.loss,
+                head.activation,
                 temperature=recipe.distill.temperature,
                 weight=recipe.distill.weight,
             )
-            targets = objective.packed(targets, answers(student, train))
+            objectives, targets = [objective], [objective.packed(right, taught)]
+        weights = loss_weights(model)
         student.compile(
-            optimizer, objective, run_eagerly=bool(getattr(model, "run_eagerly", False))
+            optimizer,
+            objectives,
+            loss_weights=weights,
+            run_eagerly=bool(getattr(model, "run_eagerly", False)),
         )
         inputs = {name: train.inputs[name] for name in student.input}
-        batches = ShuffledBatches(inputs, targets, size=recipe.batch_size, seed=_SEED)
-        judge = Validation(validation, metric, loss, activation, regression)
+        batches = ShuffledBatches(inputs, tuple(targets), size=recipe.batch_size, seed=_SEED)
+        judge = Validation(validation, heads, weights)
         tuning = _Tuning(student, recipe, masks, batches, judge, tell, checkpoint)
         return tuning.run()
 
@@ -178,22 +184,28 @@ class _Tuning(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no t
             self._masks.finish()
         self._masks.apply()
         judged = self._judge.judge(self._student)
-        self._weigh(epoch + 1, self._judge.rank(judged))
+        self._weigh(epoch + 1, self._judge.rank(judged, self._before))
         self._student.stop_training = self._progress.done
         self._tell(
-            f"epoch {epoch + 1}/{self._recipe.epochs}: {self._judge.metric.name} {judged[0]:.4f} "
-            f"on the validation split ({self._before[0]:.4f} before pruning), "
+            f"epoch {epoch + 1}/{self._recipe.epochs}: {self._told(judged)} "
+            f"on the validation split ({_numbers(self._before)} before pruning), "
             f"{100 * self._masks.sparsity:.0f} % zeros"
         )
         if self._checkpoint is not None:
             self._checkpoint.save(self._saved())
+
+    def _told(self, judged: Judged) -> str:
+        return ", ".join(
+            f"{head.goal.name or head.goal.metric.name} {value:.4f}"
+            for head, value in zip(self._judge.heads, judged.values, strict=True)
+        )
 
     def _weigh(self, epochs: int, rank: tuple[float, float]) -> None:
         """Decides whether the epoch that is over is the best, and whether it is the last."""
         progress, counts = self._progress, self._masks.finished
         if counts and (not progress.best or rank < progress.rank):
             progress.rank, progress.best = rank, _values(self._student.variables)
-        recovered = counts and rank[0] <= self._judge.rank(self._before)[0]
+        recovered = counts and rank[0] <= self._judge.rank(self._before, self._before)[0]
         progress.epochs = epochs
         progress.done = epochs == self._recipe.epochs or (self._recipe.stop_early and recovered)
 
@@ -228,6 +240,10 @@ class _Tuning(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no t
         _assign(self._student.variables, _of("model", arrays))
         _assign(self._student.optimizer.variables, _of("optimizer", arrays))
         self._masks.restore(arrays)
+
+
+def _numbers(judged: Judged) -> str:
+    return ", ".join(f"{value:.4f}" for value in judged.values)
 
 
 def _values(variables: Sequence[Any]) -> list[_Array]:

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model_export.errors import LoadError
+from model_export.outputs import Ending
 from model_export.tf.model_file import find_code, first_line, read_config
-from tflite_serving.contract.tensors import Activation, Arrays, Shape
+from tflite_serving.contract.tensors import Arrays, Shape
 
 _BATCH = 256
 _UNKNOWN = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([\w<>]+)'")
@@ -36,8 +37,8 @@ class SourceModel(Protocol):
 
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
-    activation: Activation
-    """What must be applied to the outputs to make scores of them."""
+    endings: tuple[Ending, ...]
+    """What each output ends in."""
     layers: Mapping[str, str]
     """The class of every layer, by its name; empty where they are not known."""
 
@@ -61,9 +62,7 @@ class KerasSource:
     def __init__(self, model: keras.Model, where: str) -> None:
         try:
             self.inputs = tuple(_info(tensor.name, tensor) for tensor in model.inputs)
-            # A Sequential model has no output_names; its only output is its last layer's.
-            names = getattr(model, "output_names", None) or [model.layers[-1].name]
-            outputs = zip(names, model.outputs, strict=True)
+            outputs = zip(output_names(model), model.outputs, strict=True)
             self.outputs = tuple(_info(name, tensor) for name, tensor in outputs)
         except (AttributeError, TypeError, ValueError) as error:
             raise LoadError(
@@ -73,7 +72,7 @@ class KerasSource:
         self.model = model
         # Eagerly, a large model keeps the activations of every layer, for every example of a batch.
         self._graph = tf.function(self._call, reduce_retracing=True, autograph=False)
-        self.activation = missing_activation(model)
+        self.endings = endings(model)
         self.layers: Mapping[str, str] = {
             layer.name: type(layer).__name__ for _, layer in walk_layers(model)
         }
@@ -106,7 +105,6 @@ class KerasSource:
 class SavedModelSource:
     """A SavedModel folder, by its default signature."""
 
-    activation: Activation = "none"
     layers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, folder: Path) -> None:
@@ -129,6 +127,7 @@ class SavedModelSource:
         self._keys = tuple(inputs)
         self.inputs = tuple(_info(key, spec) for key, spec in inputs.items())
         self.outputs = tuple(_info(key, spec) for key, spec in outputs.items())
+        self.endings: tuple[Ending, ...] = tuple("unknown" for _ in self.outputs)
 
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The signature's outputs, computed in batches."""
@@ -217,15 +216,37 @@ def walk_layers(layer: Any, above: str = "") -> Iterator[tuple[str, Any]]:
         yield from walk_layers(inner, path)
 
 
-def missing_activation(model: keras.Model) -> Activation:
-    """What a classifier that ends in logits leaves to the reader of its output."""
-    producer = getattr(model.outputs[0], "_keras_history", (None,))[0]
-    if isinstance(producer, keras.Model) and len(producer.outputs) == 1:
-        return missing_activation(producer)
+def output_names(model: keras.Model) -> list[str]:
+    """The names of a model's outputs, in the order of `model.outputs`.
+
+    A dict of outputs names them itself; else they are named by their layers.
+    """
+    found = getattr(model, "output", None)
+    if isinstance(found, Mapping):
+        return [
+            next(name for name, each in found.items() if each is tensor) for tensor in model.outputs
+        ]
+    # A Sequential model has no output_names; its only output is its last layer's.
+    return list(getattr(model, "output_names", None) or [model.layers[-1].name])
+
+
+def endings(model: keras.Model) -> tuple[Ending, ...]:
+    """What each output of a model ends in."""
+    return tuple(_ending(tensor) for tensor in model.outputs)
+
+
+def _ending(tensor: Any) -> Ending:
+    producer, _, index = getattr(tensor, "_keras_history", (None, 0, 0))
+    if isinstance(producer, keras.Model):
+        return _ending(producer.outputs[index])
+    if isinstance(producer, keras.layers.Softmax):
+        return "softmax"
     activation = getattr(producer, "activation", None)
-    if not isinstance(producer, keras.layers.Dense) or activation is not keras.activations.linear:
-        return "none"
-    return "sigmoid" if model.outputs[0].shape[-1] == 1 else "softmax"
+    if activation is keras.activations.linear and isinstance(producer, keras.layers.Dense):
+        return "linear"
+    if activation is keras.activations.sigmoid:
+        return "sigmoid"
+    return "softmax" if activation is keras.activations.softmax else "unknown"
 
 
 def _trace(call: Callable[..., dict[str, Any]], inputs: tuple[TensorInfo, ...]) -> Any:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from model_export.data import Split
-from model_export.tf.load import missing_activation
+from model_export.recipe import ModelTask
+from model_export.tf.load import endings, output_names
 from tflite_serving.contract.tensors import Activation
 
 _ops = keras.ops
@@ -19,37 +19,42 @@ _LEAST = 1e-7
 
 
 class OwnLoss:
-    """The loss that a model was compiled with, or else the usual one for what it puts out.
+    """The loss that an output was compiled with, or else the usual one for what it puts out.
 
     Args:
-        model: with one output, [examples, outputs].
-        regression: whether the right answers are values, not classes.
+        model: the model.
+        index: of the output, [examples, outputs].
+        task: of the output.
     """
 
-    def __init__(self, model: keras.Model, *, regression: bool) -> None:
-        self._outputs = model.outputs[0].shape[-1]
-        self._regression = regression
-        (loss,) = keras.tree.flatten(getattr(model, "loss", None)) or [None]
+    def __init__(self, model: keras.Model, index: int, task: ModelTask) -> None:
+        self._outputs = model.outputs[index].shape[-1]
+        self._task = task
+        loss = _compiled(getattr(model, "loss", None), model, index)
         # "crossentropy" is no loss, but lets Keras choose one, and for probabilities alone.
         if loss is None or str(loss).lower() in {"crossentropy", "ce"}:
-            loss = keras.losses.MeanSquaredError() if regression else _usual(model)
+            loss = _usual(model, index, task)
         self.function: Any = keras.losses.get(loss)
 
-    def targets(self, split: Split) -> _Array:
+    def targets(self, targets: _Array) -> _Array:
         """The right answers in the form that the loss compares with the model's output.
+
+        Args:
+            targets: of the output, as `Split` has them.
 
         Returns:
             class indices, [examples] or of a single score [examples, 1]; one-hot rows, [examples,
-            classes]; or of a regression the values. float32, to which Keras turns them anyway.
+            classes]; rows of 0 and 1; or of a regression the values. float32, to which Keras turns
+            them anyway.
         """
-        targets = split.targets.astype(np.float32)
-        if self._regression:
-            return targets
+        found = targets.astype(np.float32)
+        if self._task != "classification":
+            return found
         if self._outputs == 1:
-            return targets[:, np.newaxis]
+            return found[:, np.newaxis]
         if self._wants_one_hot():
-            return np.eye(self._outputs, dtype=np.float32)[split.targets]
-        return targets
+            return np.eye(self._outputs, dtype=np.float32)[targets]
+        return found
 
     def __call__(self, targets: Any, outputs: Any) -> Any:
         """The mean over the examples."""
@@ -61,9 +66,29 @@ class OwnLoss:
         return name != "" and hasattr(keras.losses, name) and not name.startswith("sparse")
 
 
-def _usual(model: keras.Model) -> Any:
-    logits = missing_activation(model) != "none"
-    if model.outputs[0].shape[-1] == 1:
+def loss_weights(model: keras.Model) -> list[float]:
+    """How much each output's loss counts, as the model was compiled."""
+    config = model.get_compile_config() if model.compiled else None
+    weights = (config or {}).get("loss_weights")
+    found = [_compiled(weights, model, index) for index in range(len(model.outputs))]
+    return [1.0 if weight is None else float(weight) for weight in found]
+
+
+def _compiled(given: Any, model: keras.Model, index: int) -> Any:
+    """What a model was compiled with for one of its outputs: by name, by place, or for all."""
+    if isinstance(given, Mapping):
+        layers = getattr(model, "output_names", None) or output_names(model)
+        return given.get(output_names(model)[index], given.get(layers[index]))
+    if isinstance(given, (list, tuple)):
+        return given[index] if given else None
+    return given
+
+
+def _usual(model: keras.Model, index: int, task: ModelTask) -> Any:
+    if task == "regression":
+        return keras.losses.MeanSquaredError()
+    logits = endings(model)[index] == "linear"
+    if task == "multi_label" or model.outputs[index].shape[-1] == 1:
         return keras.losses.BinaryCrossentropy(from_logits=logits)
     return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
 

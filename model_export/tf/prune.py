@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 
@@ -13,10 +13,10 @@ from model_export.tf.fine_tune import Checkpoint, fine_tune
 from model_export.tf.magnitude_pruning import MagnitudePruning
 from model_export.tf.masks import Masks
 from model_export.tf.prunable import select
-from model_export.tf.validate import Metric
+from model_export.tf.validate import Goal, Metric
 from tflite_serving.contract.evidence import PrunedLayer, Pruning
 
-__all__ = ["Checkpoint", "MagnitudePruning", "Metric", "prune"]
+__all__ = ["Checkpoint", "Goal", "MagnitudePruning", "Metric", "prune"]
 
 
 def prune(
@@ -24,7 +24,7 @@ def prune(
     recipe: PruneSection,
     train: Split,
     validation: Split,
-    metric: Metric,
+    metric: Metric | Sequence[Goal],
     tell: Callable[[str], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
 ) -> Pruning:
@@ -34,10 +34,11 @@ def prune(
     training was interrupted meanwhile or not. What the model was compiled with stays as it is.
 
     Args:
-        model: with one output, compiled or not.
+        model: compiled or not.
         recipe: which layers, how many zeros, and how to train.
         train, validation: examples, by the model's input names.
-        metric: of the validation split; it decides when to stop and which epoch is kept.
+        metric: of the validation split; it decides when to stop and which epoch is kept. Of several
+            outputs, a goal for each.
         tell: told a line about each epoch.
         checkpoint: what to go on from, and where each epoch is saved. It must be of the same model,
             recipe and examples.
@@ -46,14 +47,12 @@ def prune(
         what was done.
 
     Raises:
-        UsageError: the recipe selects no layer, names an optimizer that there is not, or wants a
-            regression to be distilled.
+        UsageError: the recipe selects no layer, names an optimizer that there is not, or wants to
+            distill what is no classifier with one output.
     """
-    if recipe.distill is not None and train.targets.dtype.kind == "f":
-        raise UsageError(
-            "recipe.prune.distill: a regression has no classes whose scores could be softened; "
-            "remove it"
-        )
+    if recipe.distill is not None:
+        _check_distilled(train)
+    goals = metric if isinstance(metric, Sequence) else (Goal(metric),)
     try:
         layers = select(model, recipe.include, recipe.exclude)
     except UsageError as error:
@@ -68,7 +67,7 @@ def prune(
     )
     epochs = 0
     if recipe.epochs:
-        epochs = fine_tune(model, recipe, masks, train, validation, metric, tell, checkpoint)
+        epochs = fine_tune(model, recipe, masks, train, validation, goals, tell, checkpoint)
     masks.finish()
     return Pruning(
         method=recipe.method,
@@ -80,3 +79,14 @@ def prune(
         distilled=recipe.distill is not None and epochs > 0,
         layers=tuple(PrunedLayer(layer.path, layer.sparsity) for layer in layers),
     )
+
+
+def _check_distilled(train: Split) -> None:
+    why = {
+        "f": "a regression has no classes whose scores could be softened",
+        "b": "labels that do not exclude one another have no scores to soften together",
+    }.get(train.targets.dtype.kind)
+    if train.others:
+        why = "several outputs cannot be learnt from the unpruned model together"
+    if why is not None:
+        raise UsageError(f"recipe.prune.distill: {why}; remove it")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.comparison import Comparison
 from model_export.errors import GateError
-from model_export.gate import Verdict, Weighed, judge, quality_misses, require_choice
+from model_export.gate import Verdict, Weighed, judge, output_misses, require_choice
 from model_export.recipe import GateSection
 from model_export.report.document import ClassChange
 from model_export.sample_size import examples_needed
@@ -33,6 +33,8 @@ def compared(
     """A comparison that found this drop, and this upper end of its interval."""
     interval = (drop - 0.1, drop + 0.1 if upper is None else upper)
     return Comparison(
+        metric="accuracy",
+        lower_is_better=False,
         reference=0.9,
         candidate=0.9 - drop,
         drop=drop,
@@ -65,7 +67,7 @@ def weighed(
     candidate = replace(
         candidate, gzip_bytes=size // 2 if gzip_size is None else gzip_size, chosen=False
     )
-    return Weighed(candidate, compared(drop, upper))
+    return Weighed(candidate, {"species": compared(drop, upper)})
 
 
 def reasons(verdict: Verdict) -> dict[str, str | None]:
@@ -134,7 +136,7 @@ def test_a_drop_that_is_within_the_budget_but_not_certain_tells_how_many_example
     needed = examples_needed(comparison, 0.02)
     assert needed is not None
     assert needed > 100
-    assert quality_misses(comparison, GateSection(max_drop=0.02, confidence=0.9)) == [
+    assert output_misses(comparison, GateSection(max_drop=0.02, confidence=0.9)) == [
         (
             "accuracy may be 0.0350 worse (90% interval), 0.0150 over max_drop 0.02 "
             "(the drop itself, 0.0100, is within it: "
@@ -152,22 +154,22 @@ def changes(*recalls: tuple[int, float, float]) -> tuple[ClassChange, ...]:
 
 def test_no_class_may_lose_more_of_its_recall_than_its_budget() -> None:
     comparison = compared(classes=changes((30, 1.0, 1.0), (30, 0.9, 0.7), (30, 0.8, 0.9)))
-    assert quality_misses(comparison, GateSection()) == []
-    assert quality_misses(comparison, GateSection(max_class_drop=0.2)) == []
-    assert quality_misses(comparison, GateSection(max_class_drop=0.15)) == [
+    assert output_misses(comparison, GateSection()) == []
+    assert output_misses(comparison, GateSection(max_class_drop=0.2)) == []
+    assert output_misses(comparison, GateSection(max_class_drop=0.15)) == [
         "class 'b' loses 0.2000 of its recall, 0.0500 over max_class_drop 0.15"
     ]
 
 
 def test_a_class_without_examples_is_not_the_one_that_loses() -> None:
     comparison = compared(classes=changes((30, 0.5, 0.75), (0, 0.0, 0.0), (30, 0.75, 0.875)))
-    assert quality_misses(comparison, GateSection(max_class_drop=-0.5)) == [
+    assert output_misses(comparison, GateSection(max_class_drop=-0.5)) == [
         "class 'c' loses -0.1250 of its recall, 0.3750 over max_class_drop -0.5"
     ]
 
 
 def test_a_regression_has_no_classes_that_could_lose() -> None:
-    assert quality_misses(compared(), GateSection(max_class_drop=0.0)) == []
+    assert output_misses(compared(), GateSection(max_class_drop=0.0)) == []
 
 
 @pytest.mark.parametrize(
@@ -322,7 +324,7 @@ def test_what_is_slower_and_larger_than_another_that_passes_is_never_chosen(
     candidates: list[Weighed], prefer: Literal["latency", "size", "quality"]
 ) -> None:
     verdict = judge(candidates, GateSection(prefer=prefer, max_drop=0.01))
-    passing = [one.candidate for one in candidates if one.comparison.drop <= 0.01]
+    passing = [one.candidate for one in candidates if one.candidate.drop <= 0.01]
     assert (verdict.chosen is not None) is bool(passing)
     for candidate in passing:
         if candidate.name == verdict.chosen:
@@ -343,3 +345,28 @@ def test_every_candidate_but_the_chosen_one_has_a_reason(
     for candidate in verdict.candidates:
         assert candidate.chosen is (candidate.name == verdict.chosen)
         assert (candidate.why_not is None) is candidate.chosen
+
+
+def test_of_several_outputs_each_keeps_its_own_budget_and_is_named() -> None:
+    both = tiny.candidate("float32")
+    found = Weighed(both, {"species": compared(0.02), "price": compared(3.0)})
+    budgets = {"species": GateSection(max_drop=0.01), "price": GateSection(max_drop=5.0)}
+    (judged,) = judge([found], GateSection(), budgets).candidates
+    assert judged.why_not == "output 'species': accuracy is 0.0200 worse, 0.0100 over max_drop 0.01"
+    budgets = {"species": GateSection(max_drop=0.05), "price": GateSection(max_drop=2.0)}
+    (judged,) = judge([found], GateSection(), budgets).candidates
+    assert judged.why_not == "output 'price': accuracy is 3.0000 worse, 1.0000 over max_drop 2"
+
+
+def test_of_several_outputs_the_worst_part_of_a_budget_is_the_quality() -> None:
+    drops = {"float32": (0.001, 4.0), "float16": (0.009, 0.0)}
+    candidates = [
+        Weighed(
+            tiny.candidate(name, size=size),
+            {"species": compared(species), "price": compared(price)},
+        )
+        for size, (name, (species, price)) in zip((1000, 500), drops.items(), strict=True)
+    ]
+    budgets = {"species": GateSection(max_drop=0.01), "price": GateSection(max_drop=5.0)}
+    verdict = judge(candidates, GateSection(prefer="quality"), budgets)
+    assert verdict.chosen == "float32"  # 0.8 of a budget, not 0.9

@@ -13,9 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
+from model_export.answers import answers
 from model_export.errors import UsageError
-from model_export.metrics import Metric, Task, answers, find_metric
+from model_export.metric import Metric
+from model_export.metrics import find_metric
 from model_export.recipe import GateSection
+from tflite_serving.contract.tensors import Task
 
 Array = npt.NDArray[Any]
 
@@ -205,7 +208,8 @@ def test_an_unknown_metric_names_the_nearest_and_all() -> None:
         metric("acuracy")
     assert str(caught.value) == (
         "gate.metric: 'acuracy' is not known; the nearest is 'accuracy', of accuracy, macro_f1, "
-        "roc_auc, log_loss, top_<k>, mae, rmse, and module:function for your own"
+        "roc_auc, log_loss, top_<k>, micro_f1, subset_accuracy, mae, rmse, and module:function for "
+        "your own"
     )
 
 
@@ -228,6 +232,8 @@ def test_top_k_needs_fewer_than_all_classes(k: int) -> None:
     [
         ("mae", "classification", "accuracy, macro_f1, roc_auc, log_loss, top_<k>, and"),
         ("top_2", "regression", "mae, rmse, and"),
+        ("accuracy", "multi_label", "micro_f1, macro_f1, subset_accuracy, roc_auc, log_loss, and"),
+        ("subset_accuracy", "classification", "accuracy, macro_f1"),
     ],
 )
 def test_a_metric_of_the_other_task_says_which_fit(name: str, task: Task, fitting: str) -> None:

@@ -150,7 +150,7 @@ def test_all_but_the_model_and_its_examples_has_a_default(tmp_path: Path) -> Non
     assert recipe.quantize.variants == ("float32", "static_int8")
     assert recipe.calibration == CalibrationSection(examples=200, method="min_max")
     assert recipe.measure == MeasureSection(batch=8, threads=1)
-    assert recipe.gate == GateSection(metric="accuracy", max_drop=0.01, prefer="latency")
+    assert recipe.gate == GateSection(metric=None, max_drop=0.01, prefer="latency")
     assert recipe.publish == PublishSection(registry=None, alias=None)
 
 
@@ -167,7 +167,10 @@ def test_labels_may_be_a_file(tmp_path: Path) -> None:
         ),
         (MINIMAL + "[gates]\nmax_drop = 1", "recipe.gates: unknown key; did you mean 'gate'?"),
         (MINIMAL + "[inputs.x]\nunit = 'cm'", "recipe.inputs['x'].unit: unknown key; did you mean"),
-        (MINIMAL + "[zoo]", "recipe.zoo: unknown key; known keys: model, data, inputs, prune"),
+        (
+            MINIMAL + "[zoo]",
+            "recipe.zoo: unknown key; known keys: model, data, inputs, outputs, prune",
+        ),
         ("[model]\nname='a'\nsource='a'", "recipe.data: expected a value, got nothing"),
         ("[data]\nsource='a'\n[model]\nname='a'", "recipe.model.source: expected a value, got n"),
     ],
@@ -183,7 +186,7 @@ def test_a_key_that_is_unknown_or_missing_is_named(
     [
         ("model.name=3", "recipe.model.name: expected a string, got 3"),
         ("model.name=a/b", "recipe.model.name: expected 1 to 63 letters"),
-        ("model.task=embedding", "recipe.model.task: expected one of 'classification', 'regress"),
+        ("model.task=embedding", "recipe.model.task: expected one of 'classification', 'multi_la"),
         ("model.unsafe_load=1", "recipe.model.unsafe_load: expected true or false, got 1"),
         ("model.labels=7", "recipe.model.labels: expected a list or a string, got 7"),
         ("data.source=true", "recipe.data.source: expected a string, got true"),
@@ -215,7 +218,11 @@ def test_a_key_that_is_unknown_or_missing_is_named(
         ),
         ("gate.metric=1", "recipe.gate.metric: expected a string, got 1"),
         ("gate.metric=mine:f1", "recipe.gate.lower_is_better: expected true or false for a metric"),
-        ("gate.lower_is_better=true", "and nothing for others, got True for 'accuracy'"),
+        ("gate.lower_is_better=true", "and nothing for others, got True for the usual"),
+        ("outputs.x.threshold=1.5", "recipe.outputs['x'].threshold: expected 0 to 1, got 1.5"),
+        ("outputs.x.threshold=[0.5,-1]", "recipe.outputs['x'].threshold: expected 0 to 1, got -1"),
+        ("outputs.x.treshold=1", "recipe.outputs['x'].treshold: unknown key; did you mean 'thres"),
+        ("outputs.x.metric=mine:f1", "recipe.outputs['x'].lower_is_better: expected true or fal"),
         ("gate.max_rss_mib=all", "recipe.gate.max_rss_mib: expected a number, got 'all'"),
         ("gate.max_drop=little", "recipe.gate.max_drop: expected a number, got 'little'"),
         ("gate.max_drop=nan", "recipe.gate.max_drop: expected a finite number, got nan"),

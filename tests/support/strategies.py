@@ -19,6 +19,7 @@ from tflite_serving.contract.evidence import (
     Compression,
     FloatOperator,
     Latency,
+    OutputQuality,
     Provenance,
     PrunedLayer,
     Pruning,
@@ -231,6 +232,12 @@ def candidates_named(name: str, *, chosen: bool) -> st.SearchStrategy[Candidate]
         cold_load_ms=numbers,
         peak_rss_mib=numbers,
         kept_in_float=st.lists(operators, max_size=2).map(tuple),
+        outputs=st.lists(
+            st.builds(
+                OutputQuality, texts, texts, st.booleans(), numbers, numbers, numbers, intervals
+            ),
+            max_size=2,
+        ).map(tuple),
         passes=st.booleans(),
         chosen=st.just(chosen),
         why_not=st.none() | texts,

@@ -39,6 +39,26 @@ class FloatOperator:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputQuality:
+    """What compression cost one output of several, on the test split.
+
+    Attributes:
+        output: its name.
+        metric, lower_is_better: as in `Quality`.
+        reference, quality: the metric of the Keras model and of the candidate.
+        drop, drop_interval_95: as in `Candidate`.
+    """
+
+    output: str
+    metric: str
+    lower_is_better: bool
+    reference: float
+    quality: float
+    drop: float
+    drop_interval_95: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One form of the model that was measured.
 
@@ -47,7 +67,8 @@ class Candidate:
         variant: of quantization.
         bytes, gzip_bytes: size of the flatbuffer, plain and compressed.
         sparsity: fraction of zeros among the weights, 0 to 1.
-        quality: the gate's metric on the test split.
+        quality: the gate's metric on the test split; of several outputs, that of the first. So
+            are all figures down to `calibration_error`.
         drop: by how much that is worse than the reference's.
         drop_interval_95: a 95 % interval of the drop over paired examples.
         agreement: fraction of examples that get the reference's answer; None for a regression.
@@ -58,6 +79,7 @@ class Candidate:
         cold_load_ms: import of the runtime, load, and the first answer, in a fresh process.
         peak_rss_mib: of a fresh process that loads it and answers one instance and one batch.
         kept_in_float: operators that were not quantized, where the rest was.
+        outputs: the quality of each output, where there are several.
         passes: whether it keeps the budget.
         chosen: whether it is the one that was published.
         why_not: what kept it from being chosen; None for the chosen one.
@@ -79,6 +101,7 @@ class Candidate:
     cold_load_ms: float
     peak_rss_mib: float
     kept_in_float: tuple[FloatOperator, ...] = ()
+    outputs: tuple[OutputQuality, ...] = ()
     passes: bool = True
     chosen: bool = False
     why_not: str | None = None
@@ -157,7 +180,8 @@ class Quality:
     """What compression cost, on examples that neither training nor calibration saw.
 
     Attributes:
-        metric: such as "accuracy".
+        metric: such as "accuracy"; of several outputs, that of the first. The others' quality is
+            with the chosen candidate.
         lower_is_better: what the metric means.
         dataset: where the examples come from.
         examples: how many.

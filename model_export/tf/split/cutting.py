@@ -106,7 +106,7 @@ class _Cut:
         order = preprocessing.tensors(self._names.values())
         kept = sorted(kept, key=lambda tensor: order.index(self._raw[id(tensor)]))
         model = self._source.model
-        core = keras.Model(kept, model.outputs, name=model.name)
+        core = keras.Model(kept, model.output, name=model.name)
         for entry, tensor in zip(core.inputs, kept, strict=True):
             entry.name = self._raw[id(tensor)]
         if model.compiled:

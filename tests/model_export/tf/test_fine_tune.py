@@ -137,15 +137,15 @@ def test_other_code_is_left_as_fast_as_it_was() -> None:
 
 def test_examples_come_in_another_order_each_epoch_and_in_the_same_in_each_run() -> None:
     def order(epoch: int, seed: int = 0) -> list[int]:
-        batches = ShuffledBatches({"x": np.arange(10)}, np.arange(10) * 2, size=4, seed=seed)
+        batches = ShuffledBatches({"x": np.arange(10)}, (np.arange(10) * 2,), size=4, seed=seed)
         batches.epoch = epoch
         found = list(batches.dataset)
-        assert [len(y) for _, y in found] == [4, 4, 2]
+        assert [len(y) for _, (y,) in found] == [4, 4, 2]
         np.testing.assert_array_equal(
             tf.concat([2 * x["x"] for x, _ in found], 0),
-            [value for _, y in found for value in y.numpy()],
+            [value for _, (y,) in found for value in y.numpy()],
         )
-        return [int(value) for _, y in found for value in y]
+        return [int(value) for _, (y,) in found for value in y]
 
     assert sorted(order(0)) == list(range(0, 20, 2))
     assert order(0) == order(0)

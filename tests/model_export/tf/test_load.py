@@ -17,8 +17,8 @@ from model_export.tf.load import (
     KerasSource,
     SavedModelSource,
     TensorInfo,
+    endings,
     load_source,
-    missing_activation,
 )
 from tests.support import keras_models
 
@@ -65,7 +65,7 @@ def test_every_format_answers_like_the_model_that_was_saved(
     (input_,), (output,) = source.inputs, source.outputs
     assert (input_.dtype, input_.shape) == ("float32", (None, 4))
     assert (output.dtype, output.shape) == ("float32", (None, 3))
-    assert source.activation == "none"
+    assert source.endings == ("softmax" if form.startswith(".") else "unknown",)
     answers = source.predict({input_.name: X})[output.name]
     assert answers.shape == (300, 3)
     np.testing.assert_allclose(answers, keras_models.answers(dense, X), atol=1e-6)
@@ -298,32 +298,33 @@ def ending(*last: Any) -> keras.Model:
 @pytest.mark.parametrize(
     ("last", "expected"),
     [
-        ([layers.Dense(3, activation="softmax")], "none"),
-        ([layers.Dense(1, activation="sigmoid")], "none"),
-        ([layers.Dense(3)], "softmax"),
-        ([layers.Dense(1)], "sigmoid"),
-        ([layers.Dense(3, activation="linear")], "softmax"),
-        ([layers.Dense(3), layers.Softmax()], "none"),
-        ([layers.Dense(1), layers.Activation("sigmoid")], "none"),
+        ([layers.Dense(3, activation="softmax")], "softmax"),
+        ([layers.Dense(1, activation="sigmoid")], "sigmoid"),
+        ([layers.Dense(3)], "linear"),
+        ([layers.Dense(1)], "linear"),
+        ([layers.Dense(3, activation="linear")], "linear"),
+        ([layers.Dense(3), layers.Softmax()], "softmax"),
+        ([layers.Dense(1), layers.Activation("sigmoid")], "sigmoid"),
+        ([layers.Dense(3, activation="relu")], "unknown"),
+        ([layers.Dense(3), layers.Dropout(0.5)], "unknown"),
     ],
 )
-def test_what_logits_lack_is_read_off_the_last_layer(
+def test_what_a_model_ends_in_is_read_off_its_last_layer(
     tmp_path: Path, last: list[Any], expected: str
 ) -> None:
     model = ending(*last)
-    assert missing_activation(model) == expected
-    assert load_source(save(model, tmp_path / "model.keras")).activation == expected
+    assert endings(model) == (expected,)
+    assert load_source(save(model, tmp_path / "model.keras")).endings == (expected,)
 
 
-@pytest.mark.parametrize(("activation", "expected"), [(None, "softmax"), ("softmax", "none")])
-def test_what_logits_lack_is_seen_at_the_end_of_a_model_within_the_model(
+@pytest.mark.parametrize(("activation", "expected"), [(None, "linear"), ("softmax", "softmax")])
+def test_what_a_model_ends_in_is_seen_in_a_model_within_the_model(
     activation: str | None, expected: str
 ) -> None:
     head = keras.Sequential([keras.Input((5,)), layers.Dense(3, activation=activation)])
     inputs = keras.Input((4,))
     functional = keras.Model(inputs, head(layers.Dense(5)(inputs)))
-    assert missing_activation(ending(head)) == expected
-    assert missing_activation(functional) == expected
+    assert endings(ending(head)) == endings(functional) == (expected,)
 
 
 def test_a_saved_model_says_nothing_of_its_activation(dense: keras.Model, tmp_path: Path) -> None:

@@ -1,0 +1,162 @@
+"""What each output is for: read off the model and its examples, where the recipe does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy.typing as npt
+
+from model_export.data import is_multi_hot
+from model_export.errors import ConversionError, UsageError
+from model_export.recipe import ModelTask, OutputSection, Recipe
+from tflite_serving.contract.codec import ContractError
+from tflite_serving.contract.tensors import Activation, Arrays, OutputSpec
+
+if TYPE_CHECKING:
+    from model_export.tf.load import SourceModel, TensorInfo
+
+Ending = Literal["linear", "sigmoid", "softmax", "unknown"]
+"""What the layer that makes an output ends in; "linear" is a Dense one without activation."""
+
+_DESCRIPTIONS: Mapping[ModelTask, str] = {
+    "classification": "score of each class",
+    "multi_label": "score of each label",
+    "regression": "predicted values",
+}
+_HALF = 0.5
+
+
+def describe_outputs(
+    source: SourceModel, recipe: Recipe, folder: Path, answers: Arrays | None = None
+) -> tuple[OutputSpec, ...]:
+    """The outputs as the manifest will have them, but for thresholds that are yet to be chosen.
+
+    Args:
+        source: the loaded model.
+        recipe: says what it says.
+        folder: of the recipe.
+        answers: all examples' right answers as they were given, by output name.
+
+    Raises:
+        ConversionError: the model has an output that cannot be served.
+        UsageError: the recipe does not fit the model.
+    """
+    names = [info.name for info in source.outputs]
+    for name in recipe.outputs:
+        if name not in names:
+            raise UsageError(f"recipe.outputs.{name}: no such output; the model has {names}")
+    if len(names) > 1:
+        for key in ("task", "labels"):
+            if getattr(recipe.model, key) is not None:
+                raise UsageError(
+                    f"recipe.model.{key}: the model has the outputs {', '.join(names)}: say it of "
+                    f"each, as outputs.{names[0]}.{key}"
+                )
+    return tuple(
+        _describe(info, ending, recipe, folder, None if answers is None else answers[info.name])
+        for info, ending in zip(source.outputs, source.endings, strict=True)
+    )
+
+
+def missing_activation(ending: Ending, task: ModelTask, width: int) -> Activation:
+    """What makes scores of what the model leaves as logits."""
+    if task == "regression" or ending != "linear":
+        return "none"
+    return "sigmoid" if task == "multi_label" or width == 1 else "softmax"
+
+
+def _describe(
+    info: TensorInfo, ending: Ending, recipe: Recipe, folder: Path, answers: npt.NDArray[Any] | None
+) -> OutputSpec:
+    section, where = _section(info.name, recipe)
+    task = section.task or _task(info, ending, answers)
+    width = _width(info, task)
+    labels = None
+    if task == "regression":
+        if section.labels is not None:
+            raise UsageError(f"{where['labels']}: a regression has no classes to name")
+    else:
+        classes = 2 if (task, width) == ("classification", 1) else width
+        labels = _labels(section.labels, where["labels"], folder, classes)
+    thresholds = _thresholds(section, task, width, f"recipe.outputs.{info.name}.threshold")
+    try:
+        return OutputSpec(
+            name=info.name,
+            dtype="float32",
+            shape=info.shape,
+            labels=labels,
+            activation=section.activation or missing_activation(ending, task, width),
+            description=section.description or _DESCRIPTIONS[task],
+            task=task,
+            thresholds=thresholds,
+            units=section.units,
+        )
+    except ContractError as error:
+        place = where["labels"] if error.path == "labels" else f"recipe.outputs.{info.name}"
+        rest = error.problem if error.path == "labels" else f"{error.path}: {error.problem}"
+        raise UsageError(f"{place}: {rest}") from None
+
+
+def _section(name: str, recipe: Recipe) -> tuple[OutputSection, Mapping[str, str]]:
+    """What the recipe says of an output, and where it says which key."""
+    section, model = recipe.outputs.get(name, OutputSection()), recipe.model
+    said: dict[str, Any] = {}
+    where = {}
+    for key in ("task", "labels"):
+        own, general = getattr(section, key), getattr(model, key)
+        if own is not None and general is not None:
+            raise UsageError(f"recipe.outputs.{name}.{key}: model.{key} says it, too; remove one")
+        said[key] = general if own is None else own
+        where[key] = f"recipe.model.{key}" if own is None else f"recipe.outputs.{name}.{key}"
+    return replace(section, **said), where
+
+
+def _task(info: TensorInfo, ending: Ending, answers: npt.NDArray[Any] | None) -> ModelTask:
+    # Of a softmax only one class can be right, and whoever trained it so is told.
+    may_be_labels = ending != "softmax" and info.shape[-1] != 1
+    if may_be_labels and answers is not None and is_multi_hot(answers):
+        return "multi_label"
+    return "classification"
+
+
+def _width(info: TensorInfo, task: ModelTask) -> int:
+    if len(info.shape) == 2 and info.shape[1] is not None:
+        return info.shape[1]
+    wanted = {"regression": "values of shape [batch, values]"}.get(
+        task, "scores of shape [batch, classes]"
+    )
+    raise ConversionError(f"output {info.name!r}: expected {wanted}, got {list(info.shape)}")
+
+
+def _thresholds(
+    section: OutputSection, task: ModelTask, width: int, where: str
+) -> tuple[float, ...] | None:
+    given, count = section.threshold, width if task == "multi_label" else 1
+    if task == "regression" or (task == "classification" and width > 1):
+        if given is not None:
+            raise UsageError(f"{where}: expected none for a {task} of {width} values")
+        return None
+    if given is None:
+        # Until they are chosen; a contract has some.
+        return (_HALF,) * count
+    found = given if isinstance(given, tuple) else (given,) * count
+    if len(found) != count:
+        raise UsageError(f"{where}: expected {count} of them, got {len(found)}")
+    return found
+
+
+def _labels(
+    labels: tuple[str, ...] | str | None, where: str, folder: Path, classes: int
+) -> tuple[str, ...]:
+    if labels is None:
+        return tuple(str(index) for index in range(classes))
+    if isinstance(labels, str):
+        try:
+            text = (folder / labels).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{where}: {folder / labels}: {error}") from None
+        return tuple(text.splitlines())
+    return labels

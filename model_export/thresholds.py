@@ -1,0 +1,101 @@
+"""Which threshold a single score gets: the best on the validation split, and close to a half.
+
+With few examples several thresholds are equally good, and 0.5 is what everybody expects: of those
+that are best, the one nearest to it is taken. It lies between two scores that occur, so that a
+quantized model, whose scores move a little, answers as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model_export.metric import Metric
+
+Array = npt.NDArray[Any]
+Quality = Callable[[Array, Array, Array, Array], Array]
+"""From hits, false alarms, misses and right rejections, [thresholds] each, to the quality."""
+
+_HALF = 0.5
+_SAME = 1e-12
+
+
+def choose_thresholds(metric: Metric, scores: Array, targets: Array) -> tuple[float, ...]:
+    """The thresholds of one output.
+
+    Accuracy decides for a single score, or macro F1 where that is the metric; F1 decides for each
+    of several labels. The other metrics do not depend on thresholds, or not on single ones.
+
+    Args:
+        metric: of the output.
+        scores: [examples, 2] of a single score, or [examples, labels].
+        targets: [examples] class indices, or [examples, labels] bool.
+    """
+    if targets.ndim == 2:
+        # Of what no example has, nothing can be learnt.
+        return tuple(
+            best_threshold(column, right, _f1) if right.any() else _HALF
+            for column, right in zip(scores.T, targets.T, strict=True)
+        )
+    quality = _macro_f1 if metric.name == "macro_f1" else _accuracy
+    return (best_threshold(scores[:, 1], targets == 1, quality),)
+
+
+def best_threshold(scores: Array, positive: npt.NDArray[np.bool_], quality: Quality) -> float:
+    """Of the thresholds with the best quality, the one nearest to 0.5.
+
+    Args:
+        scores: [examples], 0 to 1; those of NaN count as 0.
+        positive: [examples], the truth.
+        quality: of many thresholds.
+    """
+    order = np.argsort(np.nan_to_num(scores, nan=0.0), kind="stable")
+    ordered, truth = np.nan_to_num(scores, nan=0.0)[order], positive[order]
+
+    def judged(thresholds: npt.NDArray[np.float64]) -> Array:
+        below = np.searchsorted(ordered, thresholds.astype(scores.dtype), "left")
+        misses = np.concatenate([[0], np.cumsum(truth)])[below]
+        hits = truth.sum() - misses
+        return quality(hits, len(truth) - below - hits, misses, below - misses)
+
+    edges = np.unique(np.concatenate([[0.0], np.clip(ordered, 0, 1), [1.0]]).astype(np.float64))
+    between = np.append((edges[:-1] + edges[1:]) / 2, _HALF)
+    values, at_edges = judged(between), judged(edges)
+    if at_edges.max() > values.max() + _SAME:
+        # There is nothing below 0, and nothing between two floats that are neighbors.
+        return float(edges[_nearest(edges, at_edges)])
+    nearest = _nearest(between, values)
+    if between[nearest] == _HALF:
+        return _HALF
+    return _short(float(edges[nearest]), float(edges[nearest + 1]))
+
+
+def _nearest(thresholds: npt.NDArray[np.float64], values: Array) -> int:
+    best = np.flatnonzero(values >= values.max() - _SAME)
+    return int(best[np.argmin(np.abs(thresholds[best] - _HALF))])
+
+
+def _short(low: float, high: float) -> float:
+    """The shortest decimal in the middle third between two numbers, as people like to read it."""
+    middle, third = (low + high) / 2, (high - low) / 6
+    shorter = (round(middle, digits) for digits in range(1, 12))
+    return next((value for value in shorter if abs(value - middle) <= third), middle)
+
+
+def _accuracy(hits: Array, alarms: Array, misses: Array, rejections: Array) -> Array:
+    return np.asarray((hits + rejections) / (hits + alarms + misses + rejections))
+
+
+def _f1(hits: Array, alarms: Array, misses: Array, _rejections: Array) -> Array:
+    total = 2 * hits + alarms + misses
+    return np.asarray(np.divide(2 * hits, total, out=np.zeros(len(hits)), where=total > 0))
+
+
+def _macro_f1(hits: Array, alarms: Array, misses: Array, rejections: Array) -> Array:
+    return (
+        np.asarray(_f1(hits, alarms, misses, rejections) + _f1(rejections, misses, alarms, hits))
+        / 2
+    )
