@@ -14,6 +14,7 @@ from model_export.interface import Interface, cast_inputs
 from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
 from model_export.recipe import Recipe, read_recipe
+from model_export.records import arrange, fill
 from model_export.registry.opening import open_writable
 from model_export.registry.verbs import read_named_alias, read_version
 from tflite_serving.contract.manifest import Manifest
@@ -62,8 +63,8 @@ def _published(recipe: Recipe, folder: Path, registry: str) -> Manifest | None:
         manifest = read_version(store, recipe.model.name, alias.version)
     except RegistryError:
         return None
-    splits = load_splits(recipe.data.source, folder).named(
-        tuple(spec.name for spec in manifest.inputs)
+    splits = fill(
+        arrange(load_splits(recipe.data.source, folder), manifest.inputs), manifest.inputs
     )
     asked = cast_inputs(splits, Interface("classification", manifest.inputs, manifest.outputs))
     now = provenance.describe(folder, Path(recipe.model.source), recipe.sha256, asked.sha256)

@@ -14,7 +14,7 @@ import importlib
 import sys
 import traceback
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -41,11 +41,14 @@ class Split:
         targets: the right answers of the first output: class indices, [examples] int64; of several
             labels, [examples, labels] bool; of a regression, values, [examples, values] float32.
         others: those of the outputs after it, by name.
+        missing: by input name, in its shape, which values a record of `inputs` did not have; only
+            of inputs that lack some. Something stands in their place.
     """
 
     inputs: Mapping[str, Array]
     targets: Array
     others: Mapping[str, Array] = field(default_factory=dict)
+    missing: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -75,7 +78,13 @@ class Split:
             {name: x[index] for name, x in self.inputs.items()},
             self.targets[index],
             {name: targets[index] for name, targets in self.others.items()},
+            {name: missing[index] for name, missing in self.missing.items()},
         )
+
+    @property
+    def as_sent(self) -> Mapping[str, Array]:
+        """The inputs as clients send them: what is missing is NaN, or None among objects."""
+        return {name: with_gaps(x, self.missing.get(name)) for name, x in self.inputs.items()}
 
     def given(self, inputs: Mapping[str, Array]) -> Split:
         """The same examples with other inputs."""
@@ -105,6 +114,8 @@ class Splits:
         for split in (self.train, self.validation, self.test):
             for name in sorted(split.inputs):
                 _update(digest, name, split.inputs[name])
+            for name in sorted(split.missing):
+                _update(digest, f"missing of {name}", split.missing[name])
             _update(digest, "targets", split.targets)
             for name in sorted(split.others):
                 _update(digest, f"targets of {name}", split.others[name])
@@ -167,6 +178,11 @@ class Given:
     splits: Mapping[str, tuple[Mapping[str, Array], Mapping[str, Array]]]
     source: str
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the training split's inputs."""
+        return tuple(self.splits["train"][0])
+
     def answers(self, outputs: tuple[str, ...]) -> dict[str, Array]:
         """All splits' answers, one after the other, by output name.
 
@@ -203,8 +219,8 @@ class Given:
                         f"{where}: expected as many examples as answers, at least one, "
                         f"got {len(array)} {name or 'examples'} and {len(right)}"
                     )
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise UsageError(f"{where}: {name}: expected finite numbers, got NaN or infinity")
+            if array.dtype.kind == "f" and np.isinf(array).any():
+                raise UsageError(f"{where}: {name}: expected finite numbers, got infinity")
         first = next(iter(tasks))
         return Split(inputs, targets.pop(first), targets)
 
@@ -339,8 +355,10 @@ def _pair(pair: Any, where: str) -> tuple[Mapping[str, Array], Mapping[str, Arra
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise UsageError(f"{where}: expected (x, y), got {type(pair).__name__}")
     x, y = pair
-    named = x.items() if isinstance(x, Mapping) else [(_ONLY, x)]
-    inputs = {name: _array(array, f"{where}: {name}".rstrip(": ")) for name, array in named}
+    inputs = {
+        name: _array(array, f"{where}: {name}".rstrip(": "), may_miss=True)
+        for name, array in _columns(x)
+    }
     asked = y.items() if isinstance(y, Mapping) else [(_ONLY, y)]
     answers = {
         name: _array(array, f"{where}: answers" + (f" of {name}" if name else ""))
@@ -406,16 +424,64 @@ def _rows(answers: Array) -> Array:
     return answers.reshape(len(answers), -1)
 
 
-def _array(values: Any, where: str) -> Array:
+def _columns(x: Any) -> Iterable[tuple[str, Any]]:
+    """What a source gives by name: a dict, a structured array, or a data frame's columns."""
+    if isinstance(x, Mapping):
+        return x.items()
+    names = x.dtype.names if isinstance(x, np.ndarray) else getattr(x, "columns", None)
+    return [(_ONLY, x)] if names is None else [(str(name), x[name]) for name in names]
+
+
+def _array(values: Any, where: str, *, may_miss: bool = False) -> Array:
     try:
         array = np.asarray(values)
     except ValueError as error:
         raise UsageError(f"{where}: expected an array: {error}") from None
-    is_text = array.dtype == object and all(isinstance(value, str) for value in array.flat)
+    if may_miss and array.dtype == object:
+        array = _with_missing(array)
+    is_text = array.dtype == object and all(
+        isinstance(value, str) or (may_miss and value is None) for value in array.flat
+    )
     if array.ndim == 0 or (array.dtype == object and not is_text):
         what = "Python objects" if array.ndim else "a single value"
         raise UsageError(f"{where}: expected an array with one row an example, got {what}")
     return array
+
+
+def _with_missing(array: Array) -> Array:
+    """Strings with None, or numbers with NaN, where objects stand for what is missing."""
+    flat = [None if _is_missing(value) else value for value in array.flat]
+    there = [value for value in flat if value is not None]
+    if there and all(isinstance(value, (bool, int, float, np.number)) for value in there):
+        kinds = np.array(there)
+        if len(there) == len(flat):
+            return kinds.reshape(array.shape)
+        return np.array(flat, np.float64).reshape(array.shape)
+    found = np.empty(len(flat), dtype=object)
+    found[:] = flat
+    return found.reshape(array.shape)
+
+
+def _is_missing(value: Any) -> bool:
+    # Data frames have objects of their own for it.
+    is_nan = isinstance(value, float) and value != value  # noqa: PLR0124
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
+
+
+def with_gaps(values: Array, missing: Array | None) -> Array:
+    """The same values without those that are missing: NaN, or None among objects.
+
+    Args:
+        values: [examples, …].
+        missing: in the same shape; None if all are there.
+    """
+    if missing is None:
+        return values
+    if values.dtype.kind == "f":
+        return np.where(missing, np.nan, values)
+    found = values.astype(object)
+    found[missing] = None
+    return found
 
 
 def _update(digest: Any, name: str, array: Array) -> None:

@@ -14,8 +14,10 @@ import numpy.typing as npt
 from model_export.data import Split, Splits
 from model_export.errors import ConversionError, UsageError
 from model_export.outputs import describe_outputs
-from model_export.recipe import Recipe
+from model_export.recipe import InputSection, Recipe
+from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.preprocessing import Preprocessing
+from tflite_serving.contract.record import Column, Record
 from tflite_serving.contract.tensors import (
     Arrays,
     ClientDType,
@@ -25,6 +27,7 @@ from tflite_serving.contract.tensors import (
     PreprocessKind,
     Task,
 )
+from tflite_serving.inputs.complaint import nearest
 from tflite_serving.scores import apply_activation, class_scores
 
 if TYPE_CHECKING:
@@ -92,6 +95,7 @@ def describe_interface(
     folder: Path,
     preprocessing: Preprocessing | None = None,
     answers: Arrays | None = None,
+    given: tuple[str, ...] = (),
 ) -> Interface:
     """Reads the interface off the model, and adds what the recipe says of it.
 
@@ -101,6 +105,7 @@ def describe_interface(
         folder: of the recipe.
         preprocessing: the layers that were cut off.
         answers: all right answers, as `describe_outputs` takes them.
+        given: what the examples call their inputs, which may be columns of the model's.
 
     Raises:
         ConversionError: the model has an input or output that cannot be served.
@@ -113,21 +118,17 @@ def describe_interface(
                 f"input {info.name!r}: expected a shape that leaves the batch open, got "
                 f"{list(info.shape)}; build the model without a batch size"
             )
-    for name in recipe.inputs:
-        if name not in names:
-            raise UsageError(f"recipe.inputs.{name}: no such input; the model has {names}")
     kinds = _kinds(source.inputs, preprocessing)
+    columns = _columns(source.inputs, recipe, kinds, given)
     inputs = tuple(
-        InputSpec(
-            name=info.name,
-            dtype=_client_dtype(info, kinds[info.name]),
-            shape=info.shape if kinds[info.name] == "tensor" else info.shape[:1],
-            preprocess=Preprocess(kinds[info.name]),
-            description=recipe.inputs[info.name].description if info.name in recipe.inputs else "",
-            units=recipe.inputs[info.name].units if info.name in recipe.inputs else "",
-        )
-        for info in source.inputs
+        _input(info, recipe, kinds[info.name], columns.get(info.name, ())) for info in source.inputs
     )
+    fields = [field.name for spec in inputs for field in spec.fields]
+    for name in recipe.inputs:
+        if name not in (*names, *fields):
+            raise UsageError(
+                f"recipe.inputs.{name}: no such input or column; {nearest(name, fields)}"
+            )
     outputs = describe_outputs(source, recipe, folder, answers)
     tensors = tuple(preprocessing.tensors(names)) if preprocessing else ()
     return Interface(outputs[0].task, inputs, outputs, tensors)
@@ -156,6 +157,49 @@ def _kinds(
     return found
 
 
+def _columns(
+    inputs: tuple[TensorInfo, ...],
+    recipe: Recipe,
+    kinds: Mapping[str, PreprocessKind],
+    given: tuple[str, ...],
+) -> dict[str, tuple[str, ...]]:
+    """What the values of rows of numbers are called: by the recipe, or else by the examples."""
+    found = {name: section.columns for name, section in recipe.inputs.items() if section.columns}
+    rows = [info for info in inputs if kinds[info.name] == "tensor" and len(info.shape) == 2]
+    for name, columns in found.items():
+        size = next((info.shape[1] for info in rows if info.name == name), None)
+        if size != len(columns):
+            raise UsageError(
+                f"recipe.inputs.{name}.columns: expected as many as the input has values, "
+                f"{'which is no row of numbers' if size is None else size}, got {len(columns)}"
+            )
+    names = [info.name for info in inputs]
+    others = tuple(name for name in given if name not in names)
+    unnamed = [info for info in rows if info.name not in (*found, *given)]
+    if len(unnamed) == 1 and len(others) == unnamed[0].shape[1] and len(others) > 1:
+        found[unnamed[0].name] = others
+    return found
+
+
+def _input(
+    info: TensorInfo, recipe: Recipe, kind: PreprocessKind, columns: tuple[str, ...]
+) -> InputSpec:
+    section = recipe.inputs.get(info.name, InputSection())
+    own = [(name, recipe.inputs.get(name, InputSection())) for name in columns]
+    try:
+        record = Record(tuple(Column(name, None, of.description, of.units) for name, of in own))
+        return InputSpec(
+            name=info.name,
+            dtype=_client_dtype(info, kind),
+            shape=info.shape if kind == "tensor" else info.shape[:1],
+            preprocess=Preprocess("record", record=record) if columns else Preprocess(kind),
+            description=section.description,
+            units=section.units,
+        )
+    except ContractError as error:
+        raise UsageError(f"recipe.inputs.{info.name}: {error}") from None
+
+
 def check_data(splits: Splits, interface: Interface) -> None:
     """Raises `UsageError` unless every example fits the model's inputs and classes."""
     for name in ("train", "validation", "test"):
@@ -166,7 +210,7 @@ def check_data(splits: Splits, interface: Interface) -> None:
             fits = len(shape) == len(spec.instance_shape) and all(
                 want in (None, got) for want, got in zip(spec.instance_shape, shape, strict=True)
             )
-            if spec.preprocess.kind != "tensor":
+            if len(spec.shape) == 1:
                 fits = shape in ((), (1,))
             if not fits:
                 raise UsageError(
@@ -238,7 +282,7 @@ def cast_inputs(splits: Splits, interface: Interface) -> Splits:
 
 
 def _cast(values: npt.NDArray[Any], spec: InputSpec, where: str) -> npt.NDArray[Any]:
-    if spec.preprocess.kind != "tensor":
+    if len(spec.shape) == 1:
         values = values.reshape(len(values))
     if spec.dtype == "string":
         return _strings(values, where)

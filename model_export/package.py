@@ -71,6 +71,7 @@ def choose_golden(
     return GoldenExamples(
         ids=tuple(f"test[{row}]" for row in rows),
         inputs={name: _plain(array[rows]) for name, array in test.inputs.items()},
+        missing={name: missing[rows] for name, missing in test.missing.items()},
         outputs={name: array[rows] for name, array in reference.items()},
         tolerance={
             name: float(np.abs(published[name][rows] - array[rows]).max())

@@ -250,7 +250,7 @@ def _verify(manifest: Manifest, artifact: Path, findings: Findings, progress: Pr
     questions = Questions(
         "what was measured",
         tuple(f"test[{row}]" for row in range(len(test))),
-        test.inputs,
+        test.as_sent,
         findings.answered.outputs,
     ).first(count)
     with progress.step("verify") as step, tempfile.TemporaryDirectory(prefix="verify-") as folder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from model_export.interface import (
 )
 from model_export.progress import Progress
 from model_export.recipe import GateSection, OutputSection, Recipe
+from model_export.records import arrange, describe_missing, fill
 from model_export.thresholds import choose_thresholds
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import Arrays
@@ -109,7 +110,8 @@ def prepare(
     """
     core, preprocessing = _split(source, recipe, progress)
     interface, asked = _read_data(source, preprocessing, recipe, folder, progress)
-    if preprocessing is None and any(s.preprocess.kind != "tensor" for s in interface.inputs):
+    shapes = {info.name: len(info.shape) for info in source.inputs}
+    if preprocessing is None and any(len(s.shape) != shapes[s.name] for s in interface.inputs):
         # Nothing was cut off, but what clients send as single values are rows of one to the model.
         preprocessing = Preprocessing(steps=())
     find_criteria(
@@ -174,10 +176,13 @@ def _read_data(
     with progress.step("data") as step:
         given = load_given(recipe.data.source, folder)
         answers = given.answers(tuple(info.name for info in source.outputs))
-        interface = describe_interface(source, recipe, folder, preprocessing, answers)
+        interface = describe_interface(source, recipe, folder, preprocessing, answers, given.names)
         tasks = {output.name: output.task for output in interface.outputs}
-        splits = given.read(tasks).named(tuple(spec.name for spec in interface.inputs))
+        splits = arrange(given.read(tasks), interface.inputs)
         check_data(splits, interface)
+        inputs = describe_missing(interface.inputs, recipe, splits.train, preprocessing)
+        interface = replace(interface, inputs=inputs)
+        splits = fill(splits, inputs)
         sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         step.result = ", ".join(f"{len(split)} {name}" for name, split in sizes.items())
     return interface, cast_inputs(splits, interface)

@@ -72,10 +72,21 @@ class ModelSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSection:
-    """``[inputs.NAME]``: what people should know about an input; goes into the manifest."""
+    """``[inputs.NAME]``: how clients send an input, or a column of one; goes into the manifest.
+
+    Attributes:
+        description: what it is, for people.
+        units: of its values, for people.
+        columns: what each value of a row of numbers is called; none where the examples say it.
+        missing: what stands for a value that is missing: "refuse", "mean", "median",
+            "most_frequent", "mask", or the value itself; of an input with columns, for all that
+            say nothing else. None is "mask" where all layers that take the input have one.
+    """
 
     description: str = ""
     units: str = ""
+    columns: tuple[str, ...] = ()
+    missing: bool | int | float | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

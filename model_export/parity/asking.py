@@ -81,7 +81,14 @@ def instances_of(manifest: Manifest, inputs: Arrays) -> list[Any]:
         manifest: describes the inputs.
         inputs: by input name, [questions, …].
     """
-    columns = {spec.name: _as_json(inputs[spec.name]) for spec in manifest.inputs}
+    columns = {}
+    for spec in manifest.inputs:
+        values = inputs[spec.name]
+        if spec.fields == (spec,):
+            columns[spec.name] = _as_json(values)
+            continue
+        for field, column in zip(spec.fields, values.T, strict=True):
+            columns[field.name] = column.tolist()
     if len(columns) == 1:
         return next(iter(columns.values()))
     rows = zip(*columns.values(), strict=True)

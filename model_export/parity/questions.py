@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_export.data import load_given
+from model_export.data import load_given, with_gaps
 from model_export.errors import UsageError
 from model_export.interface import Interface, cast_inputs, check_data
+from model_export.records import arrange, fill
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import registry_errors
 from tflite_serving.contract import layout
@@ -59,7 +60,13 @@ def golden_examples(store: WritableStore, manifest: Manifest) -> GoldenExamples:
 
 def golden_questions(golden: GoldenExamples) -> Questions:
     """An artifact's own golden examples."""
-    return Questions("its golden examples", golden.ids, golden.inputs, golden.outputs)
+    return Questions("its golden examples", golden.ids, _as_sent(golden), golden.outputs)
+
+
+def _as_sent(golden: GoldenExamples) -> Arrays:
+    return {
+        name: with_gaps(values, golden.missing.get(name)) for name, values in golden.inputs.items()
+    }
 
 
 def model_questions(model: Path, source: str, folder: Path, manifest: Manifest) -> Questions:
@@ -90,10 +97,10 @@ def model_questions(model: Path, source: str, folder: Path, manifest: Manifest) 
             )
     interface = Interface(manifest.task, manifest.inputs, manifest.outputs)
     tasks = {output.name: output.task for output in manifest.outputs}
-    splits = load_given(source, folder).read(tasks).named(names)
+    splits = arrange(load_given(source, folder).read(tasks), interface.inputs)
     check_data(splits, interface)
-    test = cast_inputs(splits, interface).test
+    test = cast_inputs(fill(splits, interface.inputs), interface).test
     shapes = {info.name: info.shape for info in loaded.inputs}
     outputs = interface.natural(loaded.predict(in_shapes(test.inputs, shapes)))
     ids = tuple(f"test[{row}]" for row in range(len(test)))
-    return Questions(f"{model.name} on the test split", ids, test.inputs, outputs)
+    return Questions(f"{model.name} on the test split", ids, test.as_sent, outputs)

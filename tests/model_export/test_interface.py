@@ -126,7 +126,7 @@ def test_labels_that_do_not_fit_the_output_are_refused() -> None:
 
 def test_notes_on_an_input_that_the_model_lacks_are_refused() -> None:
     told = complaint(UsageError, Source(), recipe(featurs=InputSection()))
-    assert told == "recipe.inputs.featurs: no such input; the model has ['features']"
+    assert told == ("recipe.inputs.featurs: no such input or column; did you mean 'features'?")
 
 
 @pytest.mark.parametrize(

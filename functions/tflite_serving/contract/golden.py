@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,15 @@ class GoldenExamples:
         outputs: by output name, [examples, …], the reference's answers in natural units.
         tolerance: by output name, the largest absolute difference that still counts as the
             same answer. It covers what quantization was measured to change.
+        missing: by input name, in its shape, the values that a client left out; what stands for
+            them is among `inputs`.
     """
 
     ids: tuple[str, ...]
     inputs: Tensors
     outputs: Tensors
     tolerance: Mapping[str, float]
+    missing: Tensors = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.ids:
@@ -51,6 +54,11 @@ class GoldenExamples:
                         f"{kind}[{name!r}]",
                         f"expected {len(self.ids)} rows, got the shape {list(tensor.shape)}",
                     )
+        for name, tensor in self.missing.items():
+            if name not in self.inputs or tensor.shape != self.inputs[name].shape:
+                raise ContractError(
+                    f"missing[{name!r}]", "expected an input of this name and shape, got another"
+                )
         for name, tensor in self.outputs.items():
             if tensor.dtype.kind not in "biuf":
                 raise ContractError(f"outputs[{name!r}]", f"expected numbers, got {tensor.dtype}")
@@ -113,6 +121,8 @@ def write_golden(golden: GoldenExamples) -> bytes:
     arrays: dict[str, npt.NDArray[Any]] = {"ids": np.array(golden.ids, dtype=np.str_)}
     for name in golden.inputs:
         arrays[f"inputs/{name}"] = golden.inputs[name]
+    for name in golden.missing:
+        arrays[f"missing/{name}"] = golden.missing[name]
     for name in golden.outputs:
         arrays[f"outputs/{name}"] = golden.outputs[name]
         arrays[f"tolerance/{name}"] = np.array(golden.tolerance[name])
@@ -134,6 +144,7 @@ def read_golden(data: bytes) -> GoldenExamples:
             ids=tuple(str(example) for example in arrays["ids"]),
             inputs=_section(arrays, "inputs"),
             outputs=_section(arrays, "outputs"),
+            missing=_section(arrays, "missing"),
             tolerance={name: float(value) for name, value in _section(arrays, "tolerance").items()},
         )
     except ContractError as error:
