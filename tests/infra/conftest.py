@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.terraform import INFRA, assert_done, terraform
+from tests.support.terraform import INFRA, ask_variables_alone, assert_done, terraform
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,7 @@ def infra(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of infra/ that has its provider, so that the tree stays as it is."""
     folder = tmp_path_factory.mktemp("terraform") / "infra"
     shutil.copytree(INFRA, folder, ignore=shutil.ignore_patterns(".terraform*"))
+    ask_variables_alone(folder)
     process = terraform("init", "-backend=false", "-input=false", folder=folder)
     if process.returncode and not os.environ.get("CI"):
         pytest.skip("terraform init cannot get the provider")
