@@ -23,7 +23,7 @@ example-%: $(READY) ## Do the same for examples/NAME, and compare the answers wi
 
 .PHONY: test
 test: check ## Run all tests, linters and types
-	$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: $(READY) ## Run ruff, mypy --strict, import-linter and the lock check

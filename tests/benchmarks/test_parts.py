@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,8 @@ import pytest
 
 from benchmarks.compression import comparison, confidence, memory, rescue, sparse_kernels
 from model_export.comparison import matched_pairs_interval
+from tests.support.commands import ROOT, apart
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 REFUSED = """\
   measure         0.1 s  static_int8 0.0100 ms
 
@@ -138,13 +137,7 @@ def test_all_ways_to_store_zeros_answer_alike_and_others_are_noticed() -> None:
 def test_a_quick_run_prints_its_part_and_leaves_the_document_alone() -> None:
     document = ROOT / "docs" / "5-compression.md"
     before = document.read_bytes()
-    process = subprocess.run(
-        [sys.executable, "-m", "benchmarks.compression", "--quick", "--only", "comparison"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    process = apart("benchmarks.compression", "--quick", "--only", "comparison")
     assert process.returncode == 0, process.stderr
     assert "on breast_cancer" in process.stdout
     assert "TFLiteConverter, dynamic_range" in process.stdout

@@ -26,15 +26,3 @@ def tiny(steps: Steps) -> Manifest:
     steps.variables["REGISTRY"] = str(steps.folder / "registry")
     store = open_writable(str(steps.out / "registry"))
     return publish_tiny(store, steps.folder / "artifact", alias="candidate")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # Keras, about a model that was compiled and never trained: there is nothing to give.
-    config.addinivalue_line(
-        "filterwarnings", "ignore:Skipping variable loading for optimizer:UserWarning"
-    )
-    # TensorFlow's variables, which Keras hands to numpy 2.
-    config.addinivalue_line(
-        "filterwarnings",
-        "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
-    )

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from examples.digits import train
+from examples.digits import demo, train
 from model_export.recipe import read_recipe
+from tests.support.commands import apart, here
 from tflite_serving.contract.manifest import Manifest, read_manifest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def demo(folder: Path, *, epochs: int = 2) -> str:
+def again(folder: Path, *, epochs: int = 2) -> str:
     """What it says on stdout."""
-    command = [sys.executable, "-m", "examples.digits.demo", "--folder", str(folder)]
-    process = subprocess.run(
-        [*command, "--epochs", str(epochs), "--count", "2"],
-        cwd=ROOT,
-        env={key: value for key, value in os.environ.items() if key != "FORCE_COLOR"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stdout + process.stderr
-    return process.stdout
+    result = here(demo.main, "--folder", folder, "--epochs", epochs, "--count", 2)
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 def manifests(folder: Path) -> list[Manifest]:
@@ -42,7 +32,9 @@ def manifests(folder: Path) -> list[Manifest]:
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder in which the demo ran once, and what it said."""
     folder = tmp_path_factory.mktemp("demo")
-    return folder, demo(folder)
+    process = apart("examples.digits.demo", "--folder", folder, "--epochs", 2, "--count", 2)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return folder, process.stdout
 
 
 def test_the_demo_trains_exports_serves_and_asks(first: tuple[Path, str]) -> None:
@@ -65,7 +57,7 @@ def test_the_demo_trains_exports_serves_and_asks(first: tuple[Path, str]) -> Non
 def test_a_second_run_reuses_what_has_not_changed(first: tuple[Path, str]) -> None:
     folder, _ = first
     before = manifests(folder)
-    told = demo(folder)
+    told = again(folder)
     assert re.search(r"reused .*digits\.keras: train\.py has not changed", told)
     assert f"reused {before[0].version}: same model, recipe, data and packages" in told
     assert manifests(folder) == before
@@ -74,7 +66,7 @@ def test_a_second_run_reuses_what_has_not_changed(first: tuple[Path, str]) -> No
 def test_a_run_with_another_training_trains_and_exports_anew(first: tuple[Path, str]) -> None:
     folder, _ = first
     before = manifests(folder)
-    told = demo(folder, epochs=3)
+    told = again(folder, epochs=3)
     assert "reused" not in told
     assert len(manifests(folder)) == len(before) + 1
 

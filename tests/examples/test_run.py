@@ -4,40 +4,28 @@ from __future__ import annotations
 
 import ast
 import importlib
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from examples import run
 from examples.sentences.train import TOPICS
 from examples.standard_library import modules
 from model_export.recipe import read_recipe
+from tests.support.commands import apart, here
 from tflite_serving.contract.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = ("breast_cancer", "sentences", "wide_deep")
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "examples.run", *map(str, arguments)],
-        cwd=ROOT,
-        env={key: value for key, value in os.environ.items() if key != "FORCE_COLOR"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_the_function_answers_as_keras_does(name: str, tmp_path: Path) -> None:
-    process = run(name, "--folder", tmp_path, "--quick")
-    told = process.stdout
-    assert process.returncode == 0, told + process.stderr
+    result = here(run.main, name, "--folder", tmp_path, "--quick")
+    told = result.stdout
+    assert result.exit_code == 0, result.output
     headings = [line for line in told.splitlines() if line.isalpha() and line.islower()]
     assert headings == ["train", "export", "serve", "stopped", "compare", "done"]
     (path,) = tmp_path.glob(f"registry/models/{name}/versions/*/manifest.json")
@@ -52,7 +40,7 @@ def test_the_function_answers_as_keras_does(name: str, tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_example_is_refused_with_those_that_are() -> None:
-    process = run("cats_and_dogs")
+    process = apart("examples.run", "cats_and_dogs")
     assert process.returncode == 2
     for name in (*NAMES, "digits"):
         assert f"'{name}'" in process.stderr
