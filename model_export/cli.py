@@ -7,7 +7,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
@@ -20,6 +20,7 @@ from model_export.baking import find_models, read_models
 from model_export.bundle import ANY_SIZE, PLATFORM, Limits
 from model_export.bundle import bundle as write_bundle
 from model_export.errors import ExportError, GateError, Interrupted, ParityError, UsageError
+from model_export.local_function import local_function
 from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
 from model_export.recipe import Recipe, read_recipe
@@ -152,7 +153,7 @@ def sensitivity(recipe: Path, overrides: tuple[str, ...], plot: Path | None, as_
 @click.option("--json", "as_json", is_flag=True, help="Print the document as JSON.")
 @_reports_errors
 def show(uri: str, as_json: bool) -> None:
-    """Show one artifact or alias.
+    """Show one artifact or alias, and what the function that serves it takes and answers.
 
     URI is <registry>/models/<name>/versions/<version>, …/aliases/<alias>, or …/models/<name> for
     its production alias.
@@ -161,7 +162,14 @@ def show(uri: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(encode(document)))
         return
-    present.print_document(document, present.console())
+    from model_export.contract_in_words import read_contract
+
+    console = present.console()
+    present.print_document(document, console)
+    registry, manifest = present.find_artifact(uri)
+    with registry_errors():
+        store = open_writable(registry)
+    present.print_contract(read_contract(store, manifest), console)
 
 
 @main.command()
@@ -175,6 +183,10 @@ def show(uri: str, as_json: bool) -> None:
 @click.option("--url", help="Ask a function that runs there; by default, its code in this process.")
 @click.option("--token", help="Identity token to show to it.")
 @click.option(
+    "--http", is_flag=True, help="Start a function on a port of this machine, and ask it over HTTP."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Ask about the first so many examples.")
+@click.option(
     "--min-agreement",
     type=click.FloatRange(0, 1),
     help="Exit with 4 if fewer labels than this fraction agree.",
@@ -187,6 +199,8 @@ def verify(
     data: str | None,
     url: str | None,
     token: str | None,
+    http: bool,
+    limit: int | None,
     min_agreement: float | None,
     as_json: bool,
 ) -> None:
@@ -197,6 +211,10 @@ def verify(
     """
     if (against is None) != (data is None):
         raise UsageError("expected --against and --data together, got one of them")
+    if http and url is not None:
+        raise UsageError("expected --http or --url, got both")
+    if token is not None and url is None:
+        raise UsageError("--token: expected --url, whose function it is shown to")
     registry, manifest = present.find_artifact(uri)
     from model_export.parity.asking import ask, in_process, over_http
     from model_export.parity.comparing import compare
@@ -209,7 +227,8 @@ def verify(
     with (
         native_logs_held_back() as stderr,
         redirect_stdout(stderr),
-        tempfile.TemporaryDirectory(prefix="verify-") as cache,
+        tempfile.TemporaryDirectory(prefix="verify-") as folder,
+        ExitStack() as running,
     ):
         progress = Progress(Console(file=stderr))
         with progress.step("reference") as step:
@@ -219,14 +238,20 @@ def verify(
                 questions = golden_questions(golden_examples(store, manifest))
             else:
                 questions = model_questions(against, data, Path.cwd(), manifest)
+            questions = questions.first(limit or len(questions))
             step.result = f"{len(questions)} examples"
         with progress.step("served") as step:
+            if http:
+                model = f"{manifest.name}@{manifest.version}"
+                log = Path(folder) / "function.log"
+                url = running.enter_context(local_function(registry, model, log))
             if url is None:
-                post = in_process(registry, manifest, Path(cache))
+                post = in_process(registry, manifest, Path(folder) / "cache")
             else:
                 post = over_http(url, token)
-            served = ask(manifest, questions.inputs, post, step.advance)
-            found = compare(manifest, questions, served)
+            found = compare(
+                manifest, questions, ask(manifest, questions.inputs, post, step.advance)
+            )
             step.result = "in this process" if url is None else f"at {url}"
     if as_json:
         click.echo(json.dumps(encode(found)))

@@ -21,11 +21,10 @@ from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument
 from tflite_serving.contract.evidence import Candidate
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import InputSpec, OutputSpec
-from tflite_serving.dialects.answers import label_names
 from tflite_serving.settings import DEFAULT_ALIAS
 
 if TYPE_CHECKING:
+    from model_export.contract_in_words import ContractInWords
     from model_export.parity.comparing import Parity
     from model_export.pipeline import Export
     from model_export.sensitivity import Effect, Sensitivity
@@ -102,13 +101,36 @@ def print_document(document: Manifest | AliasDocument, console: Console) -> None
     print_candidates(document, console)
 
 
+def print_contract(contract: ContractInWords, console: Console) -> None:
+    """Prints what clients send, what the function does and what comes back."""
+    steps = tuple((f"{place}.", step) for place, step in enumerate(contract.steps, 1))
+    for title, rows in (
+        ("what clients send", contract.sends),
+        ("what the function does first", steps),
+        ("what comes back", contract.answers),
+    ):
+        if not rows:
+            continue
+        console.print(f"\n{title}")
+        table = Table(show_header=False, box=None, padding=(0, 0, 0, 2))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, words in rows:
+            table.add_row(name, words)
+        console.print(table)
+    console.print("\none of its golden examples")
+    console.print(f"  {contract.request}", soft_wrap=True)
+
+
 def print_parity(found: Parity, console: Console) -> None:
     """Prints how far the answers are from the reference's, and the worst of them."""
     agreement = found.label_agreement
     same = "" if agreement is None else f"{agreement:.2%} of the labels agree; "
+    differ = f"differ by {found.largest:.2g} at most, {found.mean:.2g} on average"
     console.print(
         f"{found.model} {found.version} against {found.against}: {found.questions} asked, "
-        f"{same}scores differ by {found.largest:.2g} at most, {found.mean:.2g} on average"
+        f"{same}scores {differ if found.largest else 'are equal'}",
+        soft_wrap=True,
     )
     for output in found.outputs if len(found.outputs) > 1 else ():
         agreement = output.label_agreement
@@ -117,11 +139,13 @@ def print_parity(found: Parity, console: Console) -> None:
             f"  {output.output}: {same}differs by {output.largest:.2g} at most, "
             f"{output.mean:.2g} on average"
         )
+    if not found.worst:
+        return
     table = Table(box=box.SIMPLE)
-    for column in ("example", "reference", "served", "largest difference"):
-        table.add_column(column)
+    for column in ("example", "sent", "reference", "served", "difference"):
+        table.add_column(column, overflow="fold")
     for each in found.worst:
-        table.add_row(each.id, each.reference, each.served, f"{each.largest:.3g}")
+        table.add_row(each.id, each.sent, each.reference, each.served, f"{each.largest:.2g}")
     console.print(table)
 
 
@@ -272,10 +296,6 @@ def _facts_table(manifest: Manifest) -> Table:
     table = Table(show_header=False, box=None)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
-    for spec in manifest.inputs:
-        table.add_row("input", f"{spec.name}: {_in_words(spec)} {spec.units}")
-    for output in manifest.outputs:
-        table.add_row("output", f"{output.name}: {_answer_in_words(output)}")
     facts = {
         "model": manifest.name,
         "version": manifest.version,
@@ -305,34 +325,6 @@ def _facts_table(manifest: Manifest) -> Table:
             f"drop {each.drop:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}",
         )
     return table
-
-
-def _answer_in_words(output: OutputSpec) -> str:
-    """What a client gets for one instance."""
-    labels, thresholds = label_names(output), output.thresholds or ()
-    if output.task == "regression":
-        count = output.shape[-1]
-        what = "a number" if count == 1 else f"{count} numbers"
-        return f"{what} in {output.units}" if output.units else what
-    if output.task == "multi_label":
-        each = zip(labels, thresholds, strict=True)
-        return f"any of {', '.join(f'{label} (from {at:g})' for label, at in each)}"
-    rule = (
-        f"; {labels[1]} from a score of {(thresholds or (0.5,))[0]:g}" if output.is_binary else ""
-    )
-    return f"one of {', '.join(labels)}{rule}"
-
-
-def _in_words(spec: InputSpec) -> str:
-    """What a client sends for one instance."""
-    kinds = {"float32": "a number", "bool": "true or false", "string": "a string"}
-    match spec.preprocess.kind:
-        case "text":
-            return "a text"
-        case "record":
-            return f"{kinds.get(spec.dtype, 'a whole number')}, a feature of the record"
-        case _:
-            return f"{spec.dtype} {list(spec.instance_shape)}"
 
 
 def _alias_table(document: AliasDocument) -> Table:

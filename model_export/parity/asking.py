@@ -18,7 +18,7 @@ from model_export.parity.answers import Answers, read_answers
 from tflite_serving.artifacts.opening import open_store
 from tflite_serving.catalog import Catalog
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import Arrays
+from tflite_serving.contract.tensors import Arrays, InputSpec
 from tflite_serving.http import RequestHead
 from tflite_serving.service import Service
 from tflite_serving.settings import Settings
@@ -81,23 +81,25 @@ def instances_of(manifest: Manifest, inputs: Arrays) -> list[Any]:
         manifest: describes the inputs.
         inputs: by input name, [questions, …].
     """
-    columns = {}
+    columns: dict[str, list[Any]] = {}
     for spec in manifest.inputs:
         values = inputs[spec.name]
         if spec.fields == (spec,):
-            columns[spec.name] = _as_json(values)
+            columns[spec.name] = _as_json(spec, values)
             continue
         for field, column in zip(spec.fields, values.T, strict=True):
-            columns[field.name] = column.tolist()
+            columns[field.name] = list(column)
     if len(columns) == 1:
         return next(iter(columns.values()))
     rows = zip(*columns.values(), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _as_json(values: npt.NDArray[Any]) -> list[Any]:
-    # orjson writes numbers from numpy's memory, and takes numpy's strings for none.
-    return values.tolist() if values.ndim == 1 or values.dtype.kind == "U" else list(values)
+def _as_json(spec: InputSpec, values: npt.NDArray[Any]) -> list[Any]:
+    if values.dtype.kind != "U":
+        return list(values)  # orjson writes numbers from numpy's memory
+    texts: list[str] = values.tolist()
+    return [{"b64": text} for text in texts] if spec.preprocess.kind == "image" else texts
 
 
 def in_process(registry: str, manifest: Manifest, cache: Path) -> Post:

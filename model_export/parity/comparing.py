@@ -11,10 +11,11 @@ import numpy.typing as npt
 from model_export.parity.answers import Answers, answers_of
 from model_export.parity.questions import Questions
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import OutputSpec
+from tflite_serving.contract.tensors import Arrays, OutputSpec
 from tflite_serving.dialects.answers import label_names
 
 _WORST = 5
+_LONGEST = 60  # characters of what was sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,13 @@ class Difference:
 
     Attributes:
         id: of the question.
+        sent: what was asked, shortened.
         reference, served: the labels with their scores, or the values.
         largest: difference of a score.
     """
 
     id: str
+    sent: str
     reference: str
     served: str
     largest: float
@@ -60,8 +63,8 @@ class Parity:
         label_agreement: fraction of the questions that both answer with the same labels, in all
             outputs; None of a model without classes.
         largest, mean: absolute difference of a score.
-        worst: those that differ most, the worst first. Beside scores, the values of a regression
-            count in standard deviations.
+        worst: those that differ most, the worst first; none that does not differ. Beside scores,
+            the values of a regression count in standard deviations.
         outputs: the same of each output.
     """
 
@@ -101,11 +104,13 @@ def compare(manifest: Manifest, questions: Questions, served: Answers) -> Parity
         worst=tuple(
             Difference(
                 questions.ids[row],
+                sent_in_words(questions.inputs, row),
                 _shown(manifest, reference, row),
                 _shown(manifest, served, row),
                 float(largest[row]),
             )
             for row in worst
+            if largest[row] > 0
         ),
         outputs=tuple(
             OutputParity(
@@ -125,6 +130,24 @@ def differences(reference: Answers, served: Answers) -> dict[str, npt.NDArray[np
         name: np.abs(served.values[name].astype(np.float64) - values)
         for name, values in reference.values.items()
     }
+
+
+def sent_in_words(inputs: Arrays, row: int) -> str:
+    """One question, short enough for a line of a table."""
+    values = {name: np.asarray(column[row]) for name, column in inputs.items()}
+    if len(values) == 1:
+        return _value_in_words(next(iter(values.values())))
+    return _shortened(", ".join(f"{name}={_value_in_words(v)}" for name, v in values.items()))
+
+
+def _value_in_words(value: npt.NDArray[Any]) -> str:
+    if value.ndim:
+        return f"{'×'.join(map(str, value.shape))} {value.dtype.name}"
+    return _shortened(repr(value.item())) if value.dtype.kind == "U" else f"{value.item():g}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _agreement(reference: Answers, served: Answers) -> float | None:

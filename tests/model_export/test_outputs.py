@@ -328,7 +328,7 @@ def test_every_output_of_several_is_judged_and_told(
             "species": "accuracy",
         }
     shown = cli("show", given.uri(registry)).stdout
-    assert "species: one of barn, villa, hut" in shown
+    assert "species  the best of barn, villa, hut" in shown
     assert "price: mae" in shown
     assert "species accuracy" in shown
     page = (given.folder / "report.html").read_text()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
+import requests
 from click.testing import Result
 
+from model_export.parity.comparing import sent_in_words
 from model_export.registry.opening import open_writable
 from tests.support.serving import running
 from tests.support.tiny import LABELS, WEIGHTS, publish_tiny
@@ -42,6 +46,7 @@ def test_the_golden_examples_are_asked_in_this_process(
     assert parity["label_agreement"] == 1.0
     assert parity["mean"] <= parity["largest"] <= 1e-6
     assert parity["worst"][0]["reference"].split()[0] in LABELS
+    assert parity["worst"][0]["sent"] == "4 float32"
 
 
 def test_a_function_that_runs_somewhere_is_asked_over_http(
@@ -60,6 +65,44 @@ def test_a_function_that_runs_somewhere_is_asked_over_http(
     assert over_http == found(cli("verify", uri, "--json"))
     assert refused.exit_code == 4
     assert f"expected the version {newer.version}, got {manifest.version}" in refused.stderr
+
+
+def test_a_function_is_started_here_and_asked_over_http(
+    cli: Cli, published: tuple[Path, Manifest], capfd: pytest.CaptureFixture[str]
+) -> None:
+    registry, manifest = published
+    uri = f"{registry}/models/iris/versions/{manifest.version}"
+    result = cli("verify", uri, "--http", "--limit", "3", "--json")
+    assert found(result)["questions"] == 3
+    (address,) = re.findall(r"at (http://127\.0\.0\.1:\d+)\n", capfd.readouterr().err)
+    with pytest.raises(requests.ConnectionError):  # it is stopped
+        requests.get(address, timeout=5)
+
+
+def test_what_differs_is_shown_with_what_was_sent(
+    cli: Cli, published: tuple[Path, Manifest]
+) -> None:
+    lines = cli("verify", f"{published[0]}/models/iris").stdout.splitlines()
+    assert lines[0].startswith(f"iris {published[1].version} against its golden examples: 10 asked")
+    assert "100.00% of the labels agree; scores " in lines[0]
+    if "are equal" not in lines[0]:
+        assert lines[2].split() == ["example", "sent", "reference", "served", "difference"]
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ({"text": np.array(["what a lovely film"])}, "'what a lovely film'"),
+        ({"text": np.array(["x" * 100])}, "'" + "x" * 59 + "…"),
+        (
+            {"age": np.array([41.5], np.float32), "job": np.array(["cook"])},
+            "age=41.5, job='cook'",
+        ),
+        ({"pixels": np.zeros((1, 8, 8, 1), np.float32)}, "8×8×1 float32"),
+    ],
+)
+def test_a_question_is_short_enough_for_a_line(values: dict[str, Any], shown: str) -> None:
+    assert sent_in_words(values, 0) == shown
 
 
 def test_a_version_that_the_function_would_not_serve_is_told(cli: Cli, tmp_path: Path) -> None:
@@ -105,7 +148,17 @@ def test_a_keras_model_is_asked_about_the_test_split(
     assert "expected 0.999 of the labels to agree, got 0." in told.stderr
 
 
-def test_what_belongs_together_is_asked_for(cli: Cli, published: tuple[Path, Manifest]) -> None:
-    result = cli("verify", f"{published[0]}/models/iris", "--data", "data.npz")
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--data", "data.npz"), "--against and --data together"),
+        (("--http", "--url", "http://127.0.0.1:9"), "expected --http or --url, got both"),
+        (("--token", "x"), "--token: expected --url"),
+    ],
+)
+def test_what_belongs_together_is_asked_for(
+    cli: Cli, published: tuple[Path, Manifest], options: tuple[str, ...], told: str
+) -> None:
+    result = cli("verify", f"{published[0]}/models/iris", *options)
     assert result.exit_code == 2
-    assert "--against and --data together" in result.stderr
+    assert told in result.stderr

@@ -1,0 +1,282 @@
+"""What clients send, what the function makes of it and what comes back, in words."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import assert_never
+
+from model_export.parity.asking import body_of, instances_of
+from model_export.parity.questions import golden_examples
+from model_export.registry.store import WritableStore
+from model_export.registry.verbs import registry_errors
+from tflite_serving.contract import layout
+from tflite_serving.contract.categories import (
+    CategoryEncoding,
+    Concatenation,
+    Discretization,
+    HashedCrossing,
+    Hashing,
+)
+from tflite_serving.contract.golden import GoldenExamples
+from tflite_serving.contract.image import Image, Resize
+from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.preprocessing import (
+    Lookup,
+    Operation,
+    Preprocessing,
+    Step,
+    Vocabulary,
+    Words,
+    read_preprocessing,
+)
+from tflite_serving.contract.tensors import InputSpec, OutputSpec
+from tflite_serving.dialects.answers import label_names
+
+_LONGEST_BODY = 2000  # characters of a request that is shown whole
+_MOST_LABELS = 10
+
+_ENCODED = {
+    "int": "",
+    "one_hot": ", as a row with a 1 at its place",
+    "multi_hot": ", as one row with a 1 at the place of each",
+    "count": ", as one row that counts each",
+    "tf_idf": ", as one row that counts each, times its TF-IDF weight",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ContractInWords:
+    """The contract of one version, a line for each thing.
+
+    Attributes:
+        sends: name and words of each value that a client sends.
+        steps: what the function does before the model sees it, in order.
+        answers: name and words of each output.
+        request: a shell command that asks about a golden example.
+    """
+
+    sends: tuple[tuple[str, str], ...]
+    steps: tuple[str, ...]
+    answers: tuple[tuple[str, str], ...]
+    request: str
+
+
+def contract_in_words(
+    manifest: Manifest, preprocessing: Preprocessing | None, golden: GoldenExamples
+) -> ContractInWords:
+    """Describes what a version takes and gives.
+
+    Args:
+        manifest: of the version.
+        preprocessing: its document; None where it has none.
+        golden: its examples; the first one becomes the request.
+    """
+    fields = [field for spec in manifest.inputs for field in spec.fields]
+    pictures = [
+        f"{spec.name}: {image_in_words(spec.preprocess.image)}"
+        for spec in manifest.inputs
+        if spec.preprocess.image is not None
+    ]
+    steps = preprocessing.steps if preprocessing else ()
+    return ContractInWords(
+        tuple((field.name, input_in_words(field)) for field in fields),
+        (*pictures, *map(step_in_words, steps)),
+        tuple((spec.name, output_in_words(spec)) for spec in manifest.outputs),
+        _request(manifest, golden),
+    )
+
+
+def read_contract(store: WritableStore, manifest: Manifest) -> ContractInWords:
+    """Describes a version of a registry.
+
+    Raises:
+        RegistryError: a document of it is damaged, or cannot be read.
+    """
+    preprocessing = None
+    if manifest.preprocessing is not None:
+        path = layout.file_path(manifest.name, manifest.version, manifest.preprocessing)
+        with registry_errors():
+            preprocessing = read_preprocessing(store.read(path).data)
+    return contract_in_words(manifest, preprocessing, golden_examples(store, manifest))
+
+
+def input_in_words(spec: InputSpec) -> str:
+    """What a client sends for one value of an instance."""
+    about = "".join(f", {text}" for text in (spec.units,) if text)
+    described = f": {spec.description}" if spec.description else ""
+    return f"{_kind_in_words(spec)}{about}{described}"
+
+
+def output_in_words(spec: OutputSpec) -> str:
+    """What comes back of one output."""
+    match spec.task:
+        case "classification":
+            names = label_names(spec)
+            if not spec.is_binary:
+                return f"the best of {_listed(names)}, its score, and all scores"
+            least = f"{(spec.thresholds or (0.5,))[0]:g}"
+            return f"{names[1]} if its score is {least} or more, else {names[0]}, and both scores"
+        case "multi_label":
+            from_on = [
+                f"{name} ({threshold:g})"
+                for name, threshold in zip(label_names(spec), spec.thresholds or (), strict=True)
+            ]
+            return f"each of {_listed(from_on)} whose score is as much or more, and all scores"
+        case "regression":
+            count = spec.shape[-1]
+            units = f" in {spec.units}" if spec.units else ""
+            return f"a number{units}" if count == 1 else f"{count} numbers{units}"
+        case "embedding" | "question_answering":
+            return f"{_sizes(spec.shape[1:])} numbers"
+        case _:
+            assert_never(spec.task)
+
+
+def step_in_words(step: Step) -> str:
+    """What one layer that was cut off does."""
+    takes = ", ".join(step.inputs)
+    return f"{step.layer} ({takes}): {operation_in_words(step.operation)}"
+
+
+def operation_in_words(operation: Operation) -> str:
+    """What an operation does."""
+    match operation:
+        case Lookup():
+            words = f"{_words(operation.words)}; " if operation.words else ""
+            kept = operation.words.length if operation.words else None
+            length = f"; {kept:,} are kept, fewer are filled up with 0" if kept else ""
+            vocabulary = _vocabulary(operation.vocabulary, of_texts=operation.words is not None)
+            return f"{words}{vocabulary}{length}"
+        case Hashing():
+            missing = (
+                "" if operation.masked is None else f"; {operation.masked!r} is missing: bin 0"
+            )
+            salted = "" if operation.salt is None else ", with a salt"
+            return (
+                f"hashed into {operation.bins:,} bins{salted}{missing}"
+                f"{_ENCODED[operation.encoding]}"
+            )
+        case HashedCrossing():
+            return f"hashed together into {operation.bins:,} bins{_ENCODED[operation.encoding]}"
+        case Discretization():
+            edges = _listed([f"{edge:g}" for edge in operation.edges])
+            return (
+                f"put into {len(operation.edges) + 1} bins, between {edges}"
+                f"{_ENCODED[operation.encoding]}"
+            )
+        case CategoryEncoding():
+            return f"indices below {operation.width:,}{_ENCODED[operation.encoding]}"
+        case Concatenation():
+            return "put one after the other"
+        case _:
+            assert_never(operation)
+
+
+def image_in_words(image: Image) -> str:
+    """What becomes of a picture."""
+    done = ["decoded"]
+    if image.exif_orientation:
+        done.append("turned as its EXIF data say")
+    done.append({"gray": "made gray", "rgb": "made RGB", "rgba": "made RGBA"}[image.mode])
+    if image.resize is not None:
+        done.append(_resize(image.resize))
+    if image.is_scaled:
+        offset = (
+            f" {'+' if image.offset > 0 else '-'} {abs(image.offset):g}" if image.offset else ""
+        )
+        done.append(f"each value × {image.scale:g}{offset}")
+    return ", ".join(done)
+
+
+def _resize(resize: Resize) -> str:
+    size = f"{resize.width}×{resize.height}"
+    if resize.fit == "center":
+        return f"{size} pixels cut from the middle"
+    how = {
+        "stretch": "whatever its shape",
+        "crop": "what is too long cut off",
+        "pad": f"borders of {resize.fill:g} added",
+    }[resize.fit]
+    smooth = ", antialiased" if resize.antialias else ""
+    by = "Keras" if resize.by == "keras" else "Pillow"
+    return f"resized to {size}, {how} ({resize.method}{smooth}, as {by} does it)"
+
+
+def _words(words: Words) -> str:
+    done = []
+    if words.lower:
+        done.append("lower-case")
+    if words.strip:
+        done.append("ASCII punctuation out")
+    done.append(
+        {
+            "whitespace": "split at white space",
+            "character": "split into characters",
+            "none": "taken as one word",
+        }[words.split]
+    )
+    if words.ngrams != (1,):
+        done.append(f"{' and '.join(map(str, words.ngrams))} in a row looked up")
+    return ", ".join(done)
+
+
+def _vocabulary(vocabulary: Vocabulary, *, of_texts: bool) -> str:
+    known = vocabulary.strings or vocabulary.integers
+    what = "words" if of_texts else "strings" if vocabulary.strings else "numbers"
+    if vocabulary.unknown is None:
+        others = "others are refused"
+    elif vocabulary.unknowns == 1:
+        others = "all others count as one unknown"
+    else:
+        by = "a hash" if vocabulary.share == "hash" else "their remainder"
+        others = f"all others share {vocabulary.unknowns} unknowns, by {by}"
+    shown = f" ({_listed(list(map(str, known)))})" if len(known) <= _MOST_LABELS else ""
+    # Of texts it is the empty word, which splitting does not make.
+    is_told = vocabulary.masked is not None and not of_texts
+    missing = f", {vocabulary.masked!r} is missing" if is_told else ""
+    return f"{len(known):,} known {what}{shown}, {others}{missing}{_ENCODED[vocabulary.encoding]}"
+
+
+def _kind_in_words(spec: InputSpec) -> str:
+    kinds = {"float32": "a number", "bool": "true or false", "string": "a string"}
+    match spec.preprocess.kind:
+        case "text":
+            return "a text"
+        case "image":
+            return "a picture: JPEG, PNG or WebP as the body or in base64, or its pixels, 0 to 255"
+        case "record":
+            record = spec.preprocess.record
+            missing = None if record is None else record.missing
+            stands = "" if missing is None else f", {missing!r} if it is left out"
+            return f"{kinds.get(spec.dtype, 'a whole number')}{stands}"
+        case "tensor":
+            one = kinds.get(spec.dtype, "a whole number")
+            return f"{_sizes(spec.instance_shape)} {spec.dtype}" if spec.instance_shape else one
+        case _:
+            assert_never(spec.preprocess.kind)
+
+
+def _sizes(shape: tuple[int | None, ...]) -> str:
+    return "×".join("any" if size is None else str(size) for size in shape)
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    if len(names) <= _MOST_LABELS:
+        return ", ".join(names)
+    return f"{', '.join(names[: _MOST_LABELS - 1])}, … and {len(names) - _MOST_LABELS + 1:,} more"
+
+
+def _request(manifest: Manifest, golden: GoldenExamples) -> str:
+    """A command that asks about the first golden example; what is long is a file's name."""
+    first = {name: values[:1] for name, values in golden.inputs.items()}
+    (instance,) = instances_of(manifest, first)
+    body = body_of([instance]).decode()
+    path = f"$URL/models/{manifest.name}/predict"
+    kind, data = "application/json", f"-d {shlex.quote(body)}"
+    if len(body) > _LONGEST_BODY:
+        if manifest.inputs[0].preprocess.kind == "image" and len(manifest.inputs) == 1:
+            kind, data = "image/jpeg", "--data-binary @picture.jpg"
+        else:
+            data = "-d @request.json"
+    return f"curl -H 'Content-Type: {kind}' {data} {path}"
