@@ -56,7 +56,7 @@ def main(name: str, folder: Path | None, *, quick: bool) -> None:
     model = folder / f"{name}.keras"
     try:
         heading(console, "train")
-        train_once(example, model, _QUICK_EPOCHS if quick else example.EPOCHS, console)
+        train_once(example, model, _QUICK_EPOCHS if quick else example.EPOCHS, console, small=quick)
         heading(console, "export")
         settings = _QUICK_SETTINGS if quick else ()
         manifest = export_once(_HERE / name / "recipe.toml", model, settings, console)

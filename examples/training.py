@@ -13,7 +13,9 @@ from rich.console import Console
 from model_export.native_logs import native_logs_held_back
 
 
-def train_once(example: ModuleType, model: Path, epochs: int, console: Console) -> None:
+def train_once(
+    example: ModuleType, model: Path, epochs: int, console: Console, *, small: bool = False
+) -> None:
     """Trains, unless the same code has trained this model for as many epochs.
 
     Args:
@@ -21,17 +23,19 @@ def train_once(example: ModuleType, model: Path, epochs: int, console: Console) 
         model: where the ``.keras`` file goes.
         epochs: passes over the training split.
         console: told of it.
+        small: whether to train its smaller network, if it has one.
     """
     stamp = model.with_suffix(".stamp")
     assert example.__file__ is not None
     # Every module here may have a part in it, and Python's own library is data of two examples.
     sources = [Path(example.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    inputs = f"{digest} {sys.version} {epochs}"
+    inputs = f"{digest} {sys.version} {epochs} {small}"
     if model.exists() and stamp.exists() and stamp.read_text() == inputs:
         console.print(f"reused {os.path.relpath(model)}: train.py has not changed")
         return
+    train = getattr(example, "train_small", example.train) if small else example.train
     # TensorFlow's own progress bar goes to stdout, its chatter to stderr.
     with native_logs_held_back():
-        example.train(model, epochs, verbose=1 if console.is_terminal else 2)
+        train(model, epochs, verbose=1 if console.is_terminal else 2)
     stamp.write_text(inputs)

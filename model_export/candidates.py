@@ -17,12 +17,14 @@ from model_export.measure.timing import Timing
 from model_export.quantize import STATIC, Ranges, quantize
 from model_export.recipe import Variant
 from model_export.scaling import scaling_operators
+from model_export.sequences import in_groups
 from model_export.slim import slim
 from model_export.sparse_encoding import encode_blocks
 from model_export.stem import stem_operators
 from tflite_serving.contract import evidence
 from tflite_serving.contract.evidence import FloatOperator, OutputQuality, PrunedLayer
 from tflite_serving.contract.tensors import Arrays, Tensors
+from tflite_serving.groups import put_together
 
 _ENDLESS = 1e30
 _DEPTHWISE = "DEPTHWISE_CONV_2D"
@@ -178,8 +180,9 @@ def answer(form: Form, interface: Interface, inputs: Arrays, threads: int) -> Ar
         ConversionError: the runtime cannot run it.
     """
     with Process(threads) as process:
-        process.load(form.servable(interface), inputs)
-        return process.answer(inputs)
+        groups = in_groups(inputs, interface.sequence)
+        process.load(form.servable(interface), groups[0].inputs)
+        return put_together(groups, [process.answer(group.inputs) for group in groups])
 
 
 def weigh(answered: Answered, timing: Timing) -> Weighed:

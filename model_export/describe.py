@@ -16,6 +16,7 @@ from model_export.recipe import Recipe
 from tflite_serving.contract.evidence import (
     Candidate,
     Compression,
+    LengthLatency,
     Quality,
     Recommended,
     Resources,
@@ -34,6 +35,7 @@ def describe(
     ready: Prepared,
     compression: Compression,
     answered: Answered,
+    by_length: tuple[LengthLatency, ...] = (),
 ) -> Description:
     """Everything in the manifest but the files.
 
@@ -42,6 +44,7 @@ def describe(
         ready: the model's interface and the examples.
         compression: with the gate's verdict.
         answered: the candidate to publish.
+        by_length: its latency, by length of the sequences.
     """
     chosen = compression.chosen
     return Description(
@@ -51,10 +54,11 @@ def describe(
         outputs=ready.interface.outputs,
         tensors=answered.form.tensors,
         preprocessing=ready.preprocessing,
+        assets=ready.assets,
         compression=compression,
         quality=_quality(chosen, answered.first, ready.splits),
         runtime=Runtime(_RUNTIME, metadata.version(_RUNTIME), answered.form.facts.kinds),
-        resources=_resources(chosen, recipe.measure.threads),
+        resources=_resources(chosen, recipe.measure.threads, by_length),
         provenance=provenance.describe(
             folder, folder / recipe.model.source, recipe.sha256, ready.asked.sha256
         ),
@@ -75,12 +79,13 @@ def _quality(chosen: Candidate, comparison: Comparison, splits: Splits) -> Quali
     )
 
 
-def _resources(chosen: Candidate, threads: int) -> Resources:
+def _resources(chosen: Candidate, threads: int, by_length: tuple[LengthLatency, ...]) -> Resources:
     need = chosen.peak_rss_mib + _SERVER_MIB
     return Resources(
         cold_load_ms=chosen.cold_load_ms,
         peak_rss_mib=chosen.peak_rss_mib,
         latency_ms=chosen.latency_ms,
+        by_length=by_length,
         recommended=Recommended(
             # Memory is sold in powers of two; one CPU allows concurrency above 1.
             memory_mib=max(_SMALLEST_MEMORY_MIB, 2 ** math.ceil(math.log2(need))),

@@ -16,7 +16,7 @@ from model_export.errors import ConversionError, UsageError
 from model_export.outputs import describe_outputs
 from model_export.recipe import InputSection, Recipe
 from tflite_serving.contract.codec import ContractError
-from tflite_serving.contract.preprocessing import Preprocessing
+from tflite_serving.contract.preprocessing import Preprocessing, Step
 from tflite_serving.contract.record import Column, Record
 from tflite_serving.contract.tensors import (
     Arrays,
@@ -44,12 +44,14 @@ class Interface:
         task: what the model is for: that of its first output.
         inputs, outputs: what clients send and get.
         tensors: names of what the converted model takes; empty where these are the inputs.
+        sequence: the step that makes tokens; None if there is none.
     """
 
     task: Task
     inputs: tuple[InputSpec, ...]
     outputs: tuple[OutputSpec, ...]
     tensors: tuple[str, ...] = ()
+    sequence: Step | None = None
 
     def at(self, thresholds: Mapping[str, tuple[float, ...]]) -> Interface:
         """The same with these thresholds, by output name."""
@@ -142,7 +144,12 @@ def _kinds(
     What a text layer reads is text; several single values are the features of a record.
     """
     steps = preprocessing.steps if preprocessing else ()
-    texts = {name for step in steps for name in step.inputs if step.lookup and step.lookup.words}
+    texts = {
+        name
+        for step in steps
+        for name in step.inputs
+        if step.tokens or (step.lookup and step.lookup.words)
+    }
     taken = {name for step in steps for name in step.inputs}
     single = {info.name for info in inputs if info.shape[1:] in ((), (1,))}
     are_features = len(inputs) > 1 and len(single) == len(inputs)

@@ -15,6 +15,7 @@ from model_export.prepare import Prepared
 from model_export.progress import Progress
 from model_export.quantize import choose_calibration
 from model_export.recipe import Recipe, Variant
+from model_export.sequences import typical
 from tflite_serving.contract.tensors import Arrays
 
 _RANKING_EXAMPLES = 32
@@ -54,9 +55,8 @@ class Judging:
         """Times all candidates against each other, and lets the gate judge."""
         servables = [a.form.servable(self.maker.interface) for a in answered]
         with self.progress.step("measure") as step:
-            timings = self.finished.timings(
-                servables, self.ready.splits.test.inputs, self.recipe.measure, step.advance
-            )
+            examples = typical(self.ready.splits.test.inputs, self.maker.interface.sequence)
+            timings = self.finished.timings(servables, examples, self.recipe.measure, step.advance)
             step.result = ", ".join(
                 f"{a.form.name} {timing.latency_ms.p50:.4f} ms"
                 for a, timing in zip(answered, timings, strict=True)

@@ -14,8 +14,10 @@ from model_export.errors import ConversionError
 from model_export.measure.process import Process, Servable
 from model_export.quantize import quantize
 from model_export.recipe import Variant
+from model_export.sequences import in_groups
 from tflite_serving.contract.evidence import FloatOperator
 from tflite_serving.contract.tensors import OutputSpec
+from tflite_serving.groups import put_together
 
 Scores = Mapping[str, npt.NDArray[np.floating]]
 """Of every output, by name."""
@@ -129,8 +131,10 @@ class Isolation:
         servable = Servable(
             self._variant, flatbuffer, self._maker.bind(flatbuffer), interface.outputs
         )
-        self._process.load(servable, self._examples.inputs)
-        return interface.scores(self._process.answer(self._examples.inputs))
+        groups = in_groups(self._examples.inputs, interface.sequence)
+        self._process.load(servable, groups[0].inputs)
+        answers = [self._process.answer(group.inputs) for group in groups]
+        return interface.scores(put_together(groups, answers))
 
 
 def search(

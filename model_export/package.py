@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class Description:
     runtime: Runtime
     resources: Resources
     provenance: Provenance
+    assets: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def choose_golden(
@@ -110,6 +111,7 @@ def write_artifact(
     content = {MODEL_FILE: flatbuffer, GOLDEN_FILE: write_golden(golden)}
     if description.preprocessing is not None:
         content[PREPROCESSING_FILE] = write_preprocessing(description.preprocessing)
+    content |= description.assets
     digest = content_digest(_entries(content))
     version = version_id(created_at, digest)
     evidence = make_evidence(version)
@@ -130,6 +132,7 @@ def write_artifact(
         resources=description.resources,
         golden=GOLDEN_FILE,
         preprocessing=PREPROCESSING_FILE if description.preprocessing is not None else None,
+        assets=tuple(sorted(description.assets)),
         provenance=description.provenance,
     )
     for path, data in {**content, **evidence}.items():

@@ -16,9 +16,10 @@ from model_export.candidates import FormMaker
 from model_export.describe import describe
 from model_export.errors import ConversionError, RegistryError, UsageError
 from model_export.finished import Finished
-from model_export.flatbuffer import check_zeros
+from model_export.flatbuffer import bindings, check_zeros
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.judging import Judging
+from model_export.measure.timing import time_lengths
 from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
 from model_export.quantize import STATIC, calibrate, choose_calibration
@@ -100,6 +101,7 @@ def export(request: Request, progress: Progress) -> Export:
         float32, pruning = _compress(source, ready, recipe, finished, progress)
         layers = frozenset(source.layers)
         del source  # what comes now needs its memory, and nothing of it
+        ready = _fitting(ready, float32)
         ranges = _calibrate(float32, ready, recipe, progress)
         pruned = pruning.layers if pruning else ()
         maker = FormMaker(
@@ -139,12 +141,37 @@ def _compress(
         return known
     pruning = _prune(source, ready, recipe, finished, progress)
     with progress.step("convert") as step:
-        from model_export.tf.convert import convert_float32
-
-        float32 = fold_batch_shapes(convert_float32(source))
+        float32 = fold_batch_shapes(_convert(source, ready, progress))
         step.result = f"{len(float32):,} bytes"
     finished.keep_float32(float32, pruning)
     return float32, pruning
+
+
+def _convert(source: SourceModel, ready: Prepared, progress: Progress) -> bytes:
+    """With sequences of any length, or where that cannot be, of the largest alone."""
+    from model_export.tf.convert import convert_float32
+    from model_export.tf.load import KerasSource
+
+    sequence = ready.interface.sequence
+    try:
+        return convert_float32(source)
+    except ConversionError:
+        if sequence is None or sequence.tokens is None or not isinstance(source, KerasSource):
+            raise
+        length = sequence.tokens.length
+        converted = convert_float32(source.with_length(length))
+        progress.tell(f"it cannot be converted for sequences of any length: all have {length}")
+        return converted
+
+
+def _fitting(ready: Prepared, float32: bytes) -> Prepared:
+    """What is prepared, with one length of sequences if the converted model takes one alone."""
+    if ready.interface.sequence is None:
+        return ready
+    outputs = tuple(spec.name for spec in ready.interface.outputs)
+    inputs, _ = bindings(float32, ready.interface.tensors, outputs)
+    is_open = any(None in binding.shape[1:] for binding in inputs)
+    return ready if is_open else ready.of_one_length()
 
 
 def _prune(
@@ -186,7 +213,7 @@ def _calibrate(
         return {}
     with progress.step("calibrate") as step:
         examples = choose_calibration(ready.splits.train, recipe.calibration)
-        ranges = calibrate(float32, examples, recipe.calibration.method)
+        ranges = calibrate(float32, examples, recipe.calibration.method, ready.interface.sequence)
         step.result = f"{len(examples)} training examples, {recipe.calibration.method}"
     return ranges
 
@@ -204,7 +231,13 @@ def _choose(judging: Judging, pruning: Pruning | None, folder: Path) -> Findings
         batch=recipe.measure.batch,
         pruning=pruning,
     )
-    description = describe(recipe, folder, ready, compression, chosen)
+    lengths = time_lengths(
+        chosen.form.servable(ready.interface),
+        ready.splits.test.inputs,
+        ready.interface.sequence,
+        recipe.measure,
+    )
+    description = describe(recipe, folder, ready, compression, chosen, lengths)
     return Findings(
         description,
         chosen,

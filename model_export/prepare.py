@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from model_export.interface import (
 from model_export.progress import Progress
 from model_export.recipe import GateSection, OutputSection, Recipe
 from model_export.records import arrange, describe_missing, fill
+from model_export.sequences import choose_buckets, padding_matters, with_buckets
 from model_export.thresholds import choose_thresholds
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import Arrays
@@ -52,6 +54,7 @@ class Prepared:
     Attributes:
         interface: what clients will see.
         preprocessing: the layers that were cut off; None if there are none.
+        assets: files that these need, by name.
         criteria: what each output is judged by.
         asked: the examples, as clients send them.
         splits: the same, as what is converted takes them.
@@ -60,6 +63,7 @@ class Prepared:
 
     interface: Interface
     preprocessing: Preprocessing | None
+    assets: Mapping[str, bytes]
     criteria: tuple[Criterion, ...]
     asked: Splits
     splits: Splits
@@ -69,6 +73,18 @@ class Prepared:
     def budgets(self) -> dict[str, GateSection]:
         """Of quality, by output name."""
         return {each.output.name: each.gate for each in self.criteria}
+
+    def of_one_length(self) -> Prepared:
+        """The same, with all sequences of the largest length."""
+        assert self.preprocessing is not None
+        assert self.interface.sequence is not None
+        assert self.interface.sequence.tokens is not None
+        longest = self.interface.sequence.tokens.length
+        return self._with(with_buckets(self.preprocessing, (longest,)))
+
+    def _with(self, preprocessing: Preprocessing) -> Prepared:
+        interface = replace(self.interface, sequence=preprocessing.sequence)
+        return replace(self, interface=interface, preprocessing=preprocessing)
 
 
 def load(recipe: Recipe, folder: Path, progress: Progress) -> SourceModel:
@@ -108,7 +124,7 @@ def prepare(
     Raises:
         ExportError: its class says which exit code.
     """
-    core, preprocessing = _split(source, recipe, progress)
+    core, preprocessing, assets = _split(source, recipe, progress)
     interface, asked = _read_data(source, preprocessing, recipe, folder, progress)
     shapes = {info.name: len(info.shape) for info in source.inputs}
     if preprocessing is None and any(len(s.shape) != shapes[s.name] for s in interface.inputs):
@@ -120,40 +136,91 @@ def prepare(
     interface, criteria, reference = _ask_reference(
         source, interface, asked, recipe, folder, progress
     )
-    splits = _preprocess(asked, core, preprocessing)
-    return core, Prepared(interface, preprocessing, criteria, asked, splits, reference)
+    splits, counts = _preprocess(asked, core, preprocessing, assets)
+    if preprocessing is not None and preprocessing.sequence is not None:
+        preprocessing = _choose_buckets(preprocessing, counts, core, splits, recipe, progress)
+        interface = replace(interface, sequence=preprocessing.sequence)
+    return core, Prepared(interface, preprocessing, assets, criteria, asked, splits, reference)
 
 
 def _split(
     source: SourceModel, recipe: Recipe, progress: Progress
-) -> tuple[SourceModel, Preprocessing | None]:
+) -> tuple[SourceModel, Preprocessing | None, Mapping[str, bytes]]:
     from model_export.tf.load import KerasSource
-    from model_export.tf.split.cutting import split
+    from model_export.tf.split.cutting import SplitModel, split
+    from model_export.tf.task_source import TaskSource
 
-    parts = split(source, recipe.model.source) if isinstance(source, KerasSource) else None
+    parts: SplitModel | None = None
+    if isinstance(source, KerasSource):
+        parts = split(source, recipe.model.source)
+    elif isinstance(source, TaskSource):
+        from model_export.tf.split.tasks import split_task  # which imports KerasHub
+
+        parts = split_task(source, recipe.model.source)
     if parts is None:
-        return source, None
+        return source, None, {}
     with progress.step("split") as step:
         layers = ", ".join(cut.layer for cut in parts.preprocessing.steps)
         step.result = f"{layers}: left to the function"
-    return parts.core, parts.preprocessing
+    return parts.core, parts.preprocessing, parts.assets
 
 
-def _preprocess(asked: Splits, core: SourceModel, preprocessing: Preprocessing | None) -> Splits:
-    """The examples as the model takes them, made with the function's own code."""
+def _preprocess(
+    asked: Splits,
+    core: SourceModel,
+    preprocessing: Preprocessing | None,
+    assets: Mapping[str, bytes],
+) -> tuple[Splits, list[int]]:
+    """The examples as the model takes them, made with the function's own code.
+
+    Returns:
+        the examples, and how many tokens those of the training split have.
+    """
     shapes = {info.name: info.shape for info in core.inputs}
-    pipeline = Pipeline(preprocessing or Preprocessing(steps=()), shapes)
+    counts: dict[str, list[int]] = {}
+    with tempfile.TemporaryDirectory(prefix="assets-") as folder:
+        files = {name: Path(folder) / name for name in assets}
+        for name, data in assets.items():
+            files[name].write_bytes(data)
+        pipeline = Pipeline(preprocessing or Preprocessing(steps=()), shapes, files)
 
     def change(split: Split, which: str) -> Split:
         try:
-            return split.given(pipeline.run(split.inputs))
+            return split.given(pipeline.run(split.inputs, counts.setdefault(which, [])))
         except UnknownValue as error:
             raise UsageError(
                 f"{asked.source}: {which}: {error.input}[{error.index}]: {error.value!r} is not in "
                 "the layer's vocabulary, which allows no others (num_oov_indices = 0)"
             ) from None
 
-    return asked.each(change)
+    return asked.each(change), counts["train"]
+
+
+def _choose_buckets(
+    preprocessing: Preprocessing,
+    counts: list[int],
+    core: SourceModel,
+    splits: Splits,
+    recipe: Recipe,
+    progress: Progress,
+) -> Preprocessing:
+    """Lengths that sequences are filled up to: one, where padding changes what is answered."""
+    step = preprocessing.sequence
+    assert step is not None
+    assert step.tokens is not None
+    longest = step.tokens.length
+    with progress.step("sequences") as told:
+        buckets = choose_buckets(counts, longest, recipe.sequence)
+        whole = splits.train.inputs
+        if len(buckets) > 1 and padding_matters(core.predict, step, whole, buckets):
+            buckets = (longest,)
+            progress.tell("padding changes what the model answers, so that all of it is kept")
+        cut = sum(count > longest for count in counts)
+        told.result = (
+            f"filled up to {', '.join(map(str, buckets))} tokens; {cut} of {len(counts)} training "
+            "examples are longer"
+        )
+    return with_buckets(preprocessing, buckets)
 
 
 def _custom_objects(reference: str, folder: Path) -> Mapping[str, Any]:

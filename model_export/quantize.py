@@ -19,6 +19,8 @@ from litert_quantizer.utils import qsv_utils
 from model_export.data import Split, classes_in_turn
 from model_export.errors import ConversionError
 from model_export.recipe import CalibrationSection, Variant
+from model_export.sequences import in_groups
+from tflite_serving.contract.preprocessing import Step
 
 Ranges = Mapping[str, Any]
 """By tensor name, the smallest and largest value that calibration saw."""
@@ -80,7 +82,12 @@ def quantize(
     return bytes(quantized)
 
 
-def calibrate(flatbuffer: bytes, calibration: Split, method: str = "min_max") -> Ranges:
+def calibrate(
+    flatbuffer: bytes,
+    calibration: Split,
+    method: str = "min_max",
+    sequence: Step | None = None,
+) -> Ranges:
     """The range of values that each tensor takes.
 
     The library's own default, a moving average of each example's range, cuts off what only some
@@ -90,6 +97,7 @@ def calibrate(flatbuffer: bytes, calibration: Split, method: str = "min_max") ->
         flatbuffer: float32, with inputs ``input_0``, ….
         calibration: examples, in the order of the model's inputs.
         method: "min_max" or "moving_average"; see `CalibrationSection`.
+        sequence: the step that makes tokens, which are filled up as the function does it.
 
     Raises:
         ConversionError: the calibrator refuses the model.
@@ -102,7 +110,7 @@ def calibrate(flatbuffer: bytes, calibration: Split, method: str = "min_max") ->
         calibrator = Calibrator(
             bytearray(flatbuffer), num_threads=1, qsv_update_func=_RANGES[method]
         )
-        calibrator.calibrate({"serving_default": _samples(calibration)}, manager)
+        calibrator.calibrate({"serving_default": _samples(calibration, sequence)}, manager)
         ranges: Ranges = calibrator.get_model_qsvs()
     return ranges
 
@@ -177,9 +185,9 @@ def _leave_in_float(quantizer: Quantizer, *edges: qtyping.TFLOperationName) -> N
         )
 
 
-def _samples(calibration: Split) -> list[dict[str, object]]:
-    arrays = list(calibration.inputs.values())
+def _samples(calibration: Split, sequence: Step | None) -> list[dict[str, object]]:
     return [
-        {f"input_{i}": array[row : row + 1] for i, array in enumerate(arrays)}
-        for row in range(len(calibration))
+        {f"input_{i}": array[row : row + 1] for i, array in enumerate(group.inputs.values())}
+        for group in in_groups(calibration.inputs, sequence)
+        for row in range(len(next(iter(group.inputs.values()))))
     ]

@@ -30,6 +30,9 @@ Variant = Literal[
 ModelTask = Literal["classification", "multi_label", "regression"]
 
 
+_FEWEST_TOKENS = 3  # a start, a token and an end
+
+
 def _check(name: str, value: object, expected: str, holds: bool) -> None:  # noqa: FBT001
     if not holds:
         raise ContractError(name, f"expected {expected}, got {value}")
@@ -150,6 +153,27 @@ class DistillSection:
     def __post_init__(self) -> None:
         _check("temperature", self.temperature, "more than 0", self.temperature > 0)
         _check("weight", self.weight, "more than 0, up to 1", 0 < self.weight <= 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceSection:
+    """``[sequence]``: lengths that sequences of tokens are filled up to.
+
+    Attributes:
+        buckets: the lengths, rising; None finds those with the least padding in the training split.
+            The preprocessor's own sequence_length is always one.
+        max_buckets: how many to find.
+    """
+
+    buckets: tuple[int, ...] | None = None
+    max_buckets: int = 4
+
+    def __post_init__(self) -> None:
+        if self.buckets is not None:
+            sizes = list(self.buckets)
+            rising = sizes == sorted(set(sizes)) and all(size >= _FEWEST_TOKENS for size in sizes)
+            _check("buckets", sizes, "lengths from 3 on, rising", rising)
+        _check("max_buckets", self.max_buckets, "1 or more", self.max_buckets >= 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +347,7 @@ class Recipe:
     data: DataSection
     inputs: Mapping[str, InputSection] = field(default_factory=dict)
     outputs: Mapping[str, OutputSection] = field(default_factory=dict)
+    sequence: SequenceSection = SequenceSection()
     prune: PruneSection = PruneSection()
     calibration: CalibrationSection = CalibrationSection()
     quantize: QuantizeSection = QuantizeSection()

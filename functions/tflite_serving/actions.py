@@ -17,6 +17,7 @@ from tflite_serving.dialects.tensorflow_serving import (
     status_document,
 )
 from tflite_serving.errors import DeadlineExceeded
+from tflite_serving.groups import put_together
 from tflite_serving.prediction import Prediction
 from tflite_serving.routing import ROUTES, Action
 from tflite_serving.served import ServedModel
@@ -47,9 +48,11 @@ def act(task: Task, body: bytes, catalog: Catalog, max_batch: int) -> bytes:
         raise DeadlineExceeded("deadline_exceeded", "the request waited too long; try again")
     if task.dialect is not None:
         prediction = read(task, body, catalog, max_batch)
-        return prediction.write(
-            prediction.model.run(prediction.inputs, task.timings, task.seconds_left)
-        )
+        answers = [
+            prediction.model.run(group.inputs, task.timings, task.seconds_left)
+            for group in prediction.groups
+        ]
+        return prediction.write(put_together(prediction.groups, answers))
     match task.match.action:
         case Action.INDEX:
             return orjson.dumps(_index(catalog))

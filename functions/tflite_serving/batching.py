@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from tflite_serving.contract.tensors import Arrays
 from tflite_serving.errors import DeadlineExceeded
+from tflite_serving.groups import Group, put_together
 from tflite_serving.model import MOST_ROWS, Model
 from tflite_serving.telemetry import Timings
 
@@ -88,6 +89,18 @@ class Batcher:
         timings.add({"queue": -infer_ms, "infer": infer_ms})
         end = start + _rows(inputs)
         return {name: values[start:end] for name, values in outputs.items()}
+
+    async def run_groups(
+        self, model: Model, groups: Sequence[Group], timings: Timings, wait_seconds: float
+    ) -> Arrays:
+        """Runs the groups of one request, all at once; see `run`, also for the arguments."""
+        if len(groups) == 1:
+            return await self.run(model, groups[0].inputs, timings, wait_seconds)
+        answers = await asyncio.gather(
+            *(self.run(model, group.inputs, Timings(), wait_seconds) for group in groups)
+        )
+        timings.lap("infer")  # and the windows, which they waited for side by side
+        return put_together(groups, answers)
 
     def _join(self, model: Model, inputs: Arrays) -> tuple[_Batch, int]:
         """The batch that takes the inputs, and the place of their first row in it."""

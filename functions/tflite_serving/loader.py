@@ -16,6 +16,7 @@ from tflite_serving.contract.golden import GoldenExamples, read_golden
 from tflite_serving.contract.manifest import MODEL_FILE, Manifest
 from tflite_serving.contract.tensors import show_shape
 from tflite_serving.errors import ArtifactRefused, GoldenMismatch, RequestError
+from tflite_serving.groups import Group, put_together
 from tflite_serving.inputs.raw import Numbers, RawInput
 from tflite_serving.model import Model
 from tflite_serving.served import ServedModel
@@ -118,7 +119,10 @@ def _pipeline(artifact: LocalArtifact) -> Pipeline | None:
             f"{manifest.name} {manifest.version}: preprocessing puts out {tensors}, and the model "
             f"takes {list(shapes)}"
         )
-    return Pipeline(steps, shapes)
+    try:
+        return Pipeline(steps, shapes, artifact.files)
+    except ContractError as error:
+        raise ArtifactRefused(f"{manifest.name} {manifest.version}: {error}") from None
 
 
 def _pictures(manifest: Manifest, max_request_bytes: int) -> dict[str, PictureReader]:
@@ -162,10 +166,11 @@ def _check_golden(
     try:
         golden = read_golden(data)
         golden.check_specs(manifest.inputs, manifest.outputs)
-        inputs = {**golden.inputs, **_tensors(golden, pictures)}
+        groups = [Group({**golden.inputs, **_tensors(golden, pictures)})]
         if pipeline is not None:
-            inputs = pipeline.run(_as_objects(inputs))
-        differences = golden.differences(model.run(inputs, Timings()))
+            groups = pipeline.prepare(_as_objects(groups[0].inputs)).groups
+        answers = [model.run(group.inputs, Timings()) for group in groups]
+        differences = golden.differences(put_together(groups, answers))
     except (ContractError, RequestError) as error:
         raise ArtifactRefused(f"{where}: {error}") from None
     except (ValueError, RuntimeError) as error:

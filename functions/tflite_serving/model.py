@@ -20,6 +20,8 @@ from tflite_serving.scores import apply_activation
 from tflite_serving.telemetry import Timings
 
 _Details = Mapping[str, Mapping[str, Any]]
+_Size = int | tuple[tuple[int, ...], ...]
+"""Of what tensors are allocated for: the batch, or every shape where other axes are open, too."""
 MOST_ROWS = 64
 """Of one invoke. Beyond this a row is no faster: docs/6-serving-performance.md."""
 _MOST_BYTES = 2**20
@@ -139,7 +141,7 @@ class _Interpreter:
             raise ArtifactRefused(f"{path}: LiteRT cannot load it: {error}") from None
         self._dtypes = {index: np.dtype(binding.dtype) for binding, index in self._inputs}
         self._has_open_axes = any(None in binding.shape[1:] for binding in tensors.inputs)
-        self._batch = 1
+        self._size: _Size = 1
 
     def run(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         batch = len(next(iter(inputs.values())))
@@ -159,8 +161,11 @@ class _Interpreter:
 
     def _invoke(self, inputs: Arrays, batch: int) -> dict[str, npt.NDArray[Any]]:
         interpreter = self._interpreter
-        if batch != self._batch or self._has_open_axes:
-            self._resize(batch, inputs)
+        size: _Size = batch
+        if self._has_open_axes:
+            size = tuple(inputs[binding.name].shape for binding, _ in self._inputs)
+        if size != self._size:
+            self._resize(size, inputs)
         for binding, index in self._inputs:
             values = inputs[binding.name]
             if binding.scale is not None or values.dtype != self._dtypes[index]:
@@ -172,13 +177,13 @@ class _Interpreter:
             for binding, index in self._outputs
         }
 
-    def _resize(self, batch: int, inputs: Arrays) -> None:
+    def _resize(self, size: _Size, inputs: Arrays) -> None:
         # Should allocation fail half-way, the next call must not trust the size.
-        self._batch = 0
+        self._size = 0
         for binding, index in self._inputs:
             self._interpreter.resize_tensor_input(index, inputs[binding.name].shape)
         self._interpreter.allocate_tensors()
-        self._batch = batch
+        self._size = size
 
 
 def _signature(interpreter: Any, key: str) -> tuple[_Details, _Details]:

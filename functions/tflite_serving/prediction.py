@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tflite_serving.contract.tensors import Arrays, OutputSpec
 from tflite_serving.dialects.dialect import Codec, Dialect, PredictionRequest
 from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError, UnknownValue
+from tflite_serving.groups import Group
 from tflite_serving.inputs.complaint import shortened
 from tflite_serving.inputs.tensor import to_tensor
 from tflite_serving.model import Model
@@ -21,11 +22,11 @@ class Prediction:
 
     Attributes:
         model: that is asked.
-        inputs: by input name, [batch, …], in natural units: what it is to run on.
+        groups: of the batch, that it is to run on.
     """
 
     model: Model
-    inputs: Arrays
+    groups: list[Group]
     _task: Task
     _judged: OutputSpec | None
     _codec: Codec
@@ -38,7 +39,7 @@ class Prediction:
         """Reads and checks all inputs.
 
         Args:
-            task: the request; gets `instances`, and the stages "parse" and "preprocess".
+            task: the request; gets `instances`, headers, and the stages "parse" and "preprocess".
             dialect: of the body.
             body: all of it.
             served: the model that is asked.
@@ -69,17 +70,23 @@ class Prediction:
             inputs[name] = reader.read(request.inputs[name], timings)
         if served.pipeline is not None:
             try:
-                inputs = served.pipeline.run(inputs)
+                ready = served.pipeline.prepare(inputs)
             except UnknownValue as error:
                 place = request.inputs[error.input].at(error.index)
                 raise RequestError(
                     "unknown_value",
                     f"{place}: expected a value that the model knows, got {_shown(error.value)}",
                 ) from None
+            groups = ready.groups
+            if ready.cut:
+                request.cut = ready.cut
+                task.headers = {"X-Truncated": str(len(ready.cut))}
+        else:
+            groups = [Group(inputs)]
         timings.lap("preprocess")
         if task.seconds_left == 0:
             raise DeadlineExceeded("deadline_exceeded", "the request took too long; try again")
-        return cls(served.model, inputs, task, served.judged, codec, request)
+        return cls(served.model, groups, task, served.judged, codec, request)
 
     def write(self, outputs: Arrays) -> bytes:
         """Writes the answer's body.

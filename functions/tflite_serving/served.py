@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tflite_serving.contract.evidence import LengthLatency
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
 from tflite_serving.dialects.dialect import Codec, Dialect
@@ -70,6 +71,9 @@ class ServedModel:
     @cached_property
     def quick_bytes(self) -> float:
         """A request with a smaller body is done within `_QUICK_MS`, by what the export measured."""
+        lengths = self.manifest.resources.by_length
+        if lengths:
+            return _quick_bytes_of_sequences(lengths)
         return self._bytes_within(self.manifest.resources.latency_ms.p50)
 
     @cached_property
@@ -94,6 +98,15 @@ class ServedModel:
     def labels(self) -> dict[str, str]:
         """What log lines of its answers are labelled with."""
         return {"model": self.manifest.name, "version": self.manifest.version}
+
+
+def _quick_bytes_of_sequences(lengths: tuple[LengthLatency, ...]) -> float:
+    """A byte makes one token at most, of which the quick lengths hold so many."""
+    quick = [each.tokens for each in lengths if each.latency_ms.p50 < _QUICK_MS]
+    if not quick:
+        return 0.0
+    per_byte = lengths[0].latency_ms.p50 / _FEWEST_BYTES_OF_TEXT
+    return min(float(max(quick)), _QUICK_MS / (per_byte + _PARSE_MS_PER_BYTE))
 
 
 def _fewest_bytes(spec: InputSpec) -> int:

@@ -217,20 +217,20 @@ class Exchange:
             content = act(self._task, body, service.catalog, service.settings.max_batch)
         except Exception as error:
             return self.refuse(error)
-        return self._respond(200, content, {})
+        return self._respond(200, content, self._task.headers or {})
 
     async def answer_in_batch(self, body: bytes, batcher: Batcher) -> Response:
         """Computes the response together with those of other requests."""
         service, task, self._body_bytes = self._service, self._task, len(body)
         try:
             prediction = read(task, body, service.catalog, service.settings.max_batch)
-            outputs = await batcher.run(
-                prediction.model, prediction.inputs, task.timings, task.seconds_left
+            outputs = await batcher.run_groups(
+                prediction.model, prediction.groups, task.timings, task.seconds_left
             )
             content = prediction.write(outputs)
         except Exception as error:
             return self.refuse(error)
-        return self._respond(200, content, {})
+        return self._respond(200, content, task.headers or {})
 
     def refuse(self, raised: Exception) -> Response:
         """The response that tells of an error; of one that nobody foresaw, only its id."""

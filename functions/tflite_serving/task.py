@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ class Task:
         served: the model that answers, once it is known.
         instances: how many it was asked about, once they are counted.
         scores: of `ServedModel.judged`, [batch, classes], once there is an answer.
+        headers: that its answer has beside those that every one has.
     """
 
     head: RequestHead
@@ -38,6 +40,7 @@ class Task:
     served: ServedModel | None = None
     instances: int = 0
     scores: npt.NDArray[Any] | None = None
+    headers: Mapping[str, str] | None = None
 
     @property
     def seconds_left(self) -> float:

@@ -12,7 +12,9 @@ import numpy as np
 
 from model_export.measure.process import Process, Servable, Start
 from model_export.recipe import MeasureSection
-from tflite_serving.contract.evidence import Latency
+from model_export.sequences import of_length
+from tflite_serving.contract.evidence import Latency, LengthLatency
+from tflite_serving.contract.preprocessing import Step
 from tflite_serving.contract.tensors import Arrays
 
 _RUNS = 50
@@ -90,6 +92,28 @@ def time_all(
         )
         for found, one, batch in zip(starts, ones, batches, strict=True)
     ]
+
+
+def time_lengths(
+    servable: Servable, examples: Arrays, step: Step | None, section: MeasureSection
+) -> tuple[LengthLatency, ...]:
+    """Times one instance at each length that its sequences may have.
+
+    Args:
+        servable: the model.
+        examples: by name of the tensor, filled up to the largest length.
+        step: that makes tokens; None if there are none.
+        section: of the recipe.
+    """
+    if step is None or step.tokens is None:
+        return ()
+    found = []
+    with Process(section.threads) as process:
+        for length in step.tokens.buckets:
+            process.load(servable, of_length(examples, step, length))
+            times = process.time(1, _RUNS, _SLICE_SECONDS * section.rounds / _FEWEST_ROUNDS)
+            found.append(LengthLatency(length, _latency(times)))
+    return tuple(found)
 
 
 def _latency(latencies_ms: list[float]) -> Latency:

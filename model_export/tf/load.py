@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -16,10 +17,11 @@ import tensorflow as tf
 
 from model_export.errors import LoadError
 from model_export.outputs import Ending
-from model_export.tf.model_file import find_code, first_line, read_config
+from model_export.tf.model_file import find_code, first_line, names_package, read_config
 from tflite_serving.contract.tensors import Arrays, Shape
 
 _BATCH = 256
+_HUB = "keras_hub"
 _UNKNOWN = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([\w<>]+)'")
 
 
@@ -86,6 +88,15 @@ class KerasSource:
         ]
         joined = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
         return {info.name: array for info, array in zip(self.outputs, joined, strict=True)}
+
+    def with_length(self, length: int) -> KerasSource:
+        """The same model, whose sequences have one length."""
+        fixed = copy.copy(self)
+        fixed.inputs = tuple(
+            replace(info, shape=(None, *(size or length for size in info.shape[1:])))
+            for info in self.inputs
+        )
+        return fixed
 
     def concrete_function(self) -> tuple[Any, Any]:
         """The model as a function of ``input_0``, …; see `SourceModel`."""
@@ -172,18 +183,24 @@ def load_source(
         if not (path / "saved_model.pb").exists():
             raise LoadError(f"{path}: expected a SavedModel folder, got no saved_model.pb in it")
         return SavedModelSource(path)
-    code = sorted(set(find_code(read_config(path))))
+    config = read_config(path)
+    code = sorted(set(find_code(config)))
     if code and not unsafe_load:
         raise LoadError(
             f"{path}: {', '.join(code)} hold Python code, which runs when the model is loaded and "
             "cannot be converted for certain. Replace it by Keras layers; or, if you trust the "
             "file, set model.unsafe_load = true"
         )
+    is_hub = names_package(config, _HUB)
+    if is_hub:
+        _register_hub(path)
     # Layers with noise, such as Dropout, draw their seed when they are made.
     keras.utils.set_random_seed(0)
+    # KerasHub's tasks cannot be compiled again from a file.
+    compiled = not is_hub
     try:
         model = keras.saving.load_model(
-            path, custom_objects=custom_objects, compile=True, safe_mode=not unsafe_load
+            path, custom_objects=custom_objects, compile=compiled, safe_mode=not unsafe_load
         )
     except Exception as error:
         # Keras raises whatever the first broken layer raises.
@@ -195,7 +212,22 @@ def load_source(
             else first_line(error)
         )
         raise LoadError(f"{path}: Keras cannot load it: {problem}") from error
+    if is_hub and getattr(model, "preprocessor", None) is not None:
+        from model_export.tf.task_source import TaskSource  # which is built on what is here
+
+        return TaskSource(model, str(path))
     return KerasSource(model, str(path))
+
+
+def _register_hub(path: Path) -> None:
+    """Tells Keras of KerasHub's classes: only a file that names them waits for the import."""
+    try:
+        import keras_hub  # noqa: F401
+    except ImportError as error:
+        raise LoadError(
+            f"{path}: it is made of KerasHub's classes, and keras-hub cannot be imported: {error}; "
+            "install keras-hub and tensorflow-text"
+        ) from None
 
 
 def pack_inputs(model: keras.Model, arrays: Sequence[Any]) -> Any:

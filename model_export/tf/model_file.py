@@ -56,6 +56,16 @@ def find_code(config: Any) -> Iterator[str]:
             yield from find_code(item)
 
 
+def names_package(config: Any, package: str) -> bool:
+    """Whether a part of the model is of a class of a package."""
+    if isinstance(config, dict):
+        module = config.get("module")
+        if isinstance(module, str) and module.partition(".")[0] == package:
+            return True
+        return any(names_package(item, package) for item in config.values())
+    return isinstance(config, list) and any(names_package(item, package) for item in config)
+
+
 def _is_bare_lambda(activation: Any) -> bool:
     # Keras forgets to write the class of a lambda that is an activation.
     return isinstance(activation, dict) and set(activation) == {"value"}

@@ -231,13 +231,30 @@ class Recommended:
 
 
 @dataclass(frozen=True, slots=True)
+class LengthLatency:
+    """Of one instance whose sequences are filled up to so many tokens."""
+
+    tokens: int
+    latency_ms: Latency
+
+
+@dataclass(frozen=True, slots=True)
 class Resources:
-    """What serving the artifact costs, measured in a fresh process."""
+    """What serving the artifact costs, measured in a fresh process.
+
+    Attributes:
+        cold_load_ms: import of the runtime, load, and the first answer.
+        peak_rss_mib: after one instance and one batch.
+        latency_ms: of one instance; of sequences, one as long as the bucket of the median length.
+        recommended: settings that fit.
+        by_length: the latency for each bucket of sequences, the shortest first.
+    """
 
     cold_load_ms: float
     peak_rss_mib: float
     latency_ms: Latency
     recommended: Recommended
+    by_length: tuple[LengthLatency, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class Manifest:
         compression, quality, runtime, resources, provenance: the evidence.
         golden: path of the golden examples among `files`.
         preprocessing: path of the steps between inputs and tensors; None if these are the same.
+        assets: paths of what the steps take beside, such as a tokenizer.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Manifest:
     golden: str
     provenance: Provenance
     preprocessing: str | None = None
+    assets: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -93,7 +95,7 @@ class Manifest:
     def needed(self) -> tuple[str, ...]:
         """Paths of the files that serving takes."""
         others = (self.preprocessing,) if self.preprocessing else ()
-        return (MODEL_FILE, self.golden, *others)
+        return (MODEL_FILE, self.golden, *others, *self.assets)
 
     def _check_files(self) -> None:
         for path in self.files:
@@ -103,6 +105,7 @@ class Manifest:
             (MODEL_FILE, "the model"),
             (self.golden, "the golden examples"),
             *([(self.preprocessing, "the preprocessing")] if self.preprocessing else []),
+            *((asset, "which the preprocessing takes") for asset in self.assets),
         ):
             if path not in self.files:
                 raise ContractError("files", f"expected {path!r}, {why}, got none")

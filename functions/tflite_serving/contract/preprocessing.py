@@ -20,6 +20,7 @@ from tflite_serving.contract.categories import (
     check_salt,
 )
 from tflite_serving.contract.codec import ContractError, decode, parse_json, to_text
+from tflite_serving.contract.tokens import Tokens
 
 PREPROCESSING_FILE = "preprocessing.json"
 
@@ -124,7 +125,9 @@ class Lookup:
             raise ContractError("words.length", "expected one for indices, and else none")
 
 
-Operation = Lookup | Hashing | HashedCrossing | Discretization | CategoryEncoding | Concatenation
+Operation = (
+    Lookup | Hashing | HashedCrossing | Discretization | CategoryEncoding | Concatenation | Tokens
+)
 """What a step may be."""
 
 
@@ -140,6 +143,7 @@ class Step:
         lookup: words or values become indices.
         hashing, hashed_crossing, discretization, category_encoding, concatenation: see
             `contract.categories`.
+        tokens: see `contract.tokens`.
     """
 
     layer: str
@@ -151,6 +155,7 @@ class Step:
     discretization: Discretization | None = None
     category_encoding: CategoryEncoding | None = None
     concatenation: Concatenation | None = None
+    tokens: Tokens | None = None
 
     def __post_init__(self) -> None:
         for name in ("inputs", "outputs"):
@@ -160,6 +165,12 @@ class Step:
         if len(given) != 1:
             raise ContractError(
                 "lookup", f"expected one of {', '.join(OPERATIONS)}, got {given or 'none'}"
+            )
+        if self.tokens is not None and len(self.tokens.roles) != len(self.outputs):
+            raise ContractError(
+                "outputs",
+                f"expected one for each of tokens.roles, got {list(self.outputs)} for "
+                f"{list(self.tokens.roles)}",
             )
 
     @property
@@ -177,6 +188,7 @@ OPERATIONS = (
     "discretization",
     "category_encoding",
     "concatenation",
+    "tokens",
 )
 """The members of `Step` that hold an operation."""
 
@@ -192,6 +204,10 @@ class Preprocessing:
 
     steps: tuple[Step, ...]
     kept: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if sum(step.tokens is not None for step in self.steps) > 1:
+            raise ContractError("steps", "expected one that makes tokens at most")
 
     def tensors(self, inputs: Iterable[str]) -> list[str]:
         """What the model gets once clients have sent `inputs`.
@@ -215,6 +231,11 @@ class Preprocessing:
             if name not in there:
                 raise ContractError("kept", f"no step puts out {name!r}")
         return [name for name in there if name not in taken or name in self.kept]
+
+    @property
+    def sequence(self) -> Step | None:
+        """The step that makes tokens; None if there is none."""
+        return next((step for step in self.steps if step.tokens is not None), None)
 
     def origins(self, name: str) -> list[str]:
         """The clients' inputs that what is called `name` is made from."""

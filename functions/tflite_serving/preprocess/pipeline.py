@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy.typing as npt
 
@@ -12,6 +15,13 @@ from tflite_serving.contract import preprocessing as contract
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import Arrays, Shape
 from tflite_serving.errors import UnknownValue
+from tflite_serving.groups import Group, by_length
+
+if TYPE_CHECKING:
+    from tflite_serving.preprocess.tokens import Tokens
+
+_NO_FILES: Mapping[str, Path] = MappingProxyType({})
+_NOTHING: Mapping[int, int] = MappingProxyType({})
 
 
 class Operation(Protocol):
@@ -31,24 +41,63 @@ class Operation(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """What the model takes.
+
+    Attributes:
+        groups: that are run one after the other.
+        cut: by instance, how many tokens it had, if these are more than the model takes.
+    """
+
+    groups: list[Group]
+    cut: Mapping[int, int]
+
+
 class Pipeline:
     """Runs the steps of a model.
 
     Args:
         preprocessing: the steps.
         shapes: of what the model takes, by name.
+        assets: files of the artifact, by the names that the steps have for them.
+
+    Raises:
+        ContractError: a file is not what its step needs.
     """
 
-    def __init__(self, preprocessing: Preprocessing, shapes: Mapping[str, Shape]) -> None:
+    def __init__(
+        self,
+        preprocessing: Preprocessing,
+        shapes: Mapping[str, Shape],
+        assets: Mapping[str, Path] = _NO_FILES,
+    ) -> None:
         self.preprocessing = preprocessing
-        self._steps = [(step, _ready(step.operation)) for step in preprocessing.steps]
+        self._steps = [(step, _ready(step, assets)) for step in preprocessing.steps]
         self._shapes = shapes
+        self._sequence = preprocessing.sequence
 
-    def run(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
-        """What the model takes, from what clients sent.
+    def prepare(self, inputs: Arrays) -> Ready:
+        """What the model takes, from what clients sent, with sequences as long as need be.
+
+        Args, Raises: see `run`.
+        """
+        counts: list[int] = []
+        arrays = self.run(inputs, counts)
+        if self._sequence is None or self._sequence.tokens is None:
+            return Ready([Group(arrays)], _NOTHING)
+        tokens = self._sequence.tokens
+        groups = by_length(arrays, self._sequence.outputs, counts, tokens.buckets)
+        most = tokens.length
+        cut = {row: count for row, count in enumerate(counts) if count > most}
+        return Ready(groups, cut)
+
+    def run(self, inputs: Arrays, counts: list[int] | None = None) -> dict[str, npt.NDArray[Any]]:
+        """What the model takes, from what clients sent, with sequences of the largest length.
 
         Args:
             inputs: by input name, [batch, …]; strings as objects.
+            counts: gets how many tokens each instance has, before it is cut, if there are any.
 
         Raises:
             UnknownValue: a value is not in a vocabulary that allows no others.
@@ -56,7 +105,11 @@ class Pipeline:
         found = dict(inputs)
         for step, operation in self._steps:
             try:
-                values = operation.run([found[name] for name in step.inputs])
+                taken = [found[name] for name in step.inputs]
+                if counts is not None and step is self._sequence:
+                    values = cast("Tokens", operation).run(taken, counts)
+                else:
+                    values = operation.run(taken)
             except UnknownValue as error:
                 origin = self.preprocessing.origins(step.inputs[0])[0]
                 raise UnknownValue(error.index, error.value, origin) from None
@@ -80,8 +133,12 @@ def _in_shape(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
     return array.reshape(len(array), *(-1 if size is None else size for size in shape[1:]))
 
 
-def _ready(operation: contract.Operation) -> Operation:
-    return _MAKERS[type(operation)](operation)
+def _ready(step: contract.Step, assets: Mapping[str, Path]) -> Operation:
+    if step.tokens is not None:
+        from tflite_serving.preprocess.tokens import Tokens
+
+        return Tokens(step.tokens, assets)
+    return _MAKERS[type(step.operation)](step.operation)
 
 
 def _lookup(operation: contract.Lookup) -> Operation:

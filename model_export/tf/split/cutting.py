@@ -5,8 +5,8 @@ What they do travels in the artifact instead, and the function does it (`contrac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -24,10 +24,12 @@ class SplitModel:
     Attributes:
         core: what is left of it, and converted.
         preprocessing: what was cut off.
+        assets: files that its steps need, by name.
     """
 
     core: KerasSource
     preprocessing: Preprocessing
+    assets: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def split(source: KerasSource, where: str) -> SplitModel | None:

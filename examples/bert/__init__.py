@@ -1,0 +1,1 @@
+"""A text classifier of KerasHub, trained from nothing."""
