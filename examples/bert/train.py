@@ -67,6 +67,7 @@ def _classifier(
         optimizer=keras.optimizers.AdamW(2e-4, weight_decay=0.01),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        jit_compile=False,  # which takes longer than it saves
     )
     return model
 

@@ -340,11 +340,20 @@ def test_a_complaint_names_the_field(text: str, change: Change, expected: str) -
     assert message(text, change) == expected
 
 
-@pytest.mark.parametrize("field", sorted({*Manifest.__dataclass_fields__} - {"preprocessing"}))
+@pytest.mark.parametrize(
+    "field", sorted({*Manifest.__dataclass_fields__} - {"preprocessing", "assets"})
+)
 def test_every_field_is_required(text: str, field: str) -> None:
     assert message(text, lambda document: document.pop(field)) == (
         f"manifest.{field}: expected a value, got nothing"
     )
+
+
+def test_an_asset_is_a_file_of_the_artifact(text: str) -> None:
+    document = json.loads(text)
+    document["assets"] = ["tokenizer.json"]
+    with pytest.raises(ContractError, match=r"expected 'tokenizer\.json', which the preprocessing"):
+        read_manifest(json.dumps(document))
 
 
 def test_the_digest_is_of_the_files(text: str) -> None:

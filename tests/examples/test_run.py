@@ -18,7 +18,7 @@ from tests.support.commands import apart, here
 from tflite_serving.contract.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NAMES = ("breast_cancer", "sentences", "wide_deep")
+NAMES = ("bert", "breast_cancer", "sentences", "wide_deep")
 
 
 @pytest.mark.parametrize("name", NAMES)

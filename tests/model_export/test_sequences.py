@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,7 +55,11 @@ def test_examples_are_grouped_as_the_function_groups_them() -> None:
     ids = np.zeros((5, 8), np.int32)
     for row, count in zip(ids, (8, 3, 4, 5, 2), strict=True):
         row[:count] = 7
-    inputs = {"ids": ids, "mask": (ids > 0).astype(np.int32), "other": np.arange(5)}
+    inputs: dict[str, npt.NDArray[Any]] = {
+        "ids": ids,
+        "mask": (ids > 0).astype(np.int32),
+        "other": np.arange(5),
+    }
     groups = in_groups(inputs, step)
     assert [group.inputs["ids"].shape for group in groups] == [(3, 4), (1, 6), (1, 8)]
     assert [group.inputs["other"].tolist() for group in groups] == [[1, 2, 4], [3], [0]]
