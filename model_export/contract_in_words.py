@@ -31,6 +31,7 @@ from tflite_serving.contract.preprocessing import (
     read_preprocessing,
 )
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
+from tflite_serving.contract.tokens import Tokens
 from tflite_serving.dialects.answers import label_names
 
 _LONGEST_BODY = 2000  # characters of a request that is shown whole
@@ -139,7 +140,7 @@ def step_in_words(step: Step) -> str:
     return f"{step.layer} ({takes}): {operation_in_words(step.operation)}"
 
 
-def operation_in_words(operation: Operation) -> str:
+def operation_in_words(operation: Operation) -> str:  # noqa: PLR0911  # one for each
     """What an operation does."""
     match operation:
         case Lookup():
@@ -169,6 +170,12 @@ def operation_in_words(operation: Operation) -> str:
             return f"indices below {operation.width:,}{_ENCODED[operation.encoding]}"
         case Concatenation():
             return "put one after the other"
+        case Tokens():
+            lengths = ", ".join(f"{size:,}" for size in operation.buckets)
+            return (
+                f"tokens of {operation.file} between a start and an end, filled up to {lengths}; "
+                f"beyond {operation.length:,} they are cut off"
+            )
         case _:
             assert_never(operation)
 

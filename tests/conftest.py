@@ -18,6 +18,8 @@ _THIRD_PARTY_WARNINGS = (
     "ignore:Skipping variable loading for optimizer:UserWarning",
     # TensorFlow's variables, which Keras hands to numpy 2.
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
+    # KerasHub, when it loads a sentencepiece model.
+    "ignore:unclosed file .*vocabulary.spm:ResourceWarning",
 )
 
 # Minutes, not many tests: the last file to begin must not be one of these.

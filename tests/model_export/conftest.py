@@ -13,20 +13,6 @@ from click.testing import CliRunner, Result
 
 from model_export.cli import main
 
-_THIRD_PARTY_WARNINGS = (
-    # Keras, about a model that was compiled and never trained: there is nothing to give.
-    "ignore:Skipping variable loading for optimizer:UserWarning",
-    # TensorFlow's variables, which Keras hands to numpy 2.
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
-    # KerasHub, when it loads a sentencepiece model.
-    "ignore:unclosed file .*vocabulary.spm:ResourceWarning",
-)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    for line in _THIRD_PARTY_WARNINGS:
-        config.addinivalue_line("filterwarnings", line)
-
 
 @dataclass(frozen=True, slots=True)
 class Saved:
