@@ -248,12 +248,18 @@ def walk_layers(layer: Any, above: str = "") -> Iterator[tuple[str, Any]]:
         yield from walk_layers(inner, path)
 
 
+def packed_outputs(model: keras.Model) -> Any:
+    """A model's outputs as the tensor, list or dict that it gives."""
+    # A Sequential model that was never called as a layer has no output.
+    return model.outputs[0] if isinstance(model, keras.Sequential) else model.output
+
+
 def output_names(model: keras.Model) -> list[str]:
     """The names of a model's outputs, in the order of `model.outputs`.
 
     A dict of outputs names them itself; else they are named by their layers.
     """
-    found = getattr(model, "output", None)
+    found = packed_outputs(model)
     if isinstance(found, Mapping):
         return [
             next(name for name, each in found.items() if each is tensor) for tensor in model.outputs

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from model_export.errors import ConversionError
-from model_export.tf.load import KerasSource, walk_layers
+from model_export.tf.load import KerasSource, packed_outputs, walk_layers
 from model_export.tf.split.operations import kind_of, refusal_of
 from tflite_serving.contract.preprocessing import Preprocessing, Step
 
@@ -108,7 +108,7 @@ class _Cut:
         order = preprocessing.tensors(self._names.values())
         kept = sorted(kept, key=lambda tensor: order.index(self._raw[id(tensor)]))
         model = self._source.model
-        core = keras.Model(kept, model.output, name=model.name)
+        core = keras.Model(kept, packed_outputs(model), name=model.name)
         for entry, tensor in zip(core.inputs, kept, strict=True):
             entry.name = self._raw[id(tensor)]
         if model.compiled:
