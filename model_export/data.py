@@ -159,10 +159,11 @@ def classes_in_turn(
         classes: [examples].
         order: [examples], the rows in the order that says which example of a class is the first.
     """
+    # Not class by class: of several labels, there may be as many combinations as examples.
+    grouped = order[np.argsort(classes[order], kind="stable")]
+    groups = classes[grouped]
     rank = np.empty(len(classes), dtype=np.int64)
-    for label in np.unique(classes):
-        members = order[classes[order] == label]
-        rank[members] = np.arange(len(members))
+    rank[grouped] = np.arange(len(groups)) - np.searchsorted(groups, groups, "left")
     return np.argsort(rank, kind="stable")
 
 
