@@ -243,6 +243,7 @@ def _check_targets(split: Split, interface: Interface, where: str) -> None:
         if low < 0 or high >= classes:
             raise UsageError(
                 f"{place}: expected classes from 0 to {classes - 1}, got {low} to {high}"
+                + ('; for numbers, say task = "regression"' if output.is_binary else "")
             )
 
 

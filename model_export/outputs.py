@@ -73,6 +73,11 @@ def _describe(
 ) -> OutputSpec:
     section, where = _section(info.name, recipe)
     task = section.task or _task(info, ending, answers)
+    if task == "multi_label" and ending == "softmax":
+        raise UsageError(
+            f"{where['task']}: output {info.name!r} ends in softmax, whose scores exclude one "
+            "another; let several labels end in sigmoid"
+        )
     width = _width(info, task)
     labels = None
     if task == "regression":

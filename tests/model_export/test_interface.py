@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,15 @@ from model_export.interface import (
     describe_interface,
 )
 from model_export.outputs import Ending
-from model_export.recipe import DataSection, InputSection, ModelSection, ModelTask, Recipe
-from tflite_serving.contract.tensors import InputSpec, OutputSpec, Shape
+from model_export.recipe import (
+    DataSection,
+    InputSection,
+    ModelSection,
+    ModelTask,
+    OutputSection,
+    Recipe,
+)
+from tflite_serving.contract.tensors import Activation, InputSpec, OutputSpec, Shape, Task
 
 Array = npt.NDArray[Any]
 
@@ -245,6 +252,50 @@ def test_a_regression_has_values_and_no_labels() -> None:
             "price", "float32", (None, 2), description="predicted values", task="regression"
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("ending", "width", "answers", "task", "activation"),
+    [
+        ("sigmoid", 1, [0, 1], "classification", "none"),
+        ("linear", 1, [0.5, 1], "classification", "sigmoid"),
+        ("unknown", 1, [[0], [1]], "classification", "none"),
+        ("softmax", 2, [[1, 1], [0, 1]], "classification", "none"),
+        ("linear", 2, [[1, 0], [0, 1]], "classification", "softmax"),
+        ("sigmoid", 2, [[1, 0], [0, 1]], "classification", "none"),
+        ("sigmoid", 2, [0, 1], "classification", "none"),
+        ("sigmoid", 2, [[1, 0], [0, 0]], "multi_label", "none"),
+        ("linear", 2, [[1, 1], [0, 1]], "multi_label", "sigmoid"),
+        ("unknown", 2, [[1, 1], [0, 1]], "multi_label", "none"),
+    ],
+)
+def test_what_an_output_is_for_is_read_off_the_model_and_its_examples(
+    ending: Ending, width: int, answers: list[Any], task: Task, activation: Activation
+) -> None:
+    source: Any = Source(outputs=(Info("y", "float32", (None, width)),), endings=(ending,))
+    found = describe_interface(source, UNSAID, Path(), answers={"y": np.array(answers)})
+    (output,) = found.outputs
+    assert (found.task, output.task, output.activation) == (task, task, activation)
+
+
+UNSAID = Recipe(model=ModelSection(name="a", source="a.keras"), data=DataSection(source="a.npz"))
+
+
+def test_labels_do_not_come_out_of_a_softmax() -> None:
+    told = complaint(UsageError, Source(), recipe(task="multi_label"))
+    assert told == (
+        "recipe.model.task: output 'species' ends in softmax, whose scores exclude one another; "
+        "let several labels end in sigmoid"
+    )
+
+
+def test_an_output_is_described_in_one_place() -> None:
+    twice = replace(recipe(("a", "b", "c")), outputs={"species": OutputSection(labels=("a",))})
+    assert complaint(UsageError, Source(), twice) == (
+        "recipe.outputs.species.labels: model.labels says it, too; remove one"
+    )
+    alone = replace(UNSAID, outputs={"species": OutputSection(labels=("a", "b", "c"))})
+    assert described(Source(), alone).outputs[0].labels == ("a", "b", "c")
 
 
 def test_labels_of_a_regression_are_refused() -> None:

@@ -250,6 +250,9 @@ def test_rows_of_any_number_of_ones_make_labels_of_several_sigmoids(
             if np.float32(answer["scores"][label]) >= np.float32(at)
         ]
         assert answer["labels"] == reached
+    page = (given.folder / "report.html").read_text()
+    assert "Label by label" in page
+    assert "What is taken for what" not in page
     truth = given.test[1][""][:40].astype(bool)
     said = np.array([[label in answer["labels"] for label in TOPICS] for answer in scores])
     assert (said == truth).mean() > 0.75
@@ -316,6 +319,8 @@ def test_what_is_wrong_with_one_of_several_inputs_is_told(
         "/models/houses/predict", file.getvalue(), headers={"Content-Type": "application/x-npy"}
     )
     assert refused.status_code == 415
+    csv = {"Content-Type": "text/csv"}
+    assert function.post("/models/houses/predict", b"codes\n1", headers=csv).status_code == 415
 
 
 def test_every_output_of_several_is_judged_and_told(
@@ -353,6 +358,13 @@ def test_the_output_that_fails_is_named(
     assert "output 'price': mae is" in told
     assert "output 'species'" not in told
     assert "price mae   species accuracy" in told
+    # With another budget it is judged again, and not measured again.
+    again = cli(
+        *("export", given.recipe, "--dry-run", "--resume"),
+        *("--set", "quantize.variants=['float32']", "--set", "prune.method=none"),
+    )
+    assert again.exit_code == 0
+    assert "converted before" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("name", NAMES)
