@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from model_export import provenance
-from model_export.data import load_splits
-from model_export.errors import RegistryError
+from model_export.data import Splits, load_splits
+from model_export.errors import RegistryError, UsageError
 from model_export.interface import Interface, cast_inputs
 from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
@@ -61,12 +61,9 @@ def _published(recipe: Recipe, folder: Path, registry: str) -> Manifest | None:
         store = open_writable(registry)
         alias = read_named_alias(store, recipe.model.name, recipe.publish.alias)
         manifest = read_version(store, recipe.model.name, alias.version)
-    except RegistryError:
+        asked = _asked(recipe, folder, manifest)
+    except (RegistryError, UsageError):  # or it took other inputs
         return None
-    splits = fill(
-        arrange(load_splits(recipe.data.source, folder), manifest.inputs), manifest.inputs
-    )
-    asked = cast_inputs(splits, Interface("classification", manifest.inputs, manifest.outputs))
     now = provenance.describe(folder, Path(recipe.model.source), recipe.sha256, asked.sha256)
     before = manifest.provenance
     same = (
@@ -76,3 +73,12 @@ def _published(recipe: Recipe, folder: Path, registry: str) -> Manifest | None:
         and now.packages == before.packages
     )
     return manifest if same else None
+
+
+def _asked(recipe: Recipe, folder: Path, manifest: Manifest) -> Splits:
+    """The examples as clients of this version send them."""
+    splits = arrange(load_splits(recipe.data.source, folder), manifest.inputs)
+    return cast_inputs(
+        fill(splits, manifest.inputs),
+        Interface("classification", manifest.inputs, manifest.outputs),
+    )

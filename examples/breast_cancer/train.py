@@ -14,6 +14,7 @@ from sklearn.datasets import load_breast_cancer
 from examples.fitting import train_as_script, trainer
 from examples.splitting import three_ways
 
+Rows = npt.NDArray[np.float32]
 Record = dict[str, npt.NDArray[np.float32]]
 Split = tuple[Record, npt.NDArray[np.int64]]
 
@@ -34,27 +35,39 @@ def splits() -> dict[str, Split]:
     }
 
 
-def build(records: Record) -> Any:
+def rows() -> dict[str, tuple[Rows, npt.NDArray[np.int64]]]:
+    """The same as the model takes them: [tumors, features], in the order of their names."""
+    return {
+        name: (np.stack(list(records.values()), axis=1), labels)
+        for name, (records, labels) in splits().items()
+    }
+
+
+def build(features: Rows) -> Any:
     """The network: features made alike, one hidden layer, and the probability of "benign".
 
     Args:
-        records: of the training split, which mean and variance of each feature are taken from.
+        features: [tumors, features] of the training split, to learn mean and variance from.
     """
     import keras
 
     keras.utils.set_random_seed(0)
     normalize = keras.layers.Normalization(name="normalize")
-    normalize.adapt(np.stack(list(records.values()), axis=1))
-    inputs = [keras.Input((1,), name=name) for name in records]
-    features = normalize(keras.layers.Concatenate(name="features")(inputs))
-    hidden = keras.layers.Dense(256, activation="relu", name="hidden")(features)
-    benign = keras.layers.Dense(1, activation="sigmoid", name="benign")(hidden)
-    model = keras.Model(inputs, benign, name="breast_cancer")
+    normalize.adapt(features)
+    model = keras.Sequential(
+        [
+            keras.Input((features.shape[1],), name="features"),
+            normalize,
+            keras.layers.Dense(256, activation="relu", name="hidden"),
+            keras.layers.Dense(1, activation="sigmoid", name="benign"),
+        ],
+        name="breast_cancer",
+    )
     model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
     return model
 
 
-train = trainer(splits, build, epochs=EPOCHS, batch_size=32)
+train = trainer(rows, build, epochs=EPOCHS, batch_size=32)
 
 if __name__ == "__main__":
     train_as_script(train, __file__)

@@ -24,12 +24,15 @@ EPOCHS = 12
 
 CATEGORIES = ("module", "kind", "visibility", "decorator")
 NUMBERS = ("statements", "branches", "calls")
+MASK, BINS = "", 512
 
 
 def splits() -> dict[str, Split]:
     """Every function with what its code looks like; 1 if it has a docstring."""
     found = _all_functions()
     columns: Record = {name: np.array([row[name] for row in found]) for name in CATEGORIES}
+    # A value of None is missing: most functions have no decorator.
+    columns["decorator"] = np.array([row["decorator"] for row in found], dtype=object)
     columns["arguments"] = np.array([row["arguments"] for row in found], dtype=np.int64)
     columns |= {name: np.array([row[name] for row in found], np.float32) for name in NUMBERS}
     labels = np.array([row["documented"] for row in found], dtype=np.int64)
@@ -67,7 +70,7 @@ def _record(
         "module": module,
         "kind": _kind(parent),
         "visibility": _visibility(node.name),
-        "decorator": _last_word(node.decorator_list[0]) if node.decorator_list else "none",
+        "decorator": _last_word(node.decorator_list[0]) if node.decorator_list else None,
         "arguments": len(arguments.posonlyargs + arguments.args + arguments.kwonlyargs),
         # The docstring is a statement, and would give the answer away; so would a body of none.
         "statements": max(1, _count(ast.stmt, inside) - documented),
@@ -99,6 +102,17 @@ def _last_word(decorator: ast.expr) -> str:
     return ast.unparse(called).rpartition(".")[2]
 
 
+def known() -> dict[str, Split]:
+    """The same as Keras takes them: what is missing is the mask of its lookup."""
+    return {
+        name: (
+            {**records, "decorator": np.array([each or MASK for each in records["decorator"]])},
+            labels,
+        )
+        for name, (records, labels) in splits().items()
+    }
+
+
 def build(records: Record) -> Any:
     """The network: a wide branch of categories, and a deep one that mixes them with numbers.
 
@@ -112,13 +126,20 @@ def build(records: Record) -> Any:
     wide, deep, inputs = [], [], []
     for name in CATEGORIES:
         inputs.append(keras.Input((1,), name=name, dtype="string"))
-        one_hot = layers.StringLookup(output_mode="one_hot", name=f"{name}_one_hot")
-        index = layers.StringLookup(name=f"{name}_index")
+        one_hot = layers.StringLookup(
+            output_mode="one_hot", mask_token=MASK, name=f"{name}_one_hot"
+        )
+        index = layers.StringLookup(mask_token=MASK, name=f"{name}_index")
         for lookup in (one_hot, index):
             lookup.adapt(records[name])
         vectors = layers.Embedding(index.vocabulary_size(), 8, name=f"{name}_vectors")
         wide.append(one_hot(inputs[-1]))
         deep.append(layers.Flatten()(vectors(index(inputs[-1]))))
+
+    # What is usual for, say, the private functions of one module; bins are shared by chance.
+    module, visibility = inputs[0], inputs[2]
+    crossing = layers.HashedCrossing(BINS, output_mode="one_hot", name="module_and_visibility")
+    wide.append(crossing((module, visibility)))
 
     inputs.append(keras.Input((1,), name="arguments", dtype="int64"))
     count = layers.IntegerLookup(
@@ -142,7 +163,7 @@ def build(records: Record) -> Any:
     return model
 
 
-train = trainer(splits, build, epochs=EPOCHS, batch_size=64)
+train = trainer(known, build, epochs=EPOCHS, batch_size=64)
 
 if __name__ == "__main__":
     train_as_script(train, __file__)

@@ -143,7 +143,10 @@ def sent_in_words(inputs: Arrays, row: int) -> str:
 def _value_in_words(value: npt.NDArray[Any]) -> str:
     if value.ndim:
         return f"{'×'.join(map(str, value.shape))} {value.dtype.name}"
-    return _shortened(repr(value.item())) if value.dtype.kind == "U" else f"{value.item():g}"
+    single = value.item()
+    if single is None or single != single:  # noqa: PLR0124  # NaN
+        return "missing"
+    return _shortened(repr(single)) if isinstance(single, str) else f"{single:g}"
 
 
 def _shortened(text: str) -> str:

@@ -98,6 +98,14 @@ def test_what_differs_is_shown_with_what_was_sent(
             {"age": np.array([41.5], np.float32), "job": np.array(["cook"])},
             "age=41.5, job='cook'",
         ),
+        (
+            {
+                "age": np.array([np.nan]),
+                "job": np.array(["cook"], object),
+                "level": np.array([None], object),
+            },
+            "age=missing, job='cook', level=missing",
+        ),
         ({"pixels": np.zeros((1, 8, 8, 1), np.float32)}, "8×8×1 float32"),
     ],
 )
