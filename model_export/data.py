@@ -184,14 +184,14 @@ class Given:
         """Of the training split's inputs."""
         return tuple(self.splits["train"][0])
 
-    def answers(self, outputs: tuple[str, ...]) -> dict[str, Array]:
-        """All splits' answers, one after the other, by output name.
+    def answers(self, outputs: tuple[str, ...]) -> dict[str, tuple[Array, ...]]:
+        """Each split's answers, as they were given, by output name.
 
         Raises:
             UsageError: the names do not fit.
         """
         each = [self._answers(split, outputs) for split in self.splits]
-        return {name: np.concatenate([_rows(part[name]) for part in each]) for name in outputs}
+        return {name: tuple(part[name] for part in each) for name in outputs}
 
     def read(self, tasks: Mapping[str, Task]) -> Splits:
         """The examples with their right answers.
@@ -418,11 +418,6 @@ _READERS: Mapping[str, Callable[[Array, str], Array]] = {
     "multi_label": _labels,
     "regression": _values,
 }
-
-
-def _rows(answers: Array) -> Array:
-    """As rows, whichever form a split has them in."""
-    return answers.reshape(len(answers), -1)
 
 
 def _columns(x: Any) -> Iterable[tuple[str, Any]]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from model_export.data import Split, Splits
 from model_export.errors import ConversionError, UsageError
-from model_export.outputs import describe_outputs
+from model_export.outputs import Answers, describe_outputs
 from model_export.recipe import InputSection, Recipe
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.preprocessing import Preprocessing, Step
@@ -96,7 +96,7 @@ def describe_interface(
     recipe: Recipe,
     folder: Path,
     preprocessing: Preprocessing | None = None,
-    answers: Arrays | None = None,
+    answers: Answers | None = None,
     given: tuple[str, ...] = (),
 ) -> Interface:
     """Reads the interface off the model, and adds what the recipe says of it.

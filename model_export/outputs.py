@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,13 +13,16 @@ from model_export.data import is_multi_hot
 from model_export.errors import ConversionError, UsageError
 from model_export.recipe import ModelTask, OutputSection, Recipe
 from tflite_serving.contract.codec import ContractError
-from tflite_serving.contract.tensors import Activation, Arrays, OutputSpec
+from tflite_serving.contract.tensors import Activation, OutputSpec
 
 if TYPE_CHECKING:
     from model_export.tf.load import SourceModel, TensorInfo
 
 Ending = Literal["linear", "sigmoid", "softmax", "unknown"]
 """What the layer that makes an output ends in; "linear" is a Dense one without activation."""
+
+Answers = Mapping[str, Sequence[npt.NDArray[Any]]]
+"""By output name, each split's right answers as they were given."""
 
 _DESCRIPTIONS: Mapping[ModelTask, str] = {
     "classification": "score of each class",
@@ -30,7 +33,7 @@ _HALF = 0.5
 
 
 def describe_outputs(
-    source: SourceModel, recipe: Recipe, folder: Path, answers: Arrays | None = None
+    source: SourceModel, recipe: Recipe, folder: Path, answers: Answers | None = None
 ) -> tuple[OutputSpec, ...]:
     """The outputs as the manifest will have them, but for thresholds that are yet to be chosen.
 
@@ -38,7 +41,7 @@ def describe_outputs(
         source: the loaded model.
         recipe: says what it says.
         folder: of the recipe.
-        answers: all examples' right answers as they were given, by output name.
+        answers: see `Answers`; None where there are no examples.
 
     Raises:
         ConversionError: the model has an output that cannot be served.
@@ -56,7 +59,7 @@ def describe_outputs(
                     f"each, as outputs.{names[0]}.{key}"
                 )
     return tuple(
-        _describe(info, ending, recipe, folder, None if answers is None else answers[info.name])
+        _describe(info, ending, recipe, folder, () if answers is None else answers[info.name])
         for info, ending in zip(source.outputs, source.endings, strict=True)
     )
 
@@ -69,7 +72,11 @@ def missing_activation(ending: Ending, task: ModelTask, width: int) -> Activatio
 
 
 def _describe(
-    info: TensorInfo, ending: Ending, recipe: Recipe, folder: Path, answers: npt.NDArray[Any] | None
+    info: TensorInfo,
+    ending: Ending,
+    recipe: Recipe,
+    folder: Path,
+    answers: Sequence[npt.NDArray[Any]],
 ) -> OutputSpec:
     section, where = _section(info.name, recipe)
     task = section.task or _task(info, ending, answers)
@@ -119,12 +126,10 @@ def _section(name: str, recipe: Recipe) -> tuple[OutputSection, Mapping[str, str
     return replace(section, **said), where
 
 
-def _task(info: TensorInfo, ending: Ending, answers: npt.NDArray[Any] | None) -> ModelTask:
+def _task(info: TensorInfo, ending: Ending, answers: Sequence[npt.NDArray[Any]]) -> ModelTask:
     # Of a softmax only one class can be right, and whoever trained it so is told.
     may_be_labels = ending != "softmax" and info.shape[-1] != 1
-    if may_be_labels and answers is not None and is_multi_hot(answers):
-        return "multi_label"
-    return "classification"
+    return "multi_label" if may_be_labels and any(map(is_multi_hot, answers)) else "classification"
 
 
 def _width(info: TensorInfo, task: ModelTask) -> int:

@@ -35,11 +35,8 @@ def choose_thresholds(metric: Metric, scores: Array, targets: Array) -> tuple[fl
         targets: [examples] class indices, or [examples, labels] bool.
     """
     if targets.ndim == 2:
-        # Of what no example has, nothing can be learnt.
-        return tuple(
-            best_threshold(column, right, _f1) if right.any() else _HALF
-            for column, right in zip(scores.T, targets.T, strict=True)
-        )
+        columns = zip(scores.T, targets.T, strict=True)
+        return tuple(best_threshold(column, right, _f1) for column, right in columns)
     quality = _macro_f1 if metric.name == "macro_f1" else _accuracy
     return (best_threshold(scores[:, 1], targets == 1, quality),)
 
@@ -47,11 +44,15 @@ def choose_thresholds(metric: Metric, scores: Array, targets: Array) -> tuple[fl
 def best_threshold(scores: Array, positive: npt.NDArray[np.bool_], quality: Quality) -> float:
     """Of the thresholds with the best quality, the one nearest to 0.5.
 
+    Examples that are all positive, or all negative, tell nothing; then it is 0.5.
+
     Args:
         scores: [examples], 0 to 1; those of NaN count as 0.
         positive: [examples], the truth.
         quality: of many thresholds.
     """
+    if positive.all() or not positive.any():
+        return _HALF
     order = np.argsort(np.nan_to_num(scores, nan=0.0), kind="stable")
     ordered, truth = np.nan_to_num(scores, nan=0.0)[order], positive[order]
 
@@ -95,7 +96,5 @@ def _f1(hits: Array, alarms: Array, misses: Array, _rejections: Array) -> Array:
 
 
 def _macro_f1(hits: Array, alarms: Array, misses: Array, rejections: Array) -> Array:
-    return (
-        np.asarray(_f1(hits, alarms, misses, rejections) + _f1(rejections, misses, alarms, hits))
-        / 2
-    )
+    positive = _f1(hits, alarms, misses, rejections)
+    return np.asarray((positive + _f1(rejections, misses, alarms, hits)) / 2)

@@ -177,10 +177,7 @@ def given_by(folder: Path, code: str) -> Given:
 
 def test_answers_to_several_outputs_are_named(tmp_path: Path) -> None:
     found = given_by(tmp_path, returning(f"(x, {NAMED})", f"(x, {NAMED})"))
-    assert {name: len(y) for name, y in found.answers(("price", "kind")).items()} == {
-        "price": 18,
-        "kind": 18,
-    }
+    assert [len(y) for y in found.answers(("price", "kind"))["price"]] == [6, 6, 6]
     splits = found.read({"price": "regression", "kind": "classification"})
     np.testing.assert_array_equal(splits.train.targets, Y[:, None] / 2)
     np.testing.assert_array_equal(splits.train.others["kind"], Y)

@@ -273,7 +273,9 @@ def test_what_an_output_is_for_is_read_off_the_model_and_its_examples(
     ending: Ending, width: int, answers: list[Any], task: Task, activation: Activation
 ) -> None:
     source: Any = Source(outputs=(Info("y", "float32", (None, width)),), endings=(ending,))
-    found = describe_interface(source, UNSAID, Path(), answers={"y": np.array(answers)})
+    found = describe_interface(
+        source, UNSAID, Path(), answers={"y": (np.array([1, 0]), np.array(answers))}
+    )
     (output,) = found.outputs
     assert (found.task, output.task, output.activation) == (task, task, activation)
 
