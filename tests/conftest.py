@@ -31,6 +31,8 @@ _LONG = (
     "model_export/test_resume.py",
     "benchmarks/test_parts.py",
     "model_export/test_raw_inputs.py",
+    "model_export/test_transformers.py",
+    "model_export/tf/test_tokenizers.py",
     "model_export/test_pipeline.py",
     "model_export/test_cli.py",
     "infra/test_static_analysis.py",

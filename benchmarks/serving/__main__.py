@@ -27,6 +27,7 @@ from benchmarks.serving import (
     memory,
     tables,
     tail_latency,
+    texts,
     throughput,
 )
 from benchmarks.serving.environments import WORK
@@ -45,6 +46,7 @@ _PARTS: dict[str, Callable[[Run], None]] = {
     "cold-start": cold_start.run,
     "memory": memory.run,
     "large-tensor": large_tensor.run,
+    texts.PART: texts.run,
 }
 _RESULTS = WORK / "results.json"
 

@@ -23,6 +23,7 @@ _LOCKS = {
         for name in (
             "uvicorn_echo",
             "fastapi_onnxruntime",
+            "fastapi_tokenizers",
             "mlserver",
             "litserve",
             "bentoml",

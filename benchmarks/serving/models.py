@@ -126,14 +126,14 @@ def _digest(name: str) -> str:
 
 def _make(name: str, folder: Path, progress: Progress) -> dict[str, str]:
     with progress.step(f"train {name}"):
-        _run([sys.executable, "-m", "benchmarks.serving.networks", name, str(folder)])
+        command_output([sys.executable, "-m", "benchmarks.serving.networks", name, str(folder)])
     with progress.step(f"export {name}") as step:
-        _run([sys.executable, "-m", "model_export", "export", str(_recipe(name, folder))])
+        command_output([sys.executable, "-m", "model_export", "export", str(_recipe(name, folder))])
         version = read_named_alias(open_writable(REGISTRY.as_uri()), name, _ALIAS).version
         step.result = version
     with progress.step(f"ONNX {name}") as step:
         python = environments.program("onnx_export", "python")
-        said = _run([python, str(HERE / "onnx_export" / "convert.py"), str(folder)])
+        said = command_output([python, str(HERE / "onnx_export" / "convert.py"), str(folder)])
         step.result = said.splitlines()[-1]
     return {"version": version, "onnx_form": step.result}
 
@@ -150,7 +150,8 @@ def _recipe(name: str, folder: Path) -> Path:
     return path
 
 
-def _run(command: list[str]) -> str:
+def command_output(command: list[str]) -> str:
+    """What a command writes to stdout; raises `RuntimeError` with its last words if it fails."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False

@@ -68,7 +68,8 @@ def functions_framework(
     return Start(command, environment or {})
 
 
-def _uvicorn(peer: str, port: int, environment: Environment) -> Start:
+def uvicorn(peer: str, port: int, environment: Environment) -> Start:
+    """Uvicorn with a peer's ``server.py``, on uvloop and httptools."""
     command = [program(peer, "uvicorn"), "server:app", "--app-dir", str(PEERS / peer)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop"]
     command += ["--http", "httptools", "--no-access-log", "--log-level", "error"]
@@ -93,7 +94,7 @@ def _function(target: str, **settings: str) -> Callable[[Model, int], Start]:
 
 
 def _fastapi(model: Model, port: int) -> Start:
-    return _uvicorn("fastapi_onnxruntime", port, {"MODEL": str(model.onnx)})
+    return uvicorn("fastapi_onnxruntime", port, {"MODEL": str(model.onnx)})
 
 
 def _mlserver(model: Model, port: int) -> Start:
@@ -150,7 +151,7 @@ SUBJECTS = (
     Subject(
         "uvicorn-echo",
         "uvicorn echo",
-        lambda _, port: _uvicorn("uvicorn_echo", port, {}),
+        lambda _, port: uvicorn("uvicorn_echo", port, {}),
         "echo",
         ("uvicorn_echo", ("uvicorn",)),
     ),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.compression.document import Block, Table
 from benchmarks.serving import batching as batched
-from benchmarks.serving import cold_start, large_tensor, memory, tail_latency
+from benchmarks.serving import cold_start, large_tensor, memory, tail_latency, texts
 from benchmarks.serving.goals import GOALS, added_ms, summary
 from benchmarks.serving.large_tensor import (
     BARE_LOOP,
@@ -28,6 +28,7 @@ from benchmarks.serving.subjects import (
     Subject,
 )
 from benchmarks.serving.throughput import CASES, case_name
+from benchmarks.serving.transformer import BATCHES, LENGTHS
 
 _MISSING = "–"
 
@@ -222,6 +223,37 @@ def _latencies(found: Measurements) -> list[Block]:
     return [Table(columns, tuple(row for row in rows if row[2] != _MISSING), left=2)]
 
 
+def of_texts(found: Measurements) -> list[Block]:
+    """A table for each number of clients: who answers how fast at each length."""
+    blocks: list[Block] = []
+    for connections in texts.CONNECTIONS:
+        rows = []
+        for length in LENGTHS:
+            for batch in BATCHES:
+                case = texts.case_name(length, batch, connections)
+                cells = _Cells(found, texts.PART, case, to=FASTAPI)
+                rows += [
+                    (
+                        f"{length} × {batch}",
+                        title,
+                        cells.spread(key, "per_second", "{:,.1f}"),
+                        cells.ratio(key, "per_second"),
+                        cells.median(key, "p50_ms", "{:.2f}"),
+                    )
+                    for key, title in texts.TITLES.items()
+                    if cells.has(key, "per_second")
+                ]
+        columns = (
+            f"tokens × texts, c={connections}",
+            "",
+            "requests/s",
+            "against FastAPI",
+            "p50 ms",
+        )
+        blocks += [Table(columns, tuple(rows), left=2)] if rows else []
+    return [*blocks, *_notes(found, texts.PART)]
+
+
 BLOCKS: dict[str, Callable[[Measurements], list[Block]]] = {
     "throughput": throughput,
     "batching": batching,
@@ -229,6 +261,7 @@ BLOCKS: dict[str, Callable[[Measurements], list[Block]]] = {
     "cold-start": cold_starts,
     "memory": memories,
     "large-tensor": large_tensors,
+    texts.PART: of_texts,
 }
 """By part."""
 

@@ -70,7 +70,7 @@ def measure(run: Run, subject: Subject, model: Model, numbers: tuple[int, ...]) 
     """Loads one subject by one number of clients after the other, and notes what it did."""
     with run.warm(subject, model) as (server, question):
         for connections in numbers:
-            load, spent = _steady(server, question, connections, run.seconds)
+            load, spent = steady(server, question, connections, run.seconds)
             run.add(
                 case_name(model.name, connections),
                 subject.key,
@@ -81,10 +81,16 @@ def measure(run: Run, subject: Subject, model: Model, numbers: tuple[int, ...]) 
             )
 
 
-def _steady(
+def steady(
     server: Server, question: Question, connections: int, seconds: int
 ) -> tuple[Load, float]:
     """A load with enough answers to each client, and the CPU seconds that it cost.
+
+    Args:
+        server: that is asked.
+        question: what.
+        connections: of the clients.
+        seconds: of the load; it may take longer.
 
     Raises:
         LoadFailed: the server is too slow for that.

@@ -14,7 +14,7 @@ from examples.fitting import train_as_script, trainer
 from examples.sentences.train import TOPICS
 from examples.sentences.train import splits as sentences
 
-EPOCHS = 12
+EPOCHS = 6
 WORDS, LENGTH = 4000, 64
 SMALL_WORDS = 500
 

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.compression.document import Picture, Table
 from benchmarks.flame.__main__ import above_the_loop
-from benchmarks.serving import goals, tables
+from benchmarks.serving import goals, tables, texts
 from benchmarks.serving.closed_loop import Load, LoadFailed, read_wrk
 from benchmarks.serving.environments import ROOT, version
 from benchmarks.serving.large_tensor import (
@@ -31,7 +31,7 @@ from benchmarks.serving.plot import throughput_plot
 from benchmarks.serving.processes import cpu_seconds, pss_mib, tree
 from benchmarks.serving.questions import ask
 from benchmarks.serving.server import SubjectFailed, new_port, running
-from benchmarks.serving.subjects import SUBJECTS, SWALLOW, Start
+from benchmarks.serving.subjects import ASGI, FASTAPI, SUBJECTS, SWALLOW, Start
 
 DIGITS = "digits c=8"
 WRK = """\
@@ -253,9 +253,30 @@ def test_every_subject_tells_versions_from_its_lock() -> None:
         version("bentoml", "django")
 
 
+def test_of_texts_the_worst_length_is_the_goal() -> None:
+    rates = {8: (30.0, 10.0), 32: (12.0, 10.0), 128: (19.0, 10.0)}
+    found = Measurements(
+        [
+            Measurement("texts", texts.case_name(length, 1, 8), key, "per_second", value)
+            for length, pair in rates.items()
+            for key, value in zip((ASGI, FASTAPI), pair, strict=True)
+        ]
+    )
+    (table, _) = tables.goals(found)
+    assert isinstance(table, Table)
+    assert table.rows[-1][2:] == ("1.2", "yes")
+    (rows,) = tables.of_texts(found)
+    assert isinstance(rows, Table)
+    assert [(row[0], row[3]) for row in rows.rows] == [
+        *(("8 × 1", "3.00"), ("8 × 1", "1.00")),
+        *(("32 × 1", "1.20"), ("32 × 1", "1.00")),
+        *(("128 × 1", "1.90"), ("128 × 1", "1.00")),
+    ]
+
+
 def test_every_lock_of_a_peer_has_hashes() -> None:
     locks = list((ROOT / "benchmarks" / "serving").rglob("requirements.txt"))
-    assert len(locks) == 7
+    assert len(locks) == 8
     for lock in locks:
         text = lock.read_text()
         pins = re.findall(r"^[a-z0-9].*==", text, re.MULTILINE)
