@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,9 +43,27 @@ _LONG = (
 )
 
 
+# How coverage finds the processes that tests start.
+_COVERAGE = "COVERAGE_PROCESS_CONFIG"
+_held_back: dict[str, str] = {}
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for line in _THIRD_PARTY_WARNINGS:
         config.addinivalue_line("filterwarnings", line)
+    # It costs each of them a quarter of a second, and one that imports TensorFlow five. Most of
+    # what they run is run in this process, too; the tests of the rest want `measured`.
+    if _COVERAGE in os.environ:
+        _held_back[_COVERAGE] = os.environ.pop(_COVERAGE)
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[None]:
+    """Has coverage look into the processes that the module's tests start, if it looks at all."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in _held_back.items():
+            patched.setenv(name, value)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,8 +10,6 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.commands import unmeasured
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 _SECONDS = 120
 # What a run that runs these tests may have set, and what is not about theirs.
@@ -64,7 +62,7 @@ class Steps:
             variables: beyond `self.variables`.
         """
         inherited = {
-            name: value for name, value in unmeasured().items() if not _NOT_OURS.fullmatch(name)
+            name: value for name, value in os.environ.items() if not _NOT_OURS.fullmatch(name)
         }
         return subprocess.run(
             [self.root / "delivery" / f"{step}.sh", *arguments],

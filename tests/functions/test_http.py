@@ -23,6 +23,8 @@ from tests.support.serving import Function, running
 from tests.support.tiny import LABELS, WEIGHTS, examples, publish_tiny, scores
 from tflite_serving.contract.manifest import Manifest
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 TARGETS = ("predict", "predict_wsgi")
 ROWS = examples(3).inputs["features"]
 LIMIT = 100_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,6 @@ import pytest
 from click.testing import Result
 
 from model_export.registry.opening import open_writable
-from tests.support.commands import unmeasured
 from tests.support.tiny import LABELS, publish_tiny
 from tflite_serving.contract.manifest import Manifest, read_manifest
 
@@ -56,7 +56,7 @@ def test_an_export_that_is_piped_speaks_plainly_on_the_right_streams(
     save_npz(tmp_path / "d.npz", flowers)
     command = [sys.executable, "-m", "model_export", "export", str(recipe)]
     command += ["--registry", str(tmp_path / "registry"), "--set", "data.source=talkative:splits"]
-    environment = {k: v for k, v in unmeasured().items() if k not in {"FORCE_COLOR", "COLUMNS"}}
+    environment = {k: v for k, v in os.environ.items() if k not in {"FORCE_COLOR", "COLUMNS"}}
     process = subprocess.run(
         [*command, "--json"], capture_output=True, text=True, check=False, env=environment
     )

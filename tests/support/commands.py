@@ -25,18 +25,8 @@ def apart(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=ROOT,
-        env={name: value for name, value in unmeasured().items() if name != "FORCE_COLOR"},
+        env={name: value for name, value in os.environ.items() if name != "FORCE_COLOR"},
         capture_output=True,
         text=True,
         check=False,
     )
-
-
-def unmeasured() -> dict[str, str]:
-    """This environment without coverage.
-
-    It doubles what importing TensorFlow costs. What such processes run, others run in this one.
-    """
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")
-    }

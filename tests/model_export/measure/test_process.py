@@ -22,6 +22,8 @@ from tests.support import tiny
 from tests.support.litert import Graph
 from tflite_serving.contract.tensors import Arrays, OutputSpec, Tensors
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 SPECIES = OutputSpec("species", "float32", (None, 3))
 MIB = 2**20
 
