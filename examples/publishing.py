@@ -81,4 +81,5 @@ def _asked(recipe: Recipe, folder: Path, manifest: Manifest) -> Splits:
     return cast_inputs(
         fill(splits, manifest.inputs),
         Interface("classification", manifest.inputs, manifest.outputs),
+        folder,
     )

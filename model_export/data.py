@@ -3,8 +3,10 @@
 A source is ``package.module:function``, which takes no arguments, or a ``.npz`` file. The function
 returns ``{"train": (x, y), "validation": (x, y), "test": (x, y)}``; the file has the arrays
 ``x_train``, ``y_train``, ``x_validation`` and so on. ``x`` is one array, or a dict of arrays by
-input name; ``y`` holds class indices or one-hot rows, for several labels rows of 0 and 1, or for a
-regression the values. A model with several outputs has a dict of these by output name.
+input name; pictures may also be paths of files, relative to the recipe, or a list of arrays of
+different sizes (see `model_export.pictures`). ``y`` holds class indices or one-hot rows, for
+several labels rows of 0 and 1, or for a regression the values. A model with several outputs has a
+dict of these by output name.
 """
 
 from __future__ import annotations
@@ -432,13 +434,19 @@ def _array(values: Any, where: str, *, may_miss: bool = False) -> Array:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise UsageError(f"{where}: expected an array: {error}") from None
-    if may_miss and array.dtype == object:
+        if not all(isinstance(value, np.ndarray) for value in values):
+            raise UsageError(f"{where}: expected an array: {error}") from None
+        array = np.empty(len(values), dtype=object)  # of pictures of different sizes
+        array[:] = values
+    if array.dtype == object and all(isinstance(value, Path) for value in array.flat):
+        array = array.astype(np.str_).astype(object)
+    are_pictures = array.dtype == object and all(isinstance(v, np.ndarray) for v in array.flat)
+    if may_miss and array.dtype == object and not are_pictures:
         array = _with_missing(array)
     is_text = array.dtype == object and all(
         isinstance(value, str) or (may_miss and value is None) for value in array.flat
     )
-    if array.ndim == 0 or (array.dtype == object and not is_text):
+    if array.ndim == 0 or (array.dtype == object and not (is_text or are_pictures)):
         what = "Python objects" if array.ndim else "a single value"
         raise UsageError(f"{where}: expected an array with one row an example, got {what}")
     return array
@@ -483,8 +491,11 @@ def with_gaps(values: Array, missing: Array | None) -> Array:
 def _update(digest: Any, name: str, array: Array) -> None:
     digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
     if array.dtype == object:
-        for text in array.tolist():
-            data = text.encode()
+        for value in array.tolist():
+            if isinstance(value, np.ndarray):
+                _update(digest, "", value)
+                continue
+            data = value.encode() if isinstance(value, str) else value
             digest.update(f"{len(data)} ".encode() + data)
         return
     digest.update(np.ascontiguousarray(array).data)

@@ -22,11 +22,14 @@ from tflite_serving.contract.evidence import (
     Resources,
     Runtime,
 )
+from tflite_serving.contract.tensors import InputSpec
 
 _RUNTIME = "ai-edge-litert"
 # functions-framework, its server and their libraries, beside what a measurement sees.
 _SERVER_MIB = 100
 _SMALLEST_MEMORY_MIB = 256
+# One of the largest, of 16.8 million pixels, while it is read: docs/3-serving.md.
+_PICTURE_MIB = 300
 
 
 def describe(
@@ -58,7 +61,7 @@ def describe(
         compression=compression,
         quality=_quality(chosen, answered.first, ready.splits),
         runtime=Runtime(_RUNTIME, metadata.version(_RUNTIME), answered.form.facts.kinds),
-        resources=_resources(chosen, recipe.measure.threads, by_length),
+        resources=_resources(chosen, recipe.measure.threads, by_length, ready.interface.inputs),
         provenance=provenance.describe(
             folder, folder / recipe.model.source, recipe.sha256, ready.asked.sha256
         ),
@@ -79,8 +82,14 @@ def _quality(chosen: Candidate, comparison: Comparison, splits: Splits) -> Quali
     )
 
 
-def _resources(chosen: Candidate, threads: int, by_length: tuple[LengthLatency, ...]) -> Resources:
-    need = chosen.peak_rss_mib + _SERVER_MIB
+def _resources(
+    chosen: Candidate,
+    threads: int,
+    by_length: tuple[LengthLatency, ...],
+    inputs: tuple[InputSpec, ...],
+) -> Resources:
+    takes_photos = any(s.preprocess.image and None in s.shape[1:] for s in inputs)
+    need = chosen.peak_rss_mib + _SERVER_MIB + (_PICTURE_MIB if takes_photos else 0)
     return Resources(
         cold_load_ms=chosen.cold_load_ms,
         peak_rss_mib=chosen.peak_rss_mib,

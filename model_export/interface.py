@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from model_export.data import Split, Splits
 from model_export.errors import ConversionError, UsageError
 from model_export.outputs import Answers, describe_outputs
+from model_export.pictures import fed_spec, picture_spec, read_pictures, tensors
 from model_export.recipe import InputSection, Recipe
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.preprocessing import Preprocessing, Step
@@ -28,10 +29,12 @@ from tflite_serving.contract.tensors import (
     Task,
 )
 from tflite_serving.inputs.complaint import nearest
+from tflite_serving.preprocess.pipeline import in_shapes
 from tflite_serving.scores import apply_activation, class_scores
 
 if TYPE_CHECKING:
     from model_export.tf.load import SourceModel, TensorInfo
+    from model_export.tf.split.pictures import Front
 
 _SCORE_SLACK = 1e-3  # float16 models round
 
@@ -45,6 +48,7 @@ class Interface:
         inputs, outputs: what clients send and get.
         tensors: names of what the converted model takes; empty where these are the inputs.
         sequence: the step that makes tokens; None if there is none.
+        fed: how the whole model is fed its pictures, by name; see `pictures.fed_spec`.
     """
 
     task: Task
@@ -52,6 +56,12 @@ class Interface:
     outputs: tuple[OutputSpec, ...]
     tensors: tuple[str, ...] = ()
     sequence: Step | None = None
+    fed: Mapping[str, InputSpec] = field(default_factory=dict)
+
+    @property
+    def pictures(self) -> dict[str, InputSpec]:
+        """The inputs that are pictures, by name."""
+        return {spec.name: spec for spec in self.inputs if spec.preprocess.kind == "image"}
 
     def at(self, thresholds: Mapping[str, tuple[float, ...]]) -> Interface:
         """The same with these thresholds, by output name."""
@@ -98,6 +108,7 @@ def describe_interface(
     preprocessing: Preprocessing | None = None,
     answers: Answers | None = None,
     given: tuple[str, ...] = (),
+    fronts: Mapping[str, Front] | None = None,
 ) -> Interface:
     """Reads the interface off the model, and adds what the recipe says of it.
 
@@ -108,6 +119,7 @@ def describe_interface(
         preprocessing: the layers that were cut off.
         answers: all right answers, as `describe_outputs` takes them.
         given: what the examples call their inputs, which may be columns of the model's.
+        fronts: what the model does first to its pictures, by input name.
 
     Raises:
         ConversionError: the model has an input or output that cannot be served.
@@ -122,8 +134,16 @@ def describe_interface(
             )
     kinds = _kinds(source.inputs, preprocessing)
     columns = _columns(source.inputs, recipe, kinds, given)
+    fronts = fronts or {}
+    pictures = {
+        info.name: picture_spec(
+            info, recipe.inputs.get(info.name, InputSection()), fronts.get(info.name)
+        )
+        for info in source.inputs
+    }
     inputs = tuple(
-        _input(info, recipe, kinds[info.name], columns.get(info.name, ())) for info in source.inputs
+        pictures[info.name] or _input(info, recipe, kinds[info.name], columns.get(info.name, ()))
+        for info in source.inputs
     )
     fields = [field.name for spec in inputs for field in spec.fields]
     for name in recipe.inputs:
@@ -133,7 +153,12 @@ def describe_interface(
             )
     outputs = describe_outputs(source, recipe, folder, answers)
     tensors = tuple(preprocessing.tensors(names)) if preprocessing else ()
-    return Interface(outputs[0].task, inputs, outputs, tensors)
+    fed = {
+        info.name: fed_spec(spec, info, fronts.get(info.name))
+        for info in source.inputs
+        if (spec := pictures[info.name]) is not None
+    }
+    return Interface(outputs[0].task, inputs, outputs, tensors, fed=fed)
 
 
 def _kinds(
@@ -213,6 +238,8 @@ def check_data(splits: Splits, interface: Interface) -> None:
         split: Split = getattr(splits, name)
         where = f"{splits.source}: {name}"
         for spec in interface.inputs:
+            if spec.preprocess.kind == "image":
+                continue  # looked at when they are read
             shape = split.inputs[spec.name].shape[1:]
             fits = len(shape) == len(spec.instance_shape) and all(
                 want in (None, got) for want, got in zip(spec.instance_shape, shape, strict=True)
@@ -272,8 +299,13 @@ def check_scores(outputs: Arrays, interface: Interface) -> None:
             )
 
 
-def cast_inputs(splits: Splits, interface: Interface) -> Splits:
+def cast_inputs(splits: Splits, interface: Interface, folder: Path = Path()) -> Splits:
     """The same examples in the dtypes that clients send.
+
+    Args:
+        splits: as the source has them.
+        interface: of the model.
+        folder: that paths of pictures are relative to.
 
     Raises:
         UsageError: a value does not survive, such as 0.5 in an integer input.
@@ -283,10 +315,34 @@ def cast_inputs(splits: Splits, interface: Interface) -> Splits:
     def cast_split(split: Split, which: str) -> Split:
         where = f"{splits.source}: {which}"
         return split.given(
-            {name: _cast(x, specs[name], f"{where}: {name}") for name, x in split.inputs.items()}
+            {name: cast_input(x, name, f"{where}: {name}") for name, x in split.inputs.items()}
         )
 
+    def cast_input(x: npt.NDArray[Any], name: str, where: str) -> npt.NDArray[Any]:
+        if specs[name].preprocess.kind == "image":
+            return read_pictures(x, interface.fed.get(name, specs[name]), folder, where)
+        return _cast(x, specs[name], where)
+
     return splits.each(cast_split)
+
+
+def fed_inputs(
+    asked: Arrays, source: SourceModel, interface: Interface, where: str
+) -> dict[str, npt.NDArray[Any]]:
+    """Examples as the whole model takes them.
+
+    Args:
+        asked: as clients send them; see `cast_inputs`.
+        source: the whole model.
+        interface: of it.
+        where: they come from, for complaints.
+    """
+    fed = {
+        name: tensors(asked[name], interface.fed.get(name, spec), f"{where}: {name}")
+        for name, spec in interface.pictures.items()
+    }
+    shapes = {info.name: info.shape for info in source.inputs if info.name not in fed}
+    return {**in_shapes(asked, shapes), **fed}
 
 
 def _cast(values: npt.NDArray[Any], spec: InputSpec, where: str) -> npt.NDArray[Any]:

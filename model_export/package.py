@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.data import Split, classes_in_turn
+from model_export.pictures import as_golden
 from tflite_serving.contract.evidence import Compression, Provenance, Quality, Resources, Runtime
 from tflite_serving.contract.golden import GOLDEN_FILE, GoldenExamples, write_golden
 from tflite_serving.contract.manifest import (
@@ -56,7 +57,11 @@ class Description:
 
 
 def choose_golden(
-    test: Split, reference: Arrays, published: Arrays, outputs: tuple[OutputSpec, ...] = ()
+    test: Split,
+    reference: Arrays,
+    published: Arrays,
+    outputs: tuple[OutputSpec, ...] = (),
+    pictures: Collection[str] = (),
 ) -> GoldenExamples:
     """A few examples of the test split, all classes in turn, with the reference's answers.
 
@@ -65,13 +70,17 @@ def choose_golden(
         reference, published: by output name, [examples, …], both models' answers to it in natural
             units.
         outputs: of the model; a regression's values have a scale of their own.
+        pictures: names of the inputs that are.
     """
     values = {output.name for output in outputs if output.task == "regression"}
     in_turn = classes_in_turn(test.strata, np.arange(len(test)))
     rows = np.sort(in_turn[:_GOLDEN_EXAMPLES])
     return GoldenExamples(
         ids=tuple(f"test[{row}]" for row in rows),
-        inputs={name: _plain(array[rows]) for name, array in test.inputs.items()},
+        inputs={
+            name: as_golden(array[rows]) if name in pictures else _plain(array[rows])
+            for name, array in test.inputs.items()
+        },
         missing={name: missing[rows] for name, missing in test.missing.items()},
         outputs={name: array[rows] for name, array in reference.items()},
         tolerance={

@@ -261,7 +261,11 @@ def _write(folder: Path, findings: Findings, request: Request) -> Manifest:
         findings.description,
         findings.answered.form.flatbuffer,
         package.choose_golden(
-            findings.test, findings.reference, outputs, findings.interface.outputs
+            findings.test,
+            findings.reference,
+            outputs,
+            findings.interface.outputs,
+            findings.interface.pictures,
         ),
         now,
         evidence,

@@ -18,19 +18,22 @@ from model_export.interface import (
     check_data,
     check_scores,
     describe_interface,
+    fed_inputs,
 )
+from model_export.pictures import check_brightness, tensors
 from model_export.progress import Progress
-from model_export.recipe import GateSection, OutputSection, Recipe
+from model_export.recipe import GateSection, InputSection, OutputSection, Recipe
 from model_export.records import arrange, describe_missing, fill
 from model_export.sequences import choose_buckets, padding_matters, with_buckets
 from model_export.thresholds import choose_thresholds
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import Arrays
 from tflite_serving.errors import UnknownValue
-from tflite_serving.preprocess.pipeline import Pipeline, in_shapes
+from tflite_serving.preprocess.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from model_export.tf.load import SourceModel
+    from model_export.tf.split.pictures import Front
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,9 @@ def prepare(
     Raises:
         ExportError: its class says which exit code.
     """
-    core, preprocessing, assets = _split(source, recipe, progress)
-    interface, asked = _read_data(source, preprocessing, recipe, folder, progress)
+    sized, fronts = _split_pictures(source, recipe, progress)
+    core, preprocessing, assets = _split(sized, recipe, progress)
+    interface, asked = _read_data(source, preprocessing, fronts, recipe, folder, progress)
     shapes = {info.name: len(info.shape) for info in source.inputs}
     if preprocessing is None and any(len(s.shape) != shapes[s.name] for s in interface.inputs):
         # Nothing was cut off, but what clients send as single values are rows of one to the model.
@@ -136,11 +140,28 @@ def prepare(
     interface, criteria, reference = _ask_reference(
         source, interface, asked, recipe, folder, progress
     )
-    splits, counts = _preprocess(asked, core, preprocessing, assets)
+    splits, counts = _preprocess(asked, core, preprocessing, assets, interface)
     if preprocessing is not None and preprocessing.sequence is not None:
         preprocessing = _choose_buckets(preprocessing, counts, core, splits, recipe, progress)
         interface = replace(interface, sequence=preprocessing.sequence)
     return core, Prepared(interface, preprocessing, assets, criteria, asked, splits, reference)
+
+
+def _split_pictures(
+    source: SourceModel, recipe: Recipe, progress: Progress
+) -> tuple[SourceModel, Mapping[str, Front]]:
+    from model_export.tf.load import KerasSource
+    from model_export.tf.split.pictures import split_pictures
+
+    if not isinstance(source, KerasSource):
+        return source, {}
+    tensors = [name for name, section in recipe.inputs.items() if section.kind == "tensor"]
+    parts = split_pictures(source, recipe.model.source, tensors)
+    cut = [layer for front in parts.fronts.values() for layer in front.layers]
+    if cut:
+        with progress.step("split") as step:
+            step.result = f"{', '.join(cut)}: left to the function"
+    return parts.core, parts.fronts
 
 
 def _split(
@@ -170,6 +191,7 @@ def _preprocess(
     core: SourceModel,
     preprocessing: Preprocessing | None,
     assets: Mapping[str, bytes],
+    interface: Interface,
 ) -> tuple[Splits, list[int]]:
     """The examples as the model takes them, made with the function's own code.
 
@@ -185,8 +207,15 @@ def _preprocess(
         pipeline = Pipeline(preprocessing or Preprocessing(steps=()), shapes, files)
 
     def change(split: Split, which: str) -> Split:
+        inputs = {
+            **split.inputs,
+            **{
+                name: tensors(split.inputs[name], spec, f"{asked.source}: {which}: {name}")
+                for name, spec in interface.pictures.items()
+            },
+        }
         try:
-            return split.given(pipeline.run(split.inputs, counts.setdefault(which, [])))
+            return split.given(pipeline.run(inputs, counts.setdefault(which, [])))
         except UnknownValue as error:
             raise UsageError(
                 f"{asked.source}: {which}: {error.input}[{error.index}]: {error.value!r} is not in "
@@ -236,6 +265,7 @@ def _custom_objects(reference: str, folder: Path) -> Mapping[str, Any]:
 def _read_data(
     source: SourceModel,
     preprocessing: Preprocessing | None,
+    fronts: Mapping[str, Front],
     recipe: Recipe,
     folder: Path,
     progress: Progress,
@@ -243,16 +273,23 @@ def _read_data(
     with progress.step("data") as step:
         given = load_given(recipe.data.source, folder)
         answers = given.answers(tuple(info.name for info in source.outputs))
-        interface = describe_interface(source, recipe, folder, preprocessing, answers, given.names)
+        interface = describe_interface(
+            source, recipe, folder, preprocessing, answers, given.names, fronts
+        )
         tasks = {output.name: output.task for output in interface.outputs}
         splits = arrange(given.read(tasks), interface.inputs)
         check_data(splits, interface)
         inputs = describe_missing(interface.inputs, recipe, splits.train, preprocessing)
         interface = replace(interface, inputs=inputs)
         splits = fill(splits, inputs)
+        splits = cast_inputs(splits, interface, folder)
+        for name in interface.pictures:
+            where = f"{splits.source}: train: {name}"
+            section = recipe.inputs.get(name, InputSection())
+            check_brightness(splits.train.inputs[name], section, name, where)
         sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         step.result = ", ".join(f"{len(split)} {name}" for name, split in sizes.items())
-    return interface, cast_inputs(splits, interface)
+    return interface, splits
 
 
 def _ask_reference(
@@ -264,15 +301,15 @@ def _ask_reference(
     progress: Progress,
 ) -> tuple[Interface, tuple[Criterion, ...], Reference]:
     """Asks the whole model, and chooses the thresholds that the recipe does not say."""
-    shapes = {info.name: info.shape for info in source.inputs}
 
-    def ask(split: Split) -> dict[str, Any]:
-        return interface.natural(source.predict(in_shapes(split.inputs, shapes)))
+    def ask(split: Split, which: str) -> dict[str, Any]:
+        inputs = fed_inputs(split.inputs, source, interface, f"{splits.source}: {which}")
+        return interface.natural(source.predict(inputs))
 
     with progress.step("reference") as step:
-        outputs = ask(splits.test)
+        outputs = ask(splits.test, "test")
         check_scores(outputs, interface)
-        validation = ask(splits.validation)
+        validation = ask(splits.validation, "validation")
         thresholds = _choose(recipe, interface, validation, splits.validation, folder)
         interface = interface.at(thresholds)
         criteria = find_criteria(recipe, interface.outputs, folder)

@@ -159,7 +159,9 @@ def recipe_keys() -> dict[str, dataclasses.Field[Any]]:
         prefix = f"{section.name}.NAME" if section.name in ("inputs", "outputs") else section.name
         for field in dataclasses.fields(cls):
             keys[f"{prefix}.{field.name}"] = field
-    del keys["prune.distill"]
+    for field in dataclasses.fields(recipe.ResizeSection):
+        keys[f"inputs.NAME.resize.{field.name}"] = field
+    del keys["prune.distill"], keys["inputs.NAME.resize"]
     for field in dataclasses.fields(recipe.DistillSection):
         keys[f"prune.distill.{field.name}"] = field
     return keys

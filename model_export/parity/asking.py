@@ -13,6 +13,7 @@ import numpy.typing as npt
 import orjson
 import requests
 
+from model_export import pictures
 from model_export.errors import ParityError, RegistryError
 from model_export.parity.answers import Answers, read_answers
 from tflite_serving.artifacts.opening import open_store
@@ -52,6 +53,8 @@ def ask(
         ParityError: the function refuses a question, or contradicts itself.
     """
     instances = instances_of(manifest, inputs)
+    if any(spec.preprocess.image and None in spec.shape[1:] for spec in manifest.inputs):
+        batch = 1  # photos: several of them may be too large for one request
     answered = []
     for start in range(0, len(instances), batch):
         asked = instances[start : start + batch]
@@ -96,10 +99,10 @@ def instances_of(manifest: Manifest, inputs: Arrays) -> list[Any]:
 
 
 def _as_json(spec: InputSpec, values: npt.NDArray[Any]) -> list[Any]:
-    if values.dtype.kind != "U":
-        return list(values)  # orjson writes numbers from numpy's memory
-    texts: list[str] = values.tolist()
-    return [{"b64": text} for text in texts] if spec.preprocess.kind == "image" else texts
+    if spec.preprocess.kind == "image":
+        return pictures.as_json(values)
+    # orjson writes numbers from numpy's memory, and takes numpy's strings for none.
+    return values.tolist() if values.dtype.kind == "U" else list(values)
 
 
 def in_process(registry: str, manifest: Manifest, cache: Path) -> Post:

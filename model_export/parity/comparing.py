@@ -143,6 +143,8 @@ def sent_in_words(inputs: Arrays, row: int) -> str:
 def _value_in_words(value: npt.NDArray[Any]) -> str:
     if value.ndim:
         return f"{'×'.join(map(str, value.shape))} {value.dtype.name}"
+    if value.dtype.kind == "S":
+        return f"a file of {value.itemsize:,} bytes"
     single = value.item()
     if single is None or single != single:  # noqa: PLR0124  # NaN
         return "missing"

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_export.data import load_given, with_gaps
 from model_export.errors import UsageError
-from model_export.interface import Interface, cast_inputs, check_data
+from model_export.interface import Interface, cast_inputs, check_data, fed_inputs
+from model_export.pictures import fed_spec
 from model_export.records import arrange, fill
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import registry_errors
 from tflite_serving.contract import layout
 from tflite_serving.contract.golden import GoldenExamples, read_golden
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import Arrays
-from tflite_serving.preprocess.pipeline import in_shapes
+from tflite_serving.contract.tensors import Arrays, InputSpec
+
+if TYPE_CHECKING:
+    from model_export.tf.load import SourceModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +99,34 @@ def model_questions(model: Path, source: str, folder: Path, manifest: Manifest) 
                 f"{model}: expected the {what} {', '.join(wanted)}, as the artifact has them, got "
                 f"{', '.join(found)}"
             )
-    interface = Interface(manifest.task, manifest.inputs, manifest.outputs)
+    interface = Interface(
+        manifest.task, manifest.inputs, manifest.outputs, fed=_fed(loaded, manifest, model)
+    )
     tasks = {output.name: output.task for output in manifest.outputs}
     splits = arrange(load_given(source, folder).read(tasks), interface.inputs)
     check_data(splits, interface)
-    test = cast_inputs(fill(splits, interface.inputs), interface).test
-    shapes = {info.name: info.shape for info in loaded.inputs}
-    outputs = interface.natural(loaded.predict(in_shapes(test.inputs, shapes)))
+    test = cast_inputs(fill(splits, interface.inputs), interface, folder).test
+    outputs = interface.natural(
+        loaded.predict(fed_inputs(test.inputs, loaded, interface, f"{source}: test"))
+    )
     ids = tuple(f"test[{row}]" for row in range(len(test)))
     return Questions(f"{model.name} on the test split", ids, test.as_sent, outputs)
+
+
+def _fed(source: SourceModel, manifest: Manifest, model: Path) -> dict[str, InputSpec]:
+    """How the whole model is fed the inputs that are pictures."""
+    pictures = {spec.name: spec for spec in manifest.inputs if spec.preprocess.kind == "image"}
+    if not pictures:
+        return {}
+    from model_export.tf.load import KerasSource
+    from model_export.tf.split.pictures import split_pictures
+
+    others = [info.name for info in source.inputs if info.name not in pictures]
+    fronts = (
+        split_pictures(source, str(model), others).fronts if isinstance(source, KerasSource) else {}
+    )
+    return {
+        info.name: fed_spec(pictures[info.name], info, fronts.get(info.name))
+        for info in source.inputs
+        if info.name in pictures
+    }

@@ -20,6 +20,7 @@ from model_export.comparison import confusion
 from model_export.data import Split
 from model_export.interface import Interface
 from model_export.package import Description
+from model_export.pictures import thumbnail
 from model_export.recipe import GateSection, Recipe
 from model_export.report.document import Budget, ChangedExample, LayerCost, Report, Threshold
 from tflite_serving.contract.codec import encode
@@ -31,6 +32,7 @@ _MOST_CHANGED = 24
 _MOST_VALUES = 12
 _LONGEST_TEXT = 300
 _SIDES = range(4, 513)
+_LARGEST_SHOWN = 256
 _REGRESSION_TOLERANCE = 0.1
 """Of the targets' standard deviation: by how much a value must move to count as changed."""
 
@@ -239,6 +241,8 @@ def _listed(labels: Sequence[str], on: Any) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"a file of {len(value)} bytes"
     if not isinstance(value, str):
         return _numbers(value)
     return value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "…"
@@ -254,6 +258,8 @@ def _picture(value: Any, all_values: npt.NDArray[Any]) -> str | None:
     """A PNG as base64, if the value has the shape of an image: gray, RGB, or gray with an axis."""
     if isinstance(value, str):
         return None
+    if all_values.dtype == object:
+        return base64.b64encode(thumbnail(value, _LARGEST_SHOWN)).decode()
     if value.ndim == 3 and value.shape[2] == 1:
         value = value[:, :, 0]
     is_gray, is_color = value.ndim == 2, value.ndim == 3 and value.shape[2] == 3

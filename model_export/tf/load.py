@@ -81,11 +81,28 @@ class KerasSource:
 
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The model's raw outputs, computed in batches."""
+        xs = [inputs[info.name] for info in self.inputs]
+        if any(isinstance(x[0], np.ndarray) and x.dtype == object for x in xs):
+            return self._predict_each(xs)
         pieces = [
             [np.asarray(output) for output in self._graph([x[start : start + _BATCH] for x in xs])]
-            for xs in [[inputs[info.name] for info in self.inputs]]
             for start in range(0, len(xs[0]), _BATCH)
         ]
+        return self._joined(pieces)
+
+    def _predict_each(self, xs: Sequence[npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Pictures of different sizes, one by one.
+
+        Not in the graph, where sizes are not known before it runs: there CenterCrop takes another
+        way, and has no answer to a small picture.
+        """
+        pieces = [
+            [np.asarray(output) for output in self._call([tf.constant(x[row][None]) for x in xs])]
+            for row in range(len(xs[0]))
+        ]
+        return self._joined(pieces)
+
+    def _joined(self, pieces: Sequence[Sequence[Any]]) -> dict[str, npt.NDArray[Any]]:
         joined = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
         return {info.name: array for info, array in zip(self.outputs, joined, strict=True)}
 
