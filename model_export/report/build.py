@@ -115,12 +115,17 @@ def verdict(chosen: Candidate, quality: Quality, float32_bytes: int) -> str:
     """One sentence: what was chosen, and what it cost."""
     share = chosen.bytes / float32_bytes
     size = f"{share * 100:.0f} % of the float32 size" if share < 1 else "no smaller than float32"
-    change = (
-        f"the same {quality.metric}, {quality.published:.4f}"
-        if quality.drop == 0
-        else f"{quality.metric} {quality.published:.4f} instead of {quality.reference:.4f}"
+    figures = [
+        (f"{each.output} {each.metric}", each.reference, each.quality, each.drop)
+        for each in chosen.outputs
+    ] or [(quality.metric, quality.reference, quality.published, quality.drop)]
+    changes = (
+        f"the same {name}, {after:.4f}"
+        if drop == 0
+        else f"{name} {after:.4f} instead of {before:.4f}"
+        for name, before, after, drop in figures
     )
-    return f"{chosen.name} keeps the budget: {size}, and {change}."
+    return f"{chosen.name} keeps the budget: {size}, and {', '.join(changes)}."
 
 
 def to_toml(recipe: Recipe) -> str:

@@ -17,7 +17,7 @@ import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.candidates import FormMaker
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.interface import Interface
-from model_export.mixed_precision import rank_operators, search
+from model_export.mixed_precision import distance, rank_operators, search
 from model_export.quantize import calibrate
 from tflite_serving.contract.evidence import FloatOperator
 from tflite_serving.contract.manifest import read_manifest
@@ -193,3 +193,16 @@ def test_a_model_that_no_mixture_rescues_is_refused_and_says_how_many_were_tried
     kept = tmp_path / ".model_export" / "outlier"
     assert len(list(kept.glob("validation-*"))) == 3
     assert len(list(kept.glob("test-*"))) == 1
+
+
+def test_of_several_outputs_the_one_that_moves_most_counts() -> None:
+    kind = OutputSpec("kind", "float32", (None, 2))
+    price = OutputSpec("price", "float32", (None, 1), task="regression")
+    reference = {"kind": np.zeros((4, 2)), "price": np.array([[-100.0], [100.0]] * 2)}
+    moved = {"kind": reference["kind"] + 0.2, "price": reference["price"] + 10}
+    assert distance(moved, reference, [kind, price]) == pytest.approx(0.2)
+    moved["price"] += 20  # 0.3 of its standard deviation
+    assert distance(moved, reference, [kind, price]) == pytest.approx(0.3)
+    assert distance(moved, reference, [price]) == pytest.approx(30)
+    moved["kind"][:] = np.nan
+    assert distance(moved, reference, [kind, price]) == pytest.approx(1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -339,6 +340,12 @@ def test_every_output_of_several_is_judged_and_told(
     page = (given.folder / "report.html").read_text()
     first = given.manifest.outputs[0].name
     assert f"About the output <bdi>{first}</bdi>" in page
+    assert {"price mae", "species accuracy"} <= set(
+        re.findall(r"<bdi class=.clip.>(.*?)</bdi>", page)
+    )
+    (verdict,) = re.findall(r"<h1><bdi>(.*?)</bdi>", page)
+    assert "price mae" in verdict
+    assert "species accuracy" in verdict
     report = json.loads((given.folder / "report.json").read_bytes())
     assert {"outputs.species.max_drop", "outputs.price.max_drop"} <= {
         budget["key"] for budget in report["budgets"]
