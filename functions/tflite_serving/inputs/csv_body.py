@@ -90,12 +90,16 @@ def _check_header(header: list[str], layout: Layout) -> None:
 
 def _column(texts: Sequence[str], field: InputSpec) -> Sequence[object]:
     read, _ = _reader(field)
-    if default_of(field) is not None and "" in texts:
-        return [_value(index, text, field) if text else None for index, text in enumerate(texts)]
+    if read is _number and "_" not in "".join(texts):
+        read = float  # which is what `_number` is then, without a look at each
+    may_miss = default_of(field) is not None and "" in texts
     try:
-        return list(map(read, texts))
+        return [read(text) if text else None for text in texts] if may_miss else [*map(read, texts)]
     except ValueError:
-        return [_value(index, text, field) for index, text in enumerate(texts)]
+        return [
+            _value(index, text, field) if text or not may_miss else None
+            for index, text in enumerate(texts)
+        ]
 
 
 def _value(index: int, text: str, field: InputSpec) -> object:

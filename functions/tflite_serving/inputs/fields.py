@@ -51,7 +51,10 @@ class Layout:
     def __init__(self, inputs: Sequence[InputSpec], whole: Collection[str]) -> None:
         parts = [(spec, (spec,) if spec.name in whole else spec.fields) for spec in inputs]
         self._fields = {field.name: field for _, fields in parts for field in fields}
-        self._parts = [(spec, fields != (spec,), len(fields)) for spec, fields in parts]
+        self._parts = [
+            (spec.name, () if fields == (spec,) else tuple(field.name for field in fields))
+            for spec, fields in parts
+        ]
         self.names = tuple(self._fields)
 
     @property
@@ -140,16 +143,16 @@ class Layout:
         self, rows: Sequence[Sequence[object]], place: str, *, may_hold_others: bool
     ) -> dict[str, RawInput]:
         found, start = {}, 0
-        for spec, has_columns, width in self._parts:
-            if has_columns:
-                values: list[object] = [list(row[start : start + width]) for row in rows]
-                columns = tuple(field.name for field in spec.fields)
-                found[spec.name] = RawInput(values, place, may_hold_others, columns)
+        for name, columns in self._parts:
+            end = start + (len(columns) or 1)
+            if columns:
+                values: list[object] = [list(row[start:end]) for row in rows]
+                found[name] = RawInput(values, place, may_hold_others, columns)
             else:
                 values = [row[start] for row in rows]
-                own = place.replace("{column}", _escaped(spec.name))
-                found[spec.name] = RawInput(values, own, may_hold_others)
-            start += width
+                own = place.replace("{column}", _escaped(name))
+                found[name] = RawInput(values, own, may_hold_others)
+            start = end
         return found
 
 

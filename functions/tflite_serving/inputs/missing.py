@@ -31,6 +31,8 @@ def fill(values: list[object], spec: InputSpec) -> list[object]:
         default = record.missing
         return values if default is None else [default if v is None else v for v in values]
     defaults = [column.missing for column in record.columns]
+    if not any(default is not None for default in defaults):
+        return values
     return [
         [default if v is None else v for v, default in zip(row, defaults, strict=True)]
         if isinstance(row, list) and None in row and len(row) == len(defaults)

@@ -80,6 +80,8 @@ def keys_of(values: npt.NDArray[Any]) -> list[bytes]:
     flat: Iterable[Any] = values.ravel().tolist()
     if values.dtype.kind == "O":
         return [text.encode() for text in flat]
+    if values.dtype.kind == "b":
+        return [b"true" if truth else b"false" for truth in flat]
     if values.dtype.kind == "f":
         with np.errstate(invalid="ignore"):  # beyond int64: as the processor has it
             flat = values.ravel().astype(np.int64).tolist()

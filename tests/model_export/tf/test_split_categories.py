@@ -120,6 +120,12 @@ def test_numbers_with_fractions_are_hashed_without_these(asked: list[float]) -> 
     hashed_whole("masked", "float32").assert_same(entry=np.array(asked, np.float32))
 
 
+@few
+@given(asked=st.lists(st.booleans(), min_size=1, max_size=6))
+def test_truth_is_hashed_by_its_name(asked: list[bool]) -> None:
+    hashed_whole("bins", "bool").assert_same(entry=np.array(asked))
+
+
 @cache
 def crossed(mode: str, shape: tuple[int, ...], dtype: str) -> Compared:
     # Of more than two, Keras makes no functional model.
