@@ -16,6 +16,8 @@ from tflite_serving.inputs.raw import RawInput
 
 # A body is bounded already, and a long text is a text.
 csv.field_size_limit(2**31 - 1)
+# Of Python's strings, each of which takes fifty bytes for a cell of two.
+_MOST_CELLS = 2_000_000
 
 
 def read_csv(body: bytes, fields: Fields) -> dict[str, RawInput]:
@@ -36,6 +38,13 @@ def read_csv(body: bytes, fields: Fields) -> dict[str, RawInput]:
         raise RequestError(
             "malformed_csv", f"body: expected UTF-8, got {error.reason} at byte {error.start}"
         ) from None
+    cells = sum(body.count(sign) for sign in (b",", b"\n", b"\r"))
+    if cells > _MOST_CELLS:
+        raise RequestError(
+            "too_many_values",
+            f"body: expected a table of at most {_MOST_CELLS} values, got one of {cells}; send it "
+            "in parts",
+        )
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(reader, [])

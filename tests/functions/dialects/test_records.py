@@ -329,6 +329,12 @@ WRONG: dict[str, tuple[str, object, str, str]] = {
         "malformed_csv",
         "body: expected UTF-8",
     ),
+    "millions of cells": (
+        CSV,
+        TABLE + b"1,2,3\n" * 700_000,
+        "too_many_values",
+        "body: expected a table of at most 2000000 values, got one of 2100003; send it in parts",
+    ),
     "ten thousand columns": (
         CSV,
         ",".join(f"c{i}" for i in range(10_000)).encode() + b"\n",
