@@ -25,6 +25,8 @@ _Size = int | tuple[tuple[int, ...], ...]
 MOST_ROWS = 64
 """Of one invoke. Beyond this a row is no faster: docs/6-serving-performance.md."""
 _MOST_BYTES = 2**20
+_MOST_TOKENS = 256
+"""Of one invoke, of sequences: beyond this no row is faster, and long ones are slower."""
 
 
 def import_runtime() -> ModuleType:
@@ -141,14 +143,18 @@ class _Interpreter:
             raise ArtifactRefused(f"{path}: LiteRT cannot load it: {error}") from None
         self._dtypes = {index: np.dtype(binding.dtype) for binding, index in self._inputs}
         self._has_open_axes = any(None in binding.shape[1:] for binding in tensors.inputs)
+        self._sequence = next((b.name for b in tensors.inputs if b.shape == (None, None)), None)
         self._size: _Size = 1
 
     def run(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         batch = len(next(iter(inputs.values())))
         if batch == 1:
             return self._invoke(inputs, batch)
+        rows = MOST_ROWS
+        if self._sequence is not None:
+            rows = max(1, min(rows, _MOST_TOKENS // inputs[self._sequence].shape[1]))
         row_bytes = sum(values.nbytes for values in inputs.values()) // batch
-        rows = max(1, min(MOST_ROWS, _MOST_BYTES // row_bytes))
+        rows = max(1, min(rows, _MOST_BYTES // row_bytes))
         if batch <= rows:
             return self._invoke(inputs, batch)
         # The memory of the largest batch is never given back, and larger ones are no faster.

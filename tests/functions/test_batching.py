@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tflite_serving.batching import Batcher
 from tflite_serving.contract.tensors import Arrays
 from tflite_serving.errors import DeadlineExceeded
+from tflite_serving.groups import Group
 from tflite_serving.model import MOST_ROWS, Model
 from tflite_serving.telemetry import Timings
 
@@ -178,3 +179,37 @@ def test_the_times_tell_of_waiting_and_of_the_model() -> None:
     asyncio.run(main())
     assert set(timings.stages) == {"queue", "infer"}
     assert all(0 <= duration < LONG * 1000 for duration in timings.stages.values())
+
+
+class Summing(Doubling):
+    """Stands in for a model of sequences: puts out the sum of each."""
+
+    def run(
+        self, inputs: Arrays, timings: Timings, wait_seconds: float | None = None
+    ) -> dict[str, Any]:
+        super().run(inputs, timings, wait_seconds)
+        return {"y": inputs["x"].sum(axis=1)}
+
+
+def test_groups_of_a_request_meet_those_of_others_and_are_put_together_in_its_order() -> None:
+    model = Summing()
+
+    def groups(*lengths: int) -> list[Group]:
+        if len(lengths) == 1:
+            return [Group({"x": np.ones((1, *lengths))})]
+        return [Group({"x": np.ones((1, n))}, np.array([row])) for row, n in enumerate(lengths)]
+
+    async def main() -> list[list[float]]:
+        with ThreadPoolExecutor(1) as threads:
+            batcher = Batcher(0.05, threads, asyncio.Semaphore(1))
+
+            async def ask(*lengths: int) -> list[float]:
+                asked = groups(*lengths)
+                found = await batcher.run_groups(cast("Model", model), asked, Timings(), LONG)
+                answer: list[float] = found["y"].tolist()
+                return answer
+
+            return [*await asyncio.gather(ask(2, 3), ask(3), ask(3, 2))]
+
+    assert asyncio.run(main()) == [[2, 3], [3], [3, 2]]
+    assert sorted(model.batches) == [2, 3]

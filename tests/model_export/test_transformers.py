@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -20,10 +20,13 @@ from model_export.tf.load import KerasSource, load_source
 from model_export.tf.task_source import TaskSource
 from tests.support.serving import Function, running
 from tests.support.transformers import CLASSES, LENGTH, LINES, classifier
+from tflite_serving.contract.evidence import Latency, LengthLatency
 from tflite_serving.contract.golden import read_golden
 from tflite_serving.contract.manifest import Manifest, read_manifest
 from tflite_serving.contract.preprocessing import read_preprocessing
 from tflite_serving.contract.tokens import Tokens
+from tflite_serving.model import Model
+from tflite_serving.served import ServedModel
 
 Cli = Callable[..., Result]
 TOLERANCE = 1e-5
@@ -227,3 +230,19 @@ def test_without_keras_hub_it_is_told_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "keras_hub", None)
     with pytest.raises(LoadError, match="install keras-hub and tensorflow-text"):
         load_source(tmp_path / "model.keras")
+
+
+def test_a_long_text_is_not_answered_on_the_event_loop(bert: Exported) -> None:
+    def served(*milliseconds: float) -> ServedModel:
+        each = (
+            LengthLatency(n, Latency(ms, ms))
+            for n, ms in zip((8, 16, 24), milliseconds, strict=True)
+        )
+        resources = replace(bert.manifest.resources, by_length=tuple(each))
+        manifest = replace(bert.manifest, resources=resources)
+        return ServedModel(manifest, cast("Model", None), {})
+
+    assert served(0.1, 0.5, 5.0).quick_bytes == 16
+    assert served(3.0, 5.0, 9.0).quick_bytes == 0
+    # Many short ones take their time, too.
+    assert 8 < served(1.9, 1.95, 1.99).quick_bytes < 24
