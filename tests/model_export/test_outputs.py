@@ -442,7 +442,6 @@ def test_a_layer_of_several_outputs_is_weighed_by_the_worst_of_them(
         ("houses", "outputs.species.units=EUR", "recipe.outputs.species: units: expected none"),
         ("houses", "outputs.price.labels=['a']", "a regression has no classes to name"),
         ("houses", "outputs.price.threshold=0.5", "outputs.price.threshold: expected none"),
-        ("houses", "gate.metric=mae", None),
         ("houses", "gate.metric=acuracy", "gate.metric: 'acuracy' is not known"),
         ("houses", "outputs.price.metric=accuracy", "outputs.price.metric: 'accuracy' is for"),
         ("houses", "prune.distill={}", "recipe.prune.distill: several outputs"),
@@ -453,14 +452,34 @@ def test_a_layer_of_several_outputs_is_weighed_by_the_worst_of_them(
     ],
 )
 def test_a_recipe_that_does_not_fit_the_outputs_is_told(
-    all_exported: dict[str, Exported], cli: Cli, name: str, setting: str, expected: str | None
+    all_exported: dict[str, Exported], cli: Cli, name: str, setting: str, expected: str
 ) -> None:
     given = all_exported[name]
     if "dense" in setting:
         setting = setting.replace("dense", given.manifest.outputs[0].name)
     result = cli("export", given.recipe, "--dry-run", "--set", setting)
-    assert result.exit_code == (0 if expected is None else 2), result.stderr
-    assert expected is None or expected in result.stderr
+    assert result.exit_code == 2
+    assert expected in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "species"),
+    [
+        ("gate.metric=log_loss", ("log_loss", 0.1)),
+        ("gate.metric=mae", ("accuracy", 0.1)),
+        ("outputs.species.max_drop=0.02", ("accuracy", 0.02)),
+    ],
+)
+def test_what_the_gate_says_holds_for_the_outputs_that_it_fits(
+    all_exported: dict[str, Exported], setting: str, species: tuple[str, float]
+) -> None:
+    ready = prepared(all_exported["houses"], setting)
+    assert {
+        each.output.name: (each.metric.name, each.gate.max_drop) for each in ready.criteria
+    } == {
+        "price": ("mae", 0.5),
+        "species": species,
+    }
 
 
 @pytest.mark.parametrize("missing", ["metric", "max_drop"])
