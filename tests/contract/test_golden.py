@@ -38,12 +38,18 @@ def goldens(draw: st.DrawFn) -> GoldenExamples:
             found[name] = draw(hnp.arrays(draw(st.sampled_from(dtypes)), shape))
         return found
 
+    inputs = tensors(["float32", "uint8", "int64", "bool", "U3"])
     outputs = tensors(["float32", "float64", "int32"])
     return GoldenExamples(
         ids=ids,
-        inputs=tensors(["float32", "uint8", "int64", "bool", "U3"]),
+        inputs=inputs,
         outputs=outputs,
         tolerance={name: draw(st.floats(0, 1)) for name in outputs},
+        missing={
+            name: draw(hnp.arrays("bool", values.shape))
+            for name, values in inputs.items()
+            if draw(st.booleans())
+        },
     )
 
 
@@ -65,6 +71,7 @@ def test_every_set_of_examples_is_read_back_as_it_was_written(golden: GoldenExam
     assert found.ids == golden.ids
     assert same(found.inputs, golden.inputs)
     assert same(found.outputs, golden.outputs)
+    assert same(found.missing, golden.missing)
     assert found.tolerance == golden.tolerance
 
 
@@ -112,6 +119,14 @@ def npz(**arrays: Any) -> bytes:
         (
             {"ids": np.array(["a"]), "outputs/y": np.array(["b"]), "tolerance/y": np.array(0.1)},
             "golden.outputs['y']: expected numbers, got <U1",
+        ),
+        (
+            {"ids": np.array(["a"]), "inputs/x": np.ones((1, 2)), "missing/x": np.array([True])},
+            "golden.missing['x']: expected true or false for each value of an input of this name",
+        ),
+        (
+            {"ids": np.array(["a"]), "inputs/x": np.ones(1), "missing/x": np.ones(1)},
+            "golden.missing['x']: expected true or false for each value of an input of this name",
         ),
     ],
 )

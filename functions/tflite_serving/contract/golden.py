@@ -55,9 +55,11 @@ class GoldenExamples:
                         f"expected {len(self.ids)} rows, got the shape {list(tensor.shape)}",
                     )
         for name, tensor in self.missing.items():
-            if name not in self.inputs or tensor.shape != self.inputs[name].shape:
+            of_input = name in self.inputs and tensor.shape == self.inputs[name].shape
+            if not of_input or tensor.dtype != np.bool_:
                 raise ContractError(
-                    f"missing[{name!r}]", "expected an input of this name and shape, got another"
+                    f"missing[{name!r}]",
+                    "expected true or false for each value of an input of this name",
                 )
         for name, tensor in self.outputs.items():
             if tensor.dtype.kind not in "biuf":

@@ -18,7 +18,7 @@ from model_export.tf.split.cutting import split
 from tests.support.parity import Compared, seen, source, strings
 
 layers = keras.layers
-few = settings(max_examples=40)
+few = settings(max_examples=30)
 COLORS = ["red", "green", "Blue", "日本"]
 texts = st.lists(
     st.one_of(st.text(st.characters(codec="utf-8"), max_size=90), st.sampled_from(["", *COLORS])),
