@@ -143,7 +143,7 @@ def print_parity(found: Parity, console: Console) -> None:
         return
     table = Table(box=box.SIMPLE)
     for column in ("example", "sent", "reference", "served", "difference"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column != "sent")
     for each in found.worst:
         table.add_row(each.id, each.sent, each.reference, each.served, f"{each.largest:.2g}")
     console.print(table)

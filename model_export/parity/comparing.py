@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from model_export.parity.answers import Answers, answers_of
 from model_export.parity.questions import Questions
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import Arrays, OutputSpec
+from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec
 from tflite_serving.dialects.answers import label_names
 
 _WORST = 5
@@ -104,7 +105,7 @@ def compare(manifest: Manifest, questions: Questions, served: Answers) -> Parity
         worst=tuple(
             Difference(
                 questions.ids[row],
-                sent_in_words(questions.inputs, row),
+                sent_in_words(manifest.inputs, questions.inputs, row),
                 _shown(manifest, reference, row),
                 _shown(manifest, served, row),
                 float(largest[row]),
@@ -132,9 +133,13 @@ def differences(reference: Answers, served: Answers) -> dict[str, npt.NDArray[np
     }
 
 
-def sent_in_words(inputs: Arrays, row: int) -> str:
+def sent_in_words(specs: Sequence[InputSpec], inputs: Arrays, row: int) -> str:
     """One question, short enough for a line of a table."""
-    values = {name: np.asarray(column[row]) for name, column in inputs.items()}
+    values: dict[str, npt.NDArray[Any]] = {}
+    for spec in specs:
+        value = np.asarray(inputs[spec.name][row])
+        columns = value if spec.fields != (spec,) else [value]
+        values |= {field.name: each for field, each in zip(spec.fields, columns, strict=True)}
     if len(values) == 1:
         return _value_in_words(next(iter(values.values())))
     return _shortened(", ".join(f"{name}={_value_in_words(v)}" for name, v in values.items()))

@@ -20,6 +20,8 @@ from model_export.registry.opening import open_writable
 from tests.support.serving import running
 from tests.support.tiny import LABELS, WEIGHTS, publish_tiny
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.record import Column, Record
+from tflite_serving.contract.tensors import InputSpec, Preprocess
 
 Cli = Callable[..., Result]
 
@@ -89,28 +91,38 @@ def test_what_differs_is_shown_with_what_was_sent(
         assert lines[2].split() == ["example", "sent", "reference", "served", "difference"]
 
 
+TEXT = InputSpec("text", "string", (None,), Preprocess("text"))
+AGE = InputSpec("age", "float32", (None,), Preprocess("record"))
+JOB = InputSpec("job", "string", (None,), Preprocess("record"))
+SIZES = Preprocess("record", record=Record((Column("length"), Column("width"))))
+
+
 @pytest.mark.parametrize(
-    ("values", "shown"),
+    ("specs", "inputs", "shown"),
     [
-        ({"text": np.array(["what a lovely film"])}, "'what a lovely film'"),
-        ({"text": np.array(["x" * 100])}, "'" + "x" * 59 + "…"),
+        ([TEXT], {"text": np.array(["what a lovely film"])}, "'what a lovely film'"),
+        ([TEXT], {"text": np.array(["x" * 100])}, "'" + "x" * 59 + "…"),
         (
+            [AGE, JOB],
             {"age": np.array([41.5], np.float32), "job": np.array(["cook"])},
             "age=41.5, job='cook'",
         ),
         (
-            {
-                "age": np.array([np.nan]),
-                "job": np.array(["cook"], object),
-                "level": np.array([None], object),
-            },
-            "age=missing, job='cook', level=missing",
+            [InputSpec("row", "float32", (None, 2), SIZES)],
+            {"row": np.array([[5, 1.5]], np.float32)},
+            "length=5, width=1.5",
         ),
-        ({"pixels": np.zeros((1, 8, 8, 1), np.float32)}, "8×8×1 float32"),
+        (
+            [InputSpec("pixels", "float32", (None, 8, 8, 1))],
+            {"pixels": np.zeros((1, 8, 8, 1), np.float32)},
+            "8×8×1 float32",
+        ),
     ],
 )
-def test_a_question_is_short_enough_for_a_line(values: dict[str, Any], shown: str) -> None:
-    assert sent_in_words(values, 0) == shown
+def test_a_question_is_short_enough_for_a_line(
+    specs: list[InputSpec], inputs: dict[str, Any], shown: str
+) -> None:
+    assert sent_in_words(specs, inputs, 0) == shown
 
 
 def test_a_version_that_the_function_would_not_serve_is_told(cli: Cli, tmp_path: Path) -> None:
