@@ -48,6 +48,7 @@ from tflite_serving.contract.tensors import (
     PreprocessKind,
     Task,
 )
+from tflite_serving.contract.tokens import Tokens
 
 WORDS = Lookup(
     words=Words(lower=True, strip=True, split="whitespace", length=200),
@@ -103,6 +104,20 @@ OPERATIONS: list[tuple[Operation, str]] = [
         "indices below 4, as a row with a 1 at its place",
     ),
     (Concatenation(), "put one after the other"),
+    (
+        Tokens(
+            file="tokenizer.json",
+            start=2,
+            end=3,
+            padding=0,
+            roles=("token_ids", "padding_mask"),
+            buckets=(8, 32),
+        ),
+        (
+            "tokens of tokenizer.json between a start and an end, filled up to 8, 32; "
+            "beyond 32 they are cut off"
+        ),
+    ),
 ]
 PICTURE = Image(mode="rgb", resize=Resize(height=96, width=128), scale=1 / 127.5, offset=-1.0)
 RECORD = Preprocess("record", record=Record(missing=0.0))
