@@ -58,16 +58,17 @@ def main(name: str, folder: Path | None, *, quick: bool) -> None:
         heading(console, "train")
         train_once(example, model, _QUICK_EPOCHS if quick else example.EPOCHS, console, small=quick)
         heading(console, "export")
-        settings = _QUICK_SETTINGS if quick else ()
+        splits = "small_splits" if quick and hasattr(example, "small_splits") else "splits"
+        data = f"examples.{name}.train:{splits}"
+        settings = (*_QUICK_SETTINGS, f"data.source={data}") if quick else ()
         manifest = export_once(_HERE / name / "recipe.toml", model, settings, console)
         show.print_candidates(manifest, console)
         heading(console, "serve")
         with native_logs_held_back():
-            data = f"examples.{name}.train:splits"
             questions = model_questions(model, data, _HERE.parent, manifest)
         if quick:
             questions = questions.first(_QUICK_COUNT)
-        truth = example.splits()["test"][1][: len(questions)]
+        truth = getattr(example, splits)()["test"][1][: len(questions)]
         with serving(name, folder, console) as url:
             found = compare_one_by_one(manifest, questions, truth, url)
     except ExportError as error:

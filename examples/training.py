@@ -23,7 +23,7 @@ def train_once(
         model: where the ``.keras`` file goes.
         epochs: passes over the training split.
         console: told of it.
-        small: whether to train its smaller network, if it has one.
+        small: whether to train its smaller network or on fewer examples, if it has such.
     """
     stamp = model.with_suffix(".stamp")
     assert example.__file__ is not None

@@ -6,31 +6,24 @@ every call; ``x`` is float32, ``y`` holds class indices.
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split
 
 from examples.digits.train import Split
 from examples.digits.train import splits as digits
+from examples.fashion_mnist import FOLDER, DataMissing
+from examples.fashion_mnist import fashion_mnist as read_part
 
 __all__ = ["DataMissing", "breast_cancer", "digits", "fashion_mnist", "noise"]
 
-# Where Debian's package puts them.
-_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 _VALIDATION = 6_000
 _NOISE = {"train": 32, "validation": 8, "test": 16}
 
 
-class DataMissing(Exception):
-    """A data set is not on this machine; the message says how to get it."""
-
-
-def fashion_mnist(folder: Path = _FASHION_MNIST) -> dict[str, Split]:
+def fashion_mnist(folder: Path = FOLDER) -> dict[str, Split]:
     """Zalando's 70,000 pieces of clothing in ten classes, 28×28 gray levels from 0 to 1.
 
     The test split is the data set's own, so that accuracies compare with published ones.
@@ -82,21 +75,5 @@ def noise() -> dict[str, Split]:
 
 
 def _fashion(folder: Path, part: str) -> Split:
-    images = _read_idx(folder / f"{part}-images-idx3-ubyte.gz")
-    labels = _read_idx(folder / f"{part}-labels-idx1-ubyte.gz")
-    return (images[..., np.newaxis] / 255).astype(np.float32), labels.astype(np.int64)
-
-
-def _read_idx(path: Path) -> npt.NDArray[Any]:
-    """An array of bytes in the format that http://yann.lecun.com/exdb/mnist/ describes."""
-    try:
-        content = gzip.decompress(path.read_bytes())
-    except FileNotFoundError:
-        raise DataMissing(
-            f"{path} is not there: on Debian and Ubuntu install Fashion-MNIST with "
-            "`apt-get install dataset-fashion-mnist`"
-        ) from None
-    # The fourth byte is the number of axes; their lengths follow, four bytes each.
-    axes = content[3]
-    shape = np.frombuffer(content, ">u4", count=axes, offset=4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)
+    pixels, labels = read_part(part, folder)
+    return (pixels / 255).astype(np.float32), labels

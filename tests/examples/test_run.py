@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from examples import run
+from examples.fashion_mnist import FOLDER, DataMissing, fashion_mnist
 from examples.sentences.train import TOPICS
 from examples.standard_library import modules
 from model_export.recipe import read_recipe
@@ -19,9 +21,14 @@ from tflite_serving.contract.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = ("bert", "breast_cancer", "sentences", "wide_deep")
+needs_fashion = pytest.mark.skipif(
+    not FOLDER.is_dir() and not os.environ.get("CI"),
+    reason="needs Debian's package dataset-fashion-mnist, or FASHION_MNIST",
+)
+FASHION = pytest.param("fashion", marks=needs_fashion)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, FASHION])
 def test_the_function_answers_as_keras_does(name: str, tmp_path: Path) -> None:
     result = here(run.main, name, "--folder", tmp_path, "--quick")
     told = result.stdout
@@ -42,7 +49,7 @@ def test_the_function_answers_as_keras_does(name: str, tmp_path: Path) -> None:
 def test_a_name_that_is_no_example_is_refused_with_those_that_are() -> None:
     process = apart("examples.run", "cats_and_dogs")
     assert process.returncode == 2
-    for name in (*NAMES, "digits"):
+    for name in (*NAMES, "digits", "fashion"):
         assert f"'{name}'" in process.stderr
 
 
@@ -90,7 +97,23 @@ def first_record(name: str) -> dict[str, object]:
     return {feature: values[:1].tolist()[0] for feature, values in columns.items()}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@needs_fashion
+def test_the_garments_are_pixels_as_clients_send_them() -> None:
+    example = importlib.import_module("examples.fashion.train")
+    splits = example.small_splits()
+    for x, y in splits.values():
+        assert (x.shape, x.dtype, x.max()) == ((2000, 28, 28, 1), np.uint8, 255)
+        assert set(y.tolist()) == set(range(10))
+
+
+def test_how_to_get_the_garments_is_told_where_they_are_missing(tmp_path: Path) -> None:
+    with pytest.raises(DataMissing) as caught:
+        fashion_mnist("train", tmp_path)
+    assert "apt-get install dataset-fashion-mnist" in str(caught.value)
+    assert "set FASHION_MNIST to it" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [*NAMES, FASHION])
 def test_the_recipe_is_valid_and_names_the_example(name: str) -> None:
     recipe = read_recipe(ROOT / "examples" / name / "recipe.toml")
     assert (recipe.model.name, recipe.publish.alias) == (name, "production")

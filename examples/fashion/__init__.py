@@ -1,0 +1,1 @@
+"""Images sent as PNG: Fashion-MNIST."""
