@@ -25,6 +25,7 @@ from benchmarks.serving import (
     cold_start,
     large_tensor,
     memory,
+    photo,
     tables,
     tail_latency,
     texts,
@@ -46,6 +47,7 @@ _PARTS: dict[str, Callable[[Run], None]] = {
     "cold-start": cold_start.run,
     "memory": memory.run,
     "large-tensor": large_tensor.run,
+    "photo": photo.run,
     texts.PART: texts.run,
 }
 _RESULTS = WORK / "results.json"

@@ -42,6 +42,13 @@ _SECTIONS: Mapping[str, Mapping[str, Any]] = {
         "gate": {"max_drop": 1.0},
         "measure": _MEASURE,
     },
+    "photo": {
+        "inputs": {"photo": {"resize": {"by": "pil", "method": "bilinear"}}},
+        "quantize": {"variants": ["static_int8"]},
+        "calibration": {"examples": 8},
+        "gate": {"max_drop": 1.0},
+        "measure": _MEASURE,
+    },
     # What random weights answer is neither right nor wrong: speed alone is of interest.
     "mobilenet": {
         "quantize": {"variants": ["static_int8"]},
@@ -116,7 +123,7 @@ def onnx_forms() -> dict[str, str]:
 def _digest(name: str) -> str:
     """Of everything that the forms of a model depend on."""
     lock = (HERE / "onnx_export" / "requirements.txt").read_bytes()
-    sources = [HERE / "networks.py", HERE / "onnx_export" / "convert.py"]
+    sources = [HERE / "networks.py", HERE / "photos.py", HERE / "onnx_export" / "convert.py"]
     for folder in (ROOT / "model_export", ROOT / "functions" / "tflite_serving" / "contract"):
         sources += sorted(folder.rglob("*.py"))
     versions = [f"{package} {metadata.version(package)}" for package in _PACKAGES]

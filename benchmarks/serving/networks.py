@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.compression.data import breast_cancer
+from benchmarks.serving import photos
 from examples.digits import train as digits
 from examples.digits.train import Split
 
@@ -41,7 +42,7 @@ class Network:
     """
 
     source: str
-    data: Callable[[], dict[str, Split]]
+    data: Callable[[], Mapping[str, Split | photos.Split]]
     build: Callable[[], Any]
     epochs: int
 
@@ -117,6 +118,18 @@ def mobilenet() -> Any:
     return model
 
 
+def photo() -> Any:
+    """The same network for pictures: it brings 0 to 255 to its range by itself."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    entry = keras.Input(_PHOTO, name="photo")
+    ranged = keras.layers.Rescaling(1 / 127.5, -1, name="range")(entry)
+    model = keras.applications.MobileNetV2(weights=None, classes=_CLASSES, input_tensor=ranged)
+    _spread_logits(model, photos.splits()["train"][0][:1])
+    return model
+
+
 def _spread_logits(model: Any, example: Any) -> None:
     """Random weights give every class the same score: nobody could tell a right answer by it."""
     import keras
@@ -131,6 +144,7 @@ NETWORKS = {
     "digits": Network("examples.digits.train:splits", digits.splits, digits.build, digits.EPOCHS),
     "mlp": Network("benchmarks.compression.data:breast_cancer", breast_cancer, mlp, 20),
     "wide": Network("benchmarks.serving.networks:embeddings", embeddings, wide, 0),
+    "photo": Network("benchmarks.serving.photos:splits", photos.splits, photo, 0),
     "mobilenet": Network("benchmarks.serving.networks:noise", noise, mobilenet, 0),
 }
 
@@ -143,12 +157,12 @@ def main(name: str, folder: Path) -> None:
     if network.epochs:
         model.fit(*data["train"], epochs=network.epochs, batch_size=16, verbose=2)
     model.save(folder / "model.keras")
-    examples = data["test"][0][:100]
+    examples = data["test"][0][:100].astype(np.float32)
     scores = model.predict(examples, verbose=0)
     best_two = np.sort(scores, axis=1)[:, -2:]
     clearest = int((best_two[:, 1] - best_two[:, 0]).argmax())
     row = slice(clearest, clearest + 1)
-    calibration = data["train"][0][:100]
+    calibration = data["train"][0][:100].astype(np.float32)
     np.savez(folder / "example.npz", x=examples[row], scores=scores[row], calibration=calibration)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.compression.document import Block, Table
 from benchmarks.serving import batching as batched
-from benchmarks.serving import cold_start, large_tensor, memory, tail_latency, texts
+from benchmarks.serving import cold_start, large_tensor, memory, photo, tail_latency, texts
 from benchmarks.serving.goals import GOALS, added_ms, summary
 from benchmarks.serving.large_tensor import (
     BARE_LOOP,
@@ -186,6 +186,36 @@ def large_tensors(found: Measurements) -> list[Block]:
     return [Table(columns, tuple(rows)), *_latencies(found), *_notes(found, "large-tensor")]
 
 
+def photos(found: Measurements) -> list[Block]:
+    """What the client waits for, where it goes, and what other ways to do its parts would take."""
+    cells = _Cells(found, "photo", photo.CASE)
+    titles = {subject.key: subject.title for subject in SUBJECTS}
+    rows = [
+        (
+            titles[key],
+            cells.spread(key, "p50_ms", "{:.1f}"),
+            cells.median(key, "p99_ms", "{:.1f}"),
+            *[cells.median(key, f"{stage}_ms", "{:.2f}") for stage in photo.STAGES],
+        )
+        for key in (ASGI, FASTAPI)
+        if cells.has(key, "p50_ms")
+    ]
+    columns = (f"{photo.CASE}, one client", "p50 ms", "p99 ms", *photo.STAGES)
+    ways = [
+        ("decode, as it is", cells.median(photo.ALONE, "decode_ms", "{:.2f}")),
+        (
+            "decode at half the resolution (`draft`)",
+            cells.median(photo.ALONE, "draft_ms", "{:.2f}"),
+        ),
+        *[
+            (f"resize, {title}", cells.median(title, "resize_ms", "{:.2f}"))
+            for title in ("Pillow, bilinear", *(title for title, _, _ in photo.METHODS))
+        ],
+    ]
+    alone = Table(("alone, without a server", "ms"), tuple(ways))
+    return [Table(columns, tuple(rows)), alone, *_notes(found, "photo")]
+
+
 def in_turn(found: Measurements) -> tuple[float, float] | None:
     """Requests per second of whoever first reads a body and then runs the model, and no more.
 
@@ -261,6 +291,7 @@ BLOCKS: dict[str, Callable[[Measurements], list[Block]]] = {
     "cold-start": cold_starts,
     "memory": memories,
     "large-tensor": large_tensors,
+    "photo": photos,
     texts.PART: of_texts,
 }
 """By part."""

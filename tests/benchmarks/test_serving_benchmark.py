@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.compression.document import Picture, Table
 from benchmarks.flame.__main__ import above_the_loop
-from benchmarks.serving import goals, tables, texts
+from benchmarks.serving import goals, photo, photos, tables, texts
 from benchmarks.serving.closed_loop import Load, LoadFailed, read_wrk
 from benchmarks.serving.environments import ROOT, version
 from benchmarks.serving.large_tensor import (
@@ -138,6 +138,33 @@ def test_added_time_is_without_the_model_and_without_transport() -> None:
     )
     assert goals.added_ms(found, "npy") == pytest.approx(1.1)
     assert goals.added_ms(found, "json") is None
+
+
+def test_of_a_photo_every_stage_is_told_and_what_else_would_take() -> None:
+    stages = {"p50_ms": 12.0, "p99_ms": 20.0, "decode_ms": 3.0, "resize_ms": 2.5, "infer_ms": 5.0}
+    found = Measurements(
+        [
+            *(Measurement("photo", photo.CASE, ASGI, name, ms) for name, ms in stages.items()),
+            Measurement("photo", photo.CASE, FASTAPI, "p50_ms", 14.0),
+            Measurement("photo", photo.CASE, photo.ALONE, "decode_ms", 2.0),
+            Measurement("photo", photo.CASE, "Keras, bilinear", "resize_ms", 0.6),
+        ]
+    )
+    served, alone = tables.photos(found)
+    assert isinstance(served, Table)
+    assert isinstance(alone, Table)
+    ours, theirs = (dict(zip(served.columns, row, strict=True)) for row in served.rows)
+    assert (ours["p50 ms"], ours["decode"], ours["resize"], ours["infer"]) == (
+        *("12.0", "3.00", "2.50", "5.00"),
+    )
+    assert (theirs["p50 ms"], theirs["decode"]) == ("14.0", "–")
+    assert {row[0]: row[1] for row in alone.rows}["resize, Keras, bilinear"] == "0.60"
+
+
+def test_a_photo_is_a_file_of_a_photos_size() -> None:
+    data = photos.jpeg(0)
+    assert 50_000 < len(data) < 500_000
+    assert photos.as_fed(data).shape == (224, 224, 3)
 
 
 def test_the_summary_has_every_ratio_in_one_line() -> None:

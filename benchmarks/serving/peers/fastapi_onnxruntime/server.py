@@ -17,6 +17,7 @@ import numpy.typing as npt
 import onnxruntime
 import orjson
 from fastapi import FastAPI, Request, Response
+from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
 # Above so many bytes of body, a prediction takes long enough to be worth a thread.
@@ -41,19 +42,21 @@ labels = [str(index) for index in range(session.get_outputs()[0].shape[1])]
 
 @app.post("/predict")
 async def predict(request: Request) -> Response:
-    """Answers JSON, ``{"instances": […]}``, or the bytes of `numpy.save`."""
+    """Answers JSON, ``{"instances": […]}``, the bytes of `numpy.save`, or a JPEG."""
     body = await request.body()
-    is_npy = request.headers.get("content-type") == "application/x-npy"
+    content_type = request.headers.get("content-type", "")
     if len(body) > _LARGE:
-        answer = await run_in_threadpool(_answer, body, is_npy)
+        answer = await run_in_threadpool(_answer, body, content_type)
     else:
-        answer = _answer(body, is_npy)
+        answer = _answer(body, content_type)
     return Response(answer, media_type="application/json")
 
 
-def _answer(body: bytes, is_npy: bool) -> bytes:
-    if is_npy:
+def _answer(body: bytes, content_type: str) -> bytes:
+    if content_type == "application/x-npy":
         instances: npt.NDArray[Any] = np.load(io.BytesIO(body), allow_pickle=False)
+    elif content_type == "image/jpeg":
+        instances = _pixels(body)
     else:
         instances = np.array(orjson.loads(body)["instances"], dtype=np.float32)
     (scores,) = session.run(None, {input_name: instances})
@@ -65,3 +68,11 @@ def _answer(body: bytes, is_npy: bool) -> bytes:
             {"label": labels[best], "score": by_label[labels[best]], "scores": by_label}
         )
     return orjson.dumps({"predictions": predictions})
+
+
+def _pixels(body: bytes) -> npt.NDArray[np.float32]:
+    """A picture as the model was fed: resized by Pillow."""
+    _, height, width, _ = session.get_inputs()[0].shape
+    picture = Image.open(io.BytesIO(body)).convert("RGB")
+    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized, np.float32)[np.newaxis]
