@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.long_files import LONG
+
 pytest_plugins = ["tests.support.stores"]
 
 _HERE = Path(__file__).resolve().parent
-
 
 _THIRD_PARTY_WARNINGS = (
     # TensorFlow brings grpcio, and Google's client then misses a package that nothing here needs.
@@ -24,25 +25,6 @@ _THIRD_PARTY_WARNINGS = (
     "ignore:unclosed file .*vocabulary.spm:ResourceWarning",
 )
 
-# Minutes, not many tests: the last file to begin must not be one of these.
-_LONG = (
-    "infra/test_terraform.py",
-    "examples/test_run.py",
-    "examples/test_digits.py",
-    "model_export/tf/test_fine_tune.py",
-    "model_export/test_resume.py",
-    "benchmarks/test_parts.py",
-    "model_export/test_raw_inputs.py",
-    "model_export/test_transformers.py",
-    "model_export/tf/test_tokenizers.py",
-    "model_export/test_pipeline.py",
-    "model_export/test_cli.py",
-    "infra/test_static_analysis.py",
-    "delivery/test_export_steps.py",
-    "load/test_shutdown.py",
-)
-
-
 # How coverage finds the processes that tests start.
 _COVERAGE = "COVERAGE_PROCESS_CONFIG"
 _held_back: dict[str, str] = {}
@@ -51,8 +33,14 @@ _held_back: dict[str, str] = {}
 def pytest_configure(config: pytest.Config) -> None:
     for line in _THIRD_PARTY_WARNINGS:
         config.addinivalue_line("filterwarnings", line)
-    # It costs each of them a quarter of a second, and one that imports TensorFlow five. Most of
-    # what they run is run in this process, too; the tests of the rest want `measured`.
+    _hold_coverage_back()
+
+
+def _hold_coverage_back() -> None:
+    """It costs every process a quarter of a second, and one that imports TensorFlow five.
+
+    Most of what such processes run is run in this one, too; the tests of the rest want `measured`.
+    """
     if _COVERAGE in os.environ:
         _held_back[_COVERAGE] = os.environ.pop(_COVERAGE)
 
@@ -67,5 +55,6 @@ def measured() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {str(_HERE / path): place for place, path in enumerate(_LONG)}
+    _hold_coverage_back()  # a worker of xdist starts it after it is configured
+    places = {str(_HERE / path): place for place, path in enumerate(LONG)}
     items.sort(key=lambda item: places.get(str(item.path), len(places)))

@@ -14,6 +14,7 @@ from typing import Any
 
 from model_export import errors as export_errors
 from model_export import metrics, recipe
+from tests.support.long_files import LONG
 from tflite_serving.routing import ROUTES
 from tflite_serving.settings import Settings, has_default
 from tools.lock import LOCKS, stale_locks
@@ -234,6 +235,10 @@ def test_readme_names_the_targets_that_make_has() -> None:
     helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     for target in targets:
         assert f"make {target.replace('%', 'NAME')} " in helped.stdout
+
+
+def test_the_files_that_begin_first_are_there() -> None:
+    assert [path for path in LONG if not (ROOT / "tests" / path).is_file()] == []
 
 
 def test_links_in_the_documentation_lead_somewhere() -> None:

@@ -1,0 +1,21 @@
+"""Which files of tests begin first: those that take long."""
+
+# By processor time, from 20 seconds on. One that began last would leave the other workers idle.
+LONG = (
+    "infra/test_terraform.py",
+    "examples/test_run.py",
+    "model_export/tf/test_fine_tune.py",
+    "model_export/test_resume.py",
+    "model_export/tf/test_magnitude_pruning.py",
+    "model_export/test_outputs.py",
+    "examples/test_digits.py",
+    "model_export/tf/test_prune.py",
+    "model_export/test_transformers.py",
+    "benchmarks/test_parts.py",
+    "model_export/test_raw_inputs.py",
+    "model_export/test_pipeline.py",
+    "model_export/test_cli.py",
+    "infra/test_static_analysis.py",
+    "delivery/test_export_steps.py",
+    "load/test_shutdown.py",
+)
