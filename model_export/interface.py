@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -132,8 +132,6 @@ def describe_interface(
                 f"input {info.name!r}: expected a shape that leaves the batch open, got "
                 f"{list(info.shape)}; build the model without a batch size"
             )
-    kinds = _kinds(source.inputs, preprocessing)
-    columns = _columns(source.inputs, recipe, kinds, given)
     fronts = fronts or {}
     pictures = {
         info.name: picture_spec(
@@ -141,6 +139,8 @@ def describe_interface(
         )
         for info in source.inputs
     }
+    kinds = _kinds(source.inputs, preprocessing, {name for name, spec in pictures.items() if spec})
+    columns = _columns(source.inputs, recipe, kinds, given)
     inputs = tuple(
         pictures[info.name] or _input(info, recipe, kinds[info.name], columns.get(info.name, ()))
         for info in source.inputs
@@ -162,11 +162,12 @@ def describe_interface(
 
 
 def _kinds(
-    inputs: tuple[TensorInfo, ...], preprocessing: Preprocessing | None
+    inputs: tuple[TensorInfo, ...], preprocessing: Preprocessing | None, pictures: Collection[str]
 ) -> dict[str, PreprocessKind]:
     """How clients send each input.
 
-    What a text layer reads is text; several single values are the features of a record.
+    What a text layer reads is text; single values are the features of a record, if there are
+    several inputs and all others are pictures.
     """
     steps = preprocessing.steps if preprocessing else ()
     texts = {
@@ -177,10 +178,12 @@ def _kinds(
     }
     taken = {name for step in steps for name in step.inputs}
     single = {info.name for info in inputs if info.shape[1:] in ((), (1,))}
-    are_features = len(inputs) > 1 and len(single) == len(inputs)
+    are_features = len(inputs) > 1 and len(single) + len(pictures) == len(inputs)
     found: dict[str, PreprocessKind] = {}
     for info in inputs:
-        if info.name not in single:
+        if info.name in pictures:
+            found[info.name] = "image"
+        elif info.name not in single:
             found[info.name] = "tensor"
         elif info.name in texts:
             found[info.name] = "text"

@@ -295,3 +295,59 @@ def test_pictures_in_another_range_than_clients_send_are_refused(
     result = cli("export", path, "--dry-run", *options)
     assert result.exit_code == 2, result.stderr
     assert problem in result.stderr
+
+
+# Pictures of different sizes in a list, and a number beside each.
+MIXED = """
+import numpy as np
+
+
+def splits():
+    rng, found = np.random.default_rng(0), {}
+    for name, count in (("train", 40), ("validation", 20), ("test", 20)):
+        sizes = rng.integers(8, 30, (count, 2))
+        photos = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+        ages = rng.integers(18, 80, count).astype(np.float32)
+        found[name] = ({"photo": photos, "age": ages}, (ages > 45).astype(np.int64))
+    return found
+"""
+
+
+def test_a_picture_may_be_one_of_several_inputs(cli: Cli, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    photo, age = keras.Input((None, None, 3), name="photo"), keras.Input((1,), name="age")
+    small = keras.layers.CenterCrop(9, 8, name="middle")(photo)
+    seen = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(small))
+    both = keras.layers.Concatenate()([seen, keras.layers.Rescaling(0.01)(age)])
+    answer = keras.layers.Dense(2, activation="softmax", name="scene")(both)
+    model = keras.Model([photo, age], answer)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.save(tmp_path / "model.keras")
+    (tmp_path / "mixed_inputs.py").write_text(MIXED)
+    result = cli("export", recipe(tmp_path, "mixed", "mixed_inputs:splits", ""))
+    assert result.exit_code == 0, result.stderr
+    manifest = read_exported(model, tmp_path).manifest
+    assert [(spec.name, spec.preprocess.kind) for spec in manifest.inputs] == [
+        ("photo", "image"),
+        ("age", "record"),
+    ]
+    pictures = [scene(1, np.random.default_rng(seed)) for seed in range(3)]
+    rows = [{"photo": b64(encoded(each)), "age": 40 + i} for i, each in enumerate(pictures)]
+    expected = [
+        pytest.approx(
+            np.asarray(model([x[np.newaxis].astype(np.float32), np.array([[40.0 + i]])]))[0],
+            abs=TOLERANCE,
+        )
+        for i, x in enumerate(pictures)
+    ]
+    settings = {"MODEL_REGISTRY": str(tmp_path / "registry"), "MODELS": "mixed"}
+    with running("predict", settings, tmp_path) as function:
+        answer = function.post("/predict", {"instances": rows}).json()["predictions"]
+        assert [list(row["scores"].values()) for row in answer] == expected
+        columns = {name: [row[name] for row in rows] for name in ("photo", "age")}
+        found = function.post("/v1/models/mixed:predict", {"inputs": columns}).json()
+        assert found["outputs"] == expected
+        rows[1]["photo"] = {"b64": "AAAA"}
+        refused = function.post("/predict", {"instances": rows}).json()
+    assert refused["code"] == "malformed_image"
+    assert refused["error"].startswith("instances[1].photo: expected a JPEG, PNG or WebP picture")
