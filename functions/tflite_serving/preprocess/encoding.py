@@ -28,6 +28,8 @@ def encode(indices: Indices, encoding: str, width: int) -> npt.NDArray[Any]:
         is_there = np.equal(indices[..., np.newaxis], np.arange(width))
         return np.asarray(is_there, np.float32)
     instances, values = indices.shape
+    if values == 1:  # which is there once, or not at all
+        return np.asarray(np.equal(indices, np.arange(width)), np.float32)
     counts = count(indices.ravel(), np.repeat(np.arange(instances), values), instances, width)
     return np.minimum(counts, 1) if encoding == "multi_hot" else counts
 
