@@ -207,6 +207,25 @@ def tensors(pictures: Array, spec: InputSpec, where: str) -> Array:
     return np.stack(found) if same else _objects(found)
 
 
+def one_size(found: Array, where: str) -> Array:
+    """What `tensors` gives, for a model that is measured on one size.
+
+    Args:
+        found: the pictures.
+        where: they come from, for complaints.
+
+    Raises:
+        UsageError: their sizes differ.
+    """
+    if found.dtype == object:
+        raise UsageError(
+            f"{where}: expected pictures of one size, because nothing in front of the model "
+            "resizes them: let a Resizing or CenterCrop be its very first layer, not inside "
+            "another model; or resize the examples"
+        )
+    return found
+
+
 def as_json(pictures: Array) -> list[Any]:
     """Pictures as clients send them: as PNG or as the file that they are, in base64.
 

@@ -20,7 +20,7 @@ from model_export.interface import (
     describe_interface,
     fed_inputs,
 )
-from model_export.pictures import check_brightness, tensors
+from model_export.pictures import check_brightness, one_size, tensors
 from model_export.progress import Progress
 from model_export.recipe import GateSection, InputSection, OutputSection, Recipe
 from model_export.records import arrange, describe_missing, fill
@@ -207,13 +207,14 @@ def _preprocess(
         pipeline = Pipeline(preprocessing or Preprocessing(steps=()), shapes, files)
 
     def change(split: Split, which: str) -> Split:
-        inputs = {
-            **split.inputs,
-            **{
-                name: tensors(split.inputs[name], spec, f"{asked.source}: {which}: {name}")
-                for name, spec in interface.pictures.items()
-            },
+        pictures = {
+            name: one_size(
+                tensors(split.inputs[name], spec, f"{asked.source}: {which}: {name}"),
+                f"{asked.source}: {which}: {name}",
+            )
+            for name, spec in interface.pictures.items()
         }
+        inputs = {**split.inputs, **pictures}
         try:
             return split.given(pipeline.run(inputs, counts.setdefault(which, [])))
         except UnknownValue as error:

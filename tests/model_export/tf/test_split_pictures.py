@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from model_export.errors import UsageError
-from model_export.pictures import fed_spec, picture_spec, read_pictures, tensors
+from model_export.pictures import fed_spec, one_size, picture_spec, read_pictures, tensors
 from model_export.recipe import InputSection, ResizeSection
 from model_export.tf.load import KerasSource
 from model_export.tf.split.pictures import Front, split_pictures
@@ -248,3 +248,20 @@ def test_a_resize_of_the_recipe_is_one_to_the_models_size() -> None:
     assert spec.preprocess.image == Image(
         mode="rgb", resize=Resize(height=6, width=5, by="pil", method="lanczos", fit="crop")
     )
+
+
+def test_pictures_of_several_sizes_need_a_layer_that_was_cut_off() -> None:
+    inner = keras.Sequential([layers.Resizing(7, 9)], name="inner")
+    whole = model([inner])
+    assert split_pictures(whole, "model.keras").core is whole
+    spec = picture_spec(whole.inputs[0], InputSection(kind="image"), front_of(whole))
+    assert spec is not None
+    pictures = np.empty(2, dtype=object)
+    pictures[:] = [smooth(12, 20), smooth(50, 31, 1)]
+    with pytest.raises(UsageError) as caught:
+        one_size(tensors(pictures, spec, "data: train: photo"), "data: train: photo")
+    assert str(caught.value).startswith(
+        "data: train: photo: expected pictures of one size, because"
+    )
+    same = tensors(pictures[[0, 0]], spec, "data: train: photo")
+    assert one_size(same, "data: train: photo").shape == (2, 12, 20, 3)
