@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +18,11 @@ import requests
 from click.testing import Result
 
 from model_export.errors import LoadError
+from model_export.registry.opening import open_writable
 from model_export.tf.load import KerasSource, load_source
 from model_export.tf.task_source import TaskSource
-from tests.support.serving import Function, running
+from tests.support.serving import ROOT, Function, running
+from tests.support.tiny import publish_tiny
 from tests.support.transformers import CLASSES, LENGTH, LINES, classifier
 from tflite_serving.contract.evidence import Latency, LengthLatency
 from tflite_serving.contract.golden import read_golden
@@ -227,9 +231,42 @@ def test_without_keras_hub_it_is_told_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     classifier("bert").save(tmp_path / "model.keras")
-    monkeypatch.setitem(__import__("sys").modules, "keras_hub", None)
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
     with pytest.raises(LoadError, match="install keras-hub and tensorflow-text"):
         load_source(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("name", ["iris", "bert"])
+def test_tokenizers_are_imported_for_a_model_that_needs_them(
+    name: str, bert: Exported, tmp_path: Path
+) -> None:
+    registry = bert.registry
+    if name == "iris":
+        registry = tmp_path / "registry"
+        publish_tiny(open_writable(str(registry)), tmp_path / "iris", name=name)
+    program = f"""if True:
+        import io, json, os, sys
+        from tflite_serving.artifacts.opening import open_store
+        from tflite_serving.catalog import Catalog
+        from tflite_serving.settings import Settings
+        from tflite_serving.telemetry import Log
+
+        names = {{"MODEL_REGISTRY": {str(registry)!r}, "MODELS": {name!r}}}
+        settings, log = Settings.from_env(names), Log(io.BytesIO(), "ERROR")
+        catalog = Catalog(settings, open_store(names["MODEL_REGISTRY"], environ=os.environ), log)
+        catalog.slots[0].get(60)
+        print(json.dumps(sorted(sys.modules)))
+    """
+    output = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT / "functions",
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    modules = set(json.loads(output))
+    assert ("tokenizers" in modules) == (name == "bert")
+    assert not {"sentencepiece", "huggingface_hub", "tensorflow"} & modules
 
 
 def test_a_long_text_is_not_answered_on_the_event_loop(bert: Exported) -> None:
