@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import jinja2
 
@@ -26,6 +27,30 @@ def render(report: Report) -> bytes:
     Returns:
         HTML, UTF-8; the same bytes for the same report.
     """
+    candidates = report.compression.candidates
+    html = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            chosen=report.compression.chosen,
+            float32=next((c for c in candidates if c.name == "float32" and not c.chosen), None),
+            front=front(candidates, lower_is_better=report.quality.lower_is_better),
+            pareto=pareto_plot(report),
+            classes=most_changed(report.classes),
+            pairs=changed_pairs(report.confusion) if report.confusion else [],
+            heat_map=heat_map,
+            most=MOST,
+            zeros=sparsity(report.layers),
+            reliability=reliability_plot(report.reliability) if report.reliability else None,
+        )
+    )
+    return html.encode()
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """With its templates, which take longer to compile than to render."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("model_export.report"),
         autoescape=True,
@@ -45,21 +70,7 @@ def render(report: Report) -> bytes:
         "change": change,
     }
     environment.tests["small"] = is_small
-    candidates = report.compression.candidates
-    html = environment.get_template("page.html").render(
-        report=report,
-        chosen=report.compression.chosen,
-        float32=next((c for c in candidates if c.name == "float32" and not c.chosen), None),
-        front=front(candidates, lower_is_better=report.quality.lower_is_better),
-        pareto=pareto_plot(report),
-        classes=most_changed(report.classes),
-        pairs=changed_pairs(report.confusion) if report.confusion else [],
-        heat_map=heat_map,
-        most=MOST,
-        zeros=sparsity(report.layers),
-        reliability=reliability_plot(report.reliability) if report.reliability else None,
-    )
-    return html.encode()
+    return environment
 
 
 def _visible(value: object) -> object:
