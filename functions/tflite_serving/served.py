@@ -23,6 +23,8 @@ _QUICK_MS = 2.0
 _FEWEST_BYTES_PER_NUMBER = 2  # a digit and a comma
 _FEWEST_BYTES_OF_PICTURE = 50  # of WebP, in base64
 _FEWEST_BYTES_OF_TEXT = 16  # that somebody means; MAX_BATCH bounds those who send shorter ones
+_TOKENIZE_MS_PER_BYTE = 2e-3  # of letters beyond ASCII, which take longest
+_FEWEST_BYTES_PER_TOKEN = 2  # of a language, with what JSON puts around a text
 _PARSE_MS_PER_BYTE = 5e-6  # 200 MB/s
 
 
@@ -79,6 +81,8 @@ class ServedModel:
     @cached_property
     def quickly_read_bytes(self) -> float:
         """A smaller body is read within `_QUICK_MS`."""
+        if self.manifest.resources.by_length:
+            return _QUICK_MS / _TOKENIZE_MS_PER_BYTE
         return self._bytes_within(0.0)
 
     def _bytes_within(self, model_ms: float) -> float:
@@ -101,12 +105,17 @@ class ServedModel:
 
 
 def _quick_bytes_of_sequences(lengths: tuple[LengthLatency, ...]) -> float:
-    """A byte makes one token at most, of which the quick lengths hold so many."""
+    """As many bytes as make the longest sequence that is quick.
+
+    A text of nothing but signs has more tokens, and is at worst as slow as the longest.
+    """
     quick = [each.tokens for each in lengths if each.latency_ms.p50 < _QUICK_MS]
     if not quick:
         return 0.0
     per_byte = lengths[0].latency_ms.p50 / _FEWEST_BYTES_OF_TEXT
-    return min(float(max(quick)), _QUICK_MS / (per_byte + _PARSE_MS_PER_BYTE))
+    return min(
+        _FEWEST_BYTES_PER_TOKEN * float(max(quick)), _QUICK_MS / (per_byte + _PARSE_MS_PER_BYTE)
+    )
 
 
 def _fewest_bytes(spec: InputSpec) -> int:
