@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from model_export import provenance
-from model_export.data import Splits, load_splits
+from model_export.data.source import load_splits
+from model_export.data.splits import Splits
 from model_export.errors import RegistryError, UsageError
 from model_export.interface import Interface, cast_inputs
 from model_export.native_logs import native_logs_held_back

@@ -9,7 +9,7 @@ from pathlib import Path
 from model_export import provenance
 from model_export.candidates import Answered, finite
 from model_export.comparison import Comparison
-from model_export.data import Splits
+from model_export.data.splits import Splits
 from model_export.package import Description
 from model_export.prepare import Prepared
 from model_export.recipe import Recipe

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from model_export.candidates import Form, FormMaker, answer
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.interface import Interface
 from model_export.measure.process import Servable
 from model_export.measure.timing import Timing, time_all

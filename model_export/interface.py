@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import numpy as np
 import numpy.typing as npt
 
-from model_export.data import Split, Splits
+from model_export.data.splits import Split, Splits
 from model_export.errors import ConversionError, UsageError
 from model_export.outputs import Answers, describe_outputs
 from model_export.pictures import fed_spec, picture_spec, read_pictures, tensors

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from model_export import gate
 from model_export.candidates import Answered, Form, FormMaker, weigh
 from model_export.comparison import compare_all
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.finished import Finished
 from model_export.mixed_precision import Rescue, search
 from model_export.prepare import Prepared

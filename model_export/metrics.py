@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.answers import Thresholds, answers, right_answers
-from model_export.data import import_object, told
 from model_export.errors import UsageError
 from model_export.label_metrics import label_metrics
 from model_export.metric import (
@@ -37,6 +36,7 @@ from model_export.metric import (
     weighted_f1,
 )
 from model_export.recipe import GateSection
+from model_export.user_code import import_object, told
 from tflite_serving.contract.tensors import OutputSpec, Task
 
 _USUAL: dict[Task, str] = {"classification": "accuracy", "multi_label": "micro_f1"}

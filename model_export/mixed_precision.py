@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.candidates import Form, FormMaker
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.errors import ConversionError
 from model_export.measure.process import Process, Servable
 from model_export.quantize import quantize

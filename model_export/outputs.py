@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
 
-from model_export.data import is_multi_hot
+from model_export.data.targets import is_multi_hot
 from model_export.errors import ConversionError, UsageError
 from model_export.recipe import ModelTask, OutputSection, Recipe
 from tflite_serving.contract.codec import ContractError

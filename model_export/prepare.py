@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from model_export.comparison import PairedComparison
 from model_export.criteria import Criterion, find_criteria
-from model_export.data import Split, Splits, import_object, load_given
+from model_export.data.source import load_given
+from model_export.data.splits import Split, Splits
 from model_export.errors import UsageError
 from model_export.interface import (
     Interface,
@@ -26,6 +27,7 @@ from model_export.recipe import GateSection, InputSection, OutputSection, Recipe
 from model_export.records import arrange, describe_missing, fill
 from model_export.sequences import choose_buckets, padding_matters, with_buckets
 from model_export.thresholds import choose_thresholds
+from model_export.user_code import import_object
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import Arrays
 from tflite_serving.errors import UnknownValue

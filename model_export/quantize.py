@@ -16,7 +16,8 @@ from litert_quantizer.quantizer import AlgorithmName, Quantizer
 from litert_quantizer.recipe_manager import RecipeManager
 from litert_quantizer.utils import qsv_utils
 
-from model_export.data import Split, classes_in_turn
+from model_export.data.classes_in_turn import classes_in_turn
+from model_export.data.splits import Split
 from model_export.errors import ConversionError
 from model_export.recipe import CalibrationSection, Variant
 from model_export.sequences import in_groups

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_export.data import Split, Splits
+from model_export.data.splits import Split, Splits
 from model_export.errors import UsageError
 from model_export.recipe import InputSection, Recipe
 from tflite_serving.contract.codec import ContractError

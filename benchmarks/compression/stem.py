@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.compression.document import Block, Table
 from benchmarks.compression.forms import convert
 from model_export.candidates import FormMaker
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.flatbuffer import inspect
 from model_export.interface import Interface
 from model_export.measure.process import Servable

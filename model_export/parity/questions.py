@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_export.data import load_given, with_gaps
+from model_export.data.missing import with_gaps
+from model_export.data.source import load_given
 from model_export.errors import UsageError
 from model_export.interface import Interface, cast_inputs, check_data, fed_inputs
 from model_export.pictures import fed_spec

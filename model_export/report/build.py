@@ -17,7 +17,7 @@ from model_export.answers import answers, right_answers, same_answers
 from model_export.calibration import reliability
 from model_export.candidates import Answered
 from model_export.comparison import confusion
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.interface import Interface
 from model_export.package import Description
 from model_export.pictures import thumbnail

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.python.framework import config
 
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.recipe import PruneSection
 from model_export.tf.batches import ShuffledBatches
 from model_export.tf.loss import DistillationLoss, loss_weights

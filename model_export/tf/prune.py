@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.errors import UsageError
 from model_export.recipe import PruneSection
 from model_export.tf.fine_tune import Checkpoint, fine_tune

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import keras
 import numpy.typing as npt
 
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.outputs import missing_activation
 from model_export.recipe import ModelTask
 from model_export.tf.batches import in_order

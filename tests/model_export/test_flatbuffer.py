@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.errors import ConversionError
 from model_export.flatbuffer import FlatbufferFacts, Weights, bindings, check_zeros, inspect
 from model_export.fold_shapes import fold_batch_shapes

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model_export.data import Split, Splits
+from model_export.data.splits import Split, Splits
 from model_export.errors import ConversionError, ExportError, UsageError
 from model_export.interface import (
     Interface,

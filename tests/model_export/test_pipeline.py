@@ -330,7 +330,7 @@ def test_custom_layers_come_from_the_recipes_folder(cli: Cli, tmp_path: Path) ->
         "    return keras.Sequential([keras.Input((4,), name='features'), Double(),\n"
         "        keras.layers.Dense(3, activation='softmax', name='species')])\n"
     )
-    from model_export.data import import_object
+    from model_export.user_code import import_object
 
     import_object("own_layers:build", tmp_path)().save(tmp_path / "own.keras")
     keras_models.save_npz(tmp_path / "data.npz", keras_models.flowers)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.errors import ConversionError
 from model_export.flatbuffer import bindings, inspect
 from model_export.fold_shapes import fold_batch_shapes

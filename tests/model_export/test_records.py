@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_export.data import Split, load_splits
+from model_export.data.source import load_splits
+from model_export.data.splits import Split
 from model_export.errors import UsageError
 from model_export.interface import cast_inputs, check_data, describe_interface
 from model_export.outputs import Ending

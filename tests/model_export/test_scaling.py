@@ -12,7 +12,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from model_export.candidates import FormMaker
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.flatbuffer import inspect
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.interface import Interface

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from model_export.data import Split
+from model_export.data.splits import Split
 
 layers = keras.layers
 FEATURES, SIDE, CLASSES = 4, 6, 3

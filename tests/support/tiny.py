@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.flatbuffer import bindings, inspect
 from model_export.package import Description, choose_golden, write_artifact
 from model_export.quantize import STATIC, calibrate, quantize

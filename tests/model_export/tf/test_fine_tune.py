@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework import config
 
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.errors import UsageError
 from model_export.recipe import DistillSection
 from model_export.tf.batches import ShuffledBatches

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.errors import UsageError
 from model_export.recipe import DistillSection
 from model_export.tf.load import KerasSource

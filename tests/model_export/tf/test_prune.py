@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from model_export.data import Split
+from model_export.data.splits import Split
 from model_export.errors import UsageError
 from model_export.flatbuffer import inspect
 from model_export.fold_shapes import fold_batch_shapes

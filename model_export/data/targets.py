@@ -1,0 +1,78 @@
+"""The right answers of one output, read as what its task makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model_export.errors import UsageError
+from tflite_serving.contract.tensors import Task
+
+Array = npt.NDArray[Any]
+
+
+def read_targets(answers: Array, task: Task, where: str) -> Array:
+    """Right answers as `Split.targets` has them.
+
+    Args:
+        answers: [examples, …], as a source gives them.
+        task: of the output that they belong to.
+        where: they come from, for complaints.
+
+    Raises:
+        UsageError: they are of another kind.
+    """
+    return _READERS[task](answers, where)
+
+
+def is_multi_hot(answers: Array) -> bool:
+    """Whether answers are rows of 0 and 1 that do not all hold exactly one 1."""
+    if answers.ndim != 2 or answers.shape[1] < 2 or not _is_of_0_and_1(answers):
+        return False
+    return bool((answers.astype(np.int64).sum(axis=1) != 1).any())
+
+
+def _is_of_0_and_1(answers: Array) -> bool:
+    return answers.dtype.kind in "iufb" and bool(np.isin(answers, (0, 1)).all())
+
+
+def _classes(answers: Array, where: str) -> Array:
+    if is_multi_hot(answers):
+        raise UsageError(
+            f"{where}: expected class indices, or one-hot rows, got rows of 0 and 1 with any "
+            'number of ones: for several labels at once, say task = "multi_label"'
+        )
+    if answers.ndim == 2 and answers.shape[1] > 1:
+        answers = answers.argmax(axis=1)
+    answers = answers.reshape(-1)
+    if answers.dtype.kind not in "iufb" or not np.array_equal(answers, np.rint(answers)):
+        raise UsageError(
+            f"{where}: expected class indices, got {answers.dtype} values; for numbers, say "
+            'task = "regression"'
+        )
+    return answers.astype(np.int64)
+
+
+def _labels(answers: Array, where: str) -> Array:
+    if answers.ndim != 2 or not _is_of_0_and_1(answers):
+        raise UsageError(
+            f"{where}: expected rows of 0 and 1, one for each label, got {answers.dtype} values of "
+            f"shape {list(answers.shape)}"
+        )
+    return answers.astype(np.bool_)
+
+
+def _values(answers: Array, where: str) -> Array:
+    if answers.dtype.kind not in "iuf" or not np.isfinite(answers).all():
+        raise UsageError(f"{where}: expected finite numbers as answers, got {answers.dtype} values")
+    return answers.reshape(len(answers), -1).astype(np.float32)
+
+
+_READERS: Mapping[Task, Callable[[Array, str], Array]] = {
+    "classification": _classes,
+    "multi_label": _labels,
+    "regression": _values,
+}
