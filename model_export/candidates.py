@@ -15,8 +15,8 @@ from model_export.interface import Interface
 from model_export.measure.process import Process, Servable
 from model_export.measure.timing import Timing
 from model_export.quantize import STATIC, Ranges, quantize
-from model_export.recipe import Variant
 from model_export.scaling import scaling_operators
+from model_export.sections.quantize import Variant
 from model_export.sequences import in_groups
 from model_export.slim import slim
 from model_export.sparse_encoding import encode_blocks

@@ -8,7 +8,9 @@ from pathlib import Path
 from model_export.errors import UsageError
 from model_export.metric import Metric
 from model_export.metrics import find_metric, fits
-from model_export.recipe import GateSection, OutputSection, Recipe
+from model_export.recipe import Recipe
+from model_export.sections.gate import GateSection
+from model_export.sections.outputs import OutputSection
 from tflite_serving.contract.tensors import OutputSpec
 
 

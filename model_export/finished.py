@@ -15,7 +15,8 @@ from model_export.measure.process import Servable
 from model_export.measure.timing import Timing, time_all
 from model_export.measure.worker import read_arrays, write_arrays
 from model_export.mixed_precision import rank_operators
-from model_export.recipe import MeasureSection, Variant
+from model_export.sections.measure import MeasureSection
+from model_export.sections.quantize import Variant
 from model_export.workspace import Workspace
 from tflite_serving.contract.codec import decode, to_text
 from tflite_serving.contract.evidence import FloatOperator, Pruning

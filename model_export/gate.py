@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from model_export.comparison import Comparison
 from model_export.errors import GateError
-from model_export.recipe import GateSection, Variant
 from model_export.sample_size import examples_needed
+from model_export.sections.gate import GateSection
+from model_export.sections.quantize import Variant
 from tflite_serving.contract.evidence import Candidate
 
 _SAME_LATENCY = 1.05

@@ -15,7 +15,8 @@ from model_export.data.splits import Split, Splits
 from model_export.errors import ConversionError, UsageError
 from model_export.outputs import Answers, describe_outputs
 from model_export.pictures import fed_spec, picture_spec, read_pictures, tensors
-from model_export.recipe import InputSection, Recipe
+from model_export.recipe import Recipe
+from model_export.sections.inputs import InputSection
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.preprocessing import Preprocessing, Step
 from tflite_serving.contract.record import Column, Record

@@ -14,7 +14,8 @@ from model_export.mixed_precision import Rescue, search
 from model_export.prepare import Prepared
 from model_export.progress import Progress
 from model_export.quantize import choose_calibration
-from model_export.recipe import Recipe, Variant
+from model_export.recipe import Recipe
+from model_export.sections.quantize import Variant
 from model_export.sequences import typical
 from tflite_serving.contract.tensors import Arrays
 

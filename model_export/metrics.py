@@ -35,7 +35,7 @@ from model_export.metric import (
     reweighted_area,
     weighted_f1,
 )
-from model_export.recipe import GateSection
+from model_export.sections.gate import GateSection
 from model_export.user_code import import_object, told
 from tflite_serving.contract.tensors import OutputSpec, Task
 

@@ -13,7 +13,7 @@ from model_export.data.splits import Split
 from model_export.errors import ConversionError
 from model_export.measure.process import Process, Servable
 from model_export.quantize import quantize
-from model_export.recipe import Variant
+from model_export.sections.quantize import Variant
 from model_export.sequences import in_groups
 from tflite_serving.contract.evidence import FloatOperator
 from tflite_serving.contract.tensors import OutputSpec

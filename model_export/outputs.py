@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from model_export.data.targets import is_multi_hot
 from model_export.errors import ConversionError, UsageError
-from model_export.recipe import ModelTask, OutputSection, Recipe
+from model_export.recipe import Recipe
+from model_export.sections.model import ModelTask
+from model_export.sections.outputs import OutputSection
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.tensors import Activation, OutputSpec
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from PIL import Image as PillowImage
 
 from model_export.errors import UsageError
-from model_export.recipe import InputSection
+from model_export.sections.inputs import InputSection
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.image import CHANNELS, Image
 from tflite_serving.contract.tensors import ClientDType, InputSpec, Preprocess, show_shape

@@ -23,8 +23,11 @@ from model_export.interface import (
 )
 from model_export.pictures import check_brightness, one_size, tensors
 from model_export.progress import Progress
-from model_export.recipe import GateSection, InputSection, OutputSection, Recipe
+from model_export.recipe import Recipe
 from model_export.records import arrange, describe_missing, fill
+from model_export.sections.gate import GateSection
+from model_export.sections.inputs import InputSection
+from model_export.sections.outputs import OutputSection
 from model_export.sequences import choose_buckets, padding_matters, with_buckets
 from model_export.thresholds import choose_thresholds
 from model_export.user_code import import_object

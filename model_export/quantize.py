@@ -19,7 +19,7 @@ from litert_quantizer.utils import qsv_utils
 from model_export.data.classes_in_turn import classes_in_turn
 from model_export.data.splits import Split
 from model_export.errors import ConversionError
-from model_export.recipe import CalibrationSection, Variant
+from model_export.sections.quantize import CalibrationSection, Variant
 from model_export.sequences import in_groups
 from tflite_serving.contract.preprocessing import Step
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from model_export.data.splits import Split, Splits
 from model_export.errors import UsageError
-from model_export.recipe import InputSection, Recipe
+from model_export.recipe import Recipe
+from model_export.sections.inputs import InputSection
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.record import Column, Record, Value, check_value

@@ -18,7 +18,8 @@ from model_export.mixed_precision import Isolation, Scores, distance
 from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
 from model_export.quantize import calibrate, choose_calibration
-from model_export.recipe import Recipe, Variant
+from model_export.recipe import Recipe
+from model_export.sections.quantize import Variant
 
 if TYPE_CHECKING:
     from model_export.tf.load import KerasSource, SourceModel

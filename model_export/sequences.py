@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_export.recipe import SequenceSection
+from model_export.sections.sequence import SequenceSection
 from tflite_serving.contract.preprocessing import Preprocessing, Step
 from tflite_serving.contract.tensors import Arrays
 from tflite_serving.groups import Group, by_length

@@ -14,6 +14,9 @@ from typing import Any
 
 from model_export import errors as export_errors
 from model_export import metrics, recipe
+from model_export.sections.inputs import ResizeSection
+from model_export.sections.prune import DistillSection
+from model_export.sections.quantize import Variant
 from tests.support.long_files import LONG
 from tflite_serving.routing import ROUTES
 from tflite_serving.settings import Settings, has_default
@@ -160,10 +163,10 @@ def recipe_keys() -> dict[str, dataclasses.Field[Any]]:
         prefix = f"{section.name}.NAME" if section.name in ("inputs", "outputs") else section.name
         for field in dataclasses.fields(cls):
             keys[f"{prefix}.{field.name}"] = field
-    for field in dataclasses.fields(recipe.ResizeSection):
+    for field in dataclasses.fields(ResizeSection):
         keys[f"inputs.NAME.resize.{field.name}"] = field
     del keys["prune.distill"], keys["inputs.NAME.resize"]
-    for field in dataclasses.fields(recipe.DistillSection):
+    for field in dataclasses.fields(DistillSection):
         keys[f"prune.distill.{field.name}"] = field
     return keys
 
@@ -191,7 +194,7 @@ def test_the_metrics_table_has_every_metric() -> None:
 
 
 def test_the_variants_table_has_every_variant() -> None:
-    assert set(table("2-recipe.md", "## Variants")) == set(recipe.Variant.__args__)  # type: ignore[attr-defined]
+    assert set(table("2-recipe.md", "## Variants")) == set(Variant.__args__)  # type: ignore[attr-defined]
 
 
 def test_the_exit_codes_table_has_every_exit_code() -> None:

@@ -16,7 +16,9 @@ from model_export import gate
 from model_export.measure.process import Servable
 from model_export.pipeline import Request, export
 from model_export.progress import Progress
-from model_export.recipe import MeasureSection, Recipe, Variant, read_recipe
+from model_export.recipe import Recipe, read_recipe
+from model_export.sections.measure import MeasureSection
+from model_export.sections.quantize import Variant
 from tflite_serving.contract import layout
 from tflite_serving.contract.tensors import TensorBinding, TensorDType, Tensors
 from tflite_serving.model import import_runtime

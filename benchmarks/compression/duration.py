@@ -17,7 +17,7 @@ from benchmarks.compression.recipes import Opened, open_recipe, write_recipe
 from model_export.candidates import FormMaker
 from model_export.progress import Progress
 from model_export.quantize import calibrate, choose_calibration
-from model_export.recipe import Variant
+from model_export.sections.quantize import Variant
 
 _MODEL, _SMALL_MODEL = "fashion_mobile", "breast_cancer"
 # The converter's own names are those of `benchmarks.compression.baselines`, in the same order.

@@ -9,7 +9,7 @@ from model_export.candidates import Form, FormMaker
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.prepare import Prepared
 from model_export.quantize import calibrate, choose_calibration
-from model_export.recipe import CalibrationSection, Variant
+from model_export.sections.quantize import CalibrationSection, Variant
 from tflite_serving.contract.evidence import PrunedLayer
 
 

@@ -11,7 +11,7 @@ from model_export.measure.process import Process, Servable
 from model_export.measure.timing import Timing, time_all
 from model_export.prepare import Prepared
 from model_export.progress import Progress
-from model_export.recipe import MeasureSection
+from model_export.sections.measure import MeasureSection
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from benchmarks.compression.recipes import Opened, open_recipe, write_recipe
 from model_export.measure.process import Servable
 from model_export.prepare import load
 from model_export.progress import Progress
-from model_export.recipe import DistillSection, MeasureSection, PruneSection, Variant
+from model_export.sections.measure import MeasureSection
+from model_export.sections.prune import DistillSection, PruneSection
+from model_export.sections.quantize import Variant
 
 _MODEL, _SMALL_MODEL = "fashion_cnn", "breast_cancer"
 _VARIANTS: tuple[Variant, ...] = ("float32", "static_int8")

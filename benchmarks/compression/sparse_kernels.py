@@ -21,7 +21,7 @@ from model_export.flatbuffer import bindings
 from model_export.measure.process import Process, Servable
 from model_export.measure.timing import Timing, time_all
 from model_export.progress import Progress
-from model_export.recipe import MeasureSection
+from model_export.sections.measure import MeasureSection
 from model_export.sparse_encoding import BLOCK, encode_blocks
 from tflite_serving.contract.tensors import OutputSpec, Tensors
 

@@ -16,7 +16,8 @@ from model_export.measure.process import Servable
 from model_export.measure.timing import time_all
 from model_export.progress import Progress
 from model_export.quantize import calibrate, quantize
-from model_export.recipe import MeasureSection, Variant
+from model_export.sections.measure import MeasureSection
+from model_export.sections.quantize import Variant
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
 
 _CHANNELS = (1, 3, 4, 8, 16)

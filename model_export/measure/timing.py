@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 
 from model_export.measure.process import Process, Servable, Start
-from model_export.recipe import MeasureSection
+from model_export.sections.measure import MeasureSection
 from model_export.sequences import of_length
 from tflite_serving.contract.evidence import Latency, LengthLatency
 from tflite_serving.contract.preprocessing import Step

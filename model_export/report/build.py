@@ -21,8 +21,9 @@ from model_export.data.splits import Split
 from model_export.interface import Interface
 from model_export.package import Description
 from model_export.pictures import thumbnail
-from model_export.recipe import GateSection, Recipe
+from model_export.recipe import Recipe
 from model_export.report.document import Budget, ChangedExample, LayerCost, Report, Threshold
+from model_export.sections.gate import GateSection
 from tflite_serving.contract.codec import encode
 from tflite_serving.contract.evidence import Candidate, Quality
 from tflite_serving.contract.tensors import Arrays, OutputSpec

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.python.framework import config
 
 from model_export.data.splits import Split
-from model_export.recipe import PruneSection
+from model_export.sections.prune import PruneSection
 from model_export.tf.batches import ShuffledBatches
 from model_export.tf.loss import DistillationLoss, loss_weights
 from model_export.tf.magnitude_pruning import HoldMasks

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from model_export.recipe import ModelTask
+from model_export.sections.model import ModelTask
 from model_export.tf.load import endings, output_names
 from tflite_serving.contract.tensors import Activation
 

@@ -8,7 +8,7 @@ import keras
 
 from model_export.data.splits import Split
 from model_export.errors import UsageError
-from model_export.recipe import PruneSection
+from model_export.sections.prune import PruneSection
 from model_export.tf.fine_tune import Checkpoint, fine_tune
 from model_export.tf.magnitude_pruning import MagnitudePruning
 from model_export.tf.masks import Masks

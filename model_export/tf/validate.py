@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from model_export.data.splits import Split
 from model_export.outputs import missing_activation
-from model_export.recipe import ModelTask
+from model_export.sections.model import ModelTask
 from model_export.tf.batches import in_order
 from model_export.tf.load import endings
 from model_export.tf.loss import OwnLoss

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_export.recipe import Variant
+from model_export.sections.quantize import Variant
 from tests.support.tiny import FEATURES, WEIGHTS, scores, write_tiny_artifact
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import TensorBinding, Tensors

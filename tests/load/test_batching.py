@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from model_export.recipe import Variant
+from model_export.sections.quantize import Variant
 from tests.support.tiny import FEATURES, LABELS, write_tiny_artifact
 from tests.support.world import World
 from tflite_serving.http import RequestHead

@@ -22,9 +22,9 @@ from model_export.comparison import (
 from model_export.errors import UsageError
 from model_export.metric import Metric
 from model_export.metrics import find_metric
-from model_export.recipe import GateSection
 from model_export.report.document import ClassChange
 from model_export.sample_size import examples_needed
+from model_export.sections.gate import GateSection
 
 Array = npt.NDArray[Any]
 

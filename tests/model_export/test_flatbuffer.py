@@ -17,7 +17,7 @@ from model_export.data.splits import Split
 from model_export.errors import ConversionError
 from model_export.flatbuffer import FlatbufferFacts, Weights, bindings, check_zeros, inspect
 from model_export.fold_shapes import fold_batch_shapes
-from model_export.recipe import Variant
+from model_export.sections.quantize import Variant
 from tests.support import tiny
 from tests.support.litert import Graph, pack, parse
 from tflite_serving.contract.evidence import PrunedLayer

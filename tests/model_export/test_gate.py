@@ -13,9 +13,9 @@ import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.comparison import Comparison
 from model_export.errors import GateError
 from model_export.gate import Verdict, Weighed, judge, output_misses, require_choice
-from model_export.recipe import GateSection
 from model_export.report.document import ClassChange
 from model_export.sample_size import examples_needed
+from model_export.sections.gate import GateSection
 from tests.support import tiny
 
 NAMES = ("float32", "float16", "weight_int8", "static_int8", "static_int8_mixed")

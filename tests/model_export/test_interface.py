@@ -20,14 +20,10 @@ from model_export.interface import (
     describe_interface,
 )
 from model_export.outputs import Ending
-from model_export.recipe import (
-    DataSection,
-    InputSection,
-    ModelSection,
-    ModelTask,
-    OutputSection,
-    Recipe,
-)
+from model_export.recipe import Recipe
+from model_export.sections.inputs import InputSection
+from model_export.sections.model import DataSection, ModelSection, ModelTask
+from model_export.sections.outputs import OutputSection
 from tflite_serving.contract.tensors import Activation, InputSpec, OutputSpec, Shape, Task
 
 Array = npt.NDArray[Any]

@@ -15,8 +15,8 @@ from model_export.comparison import PairedComparison
 from model_export.errors import UsageError
 from model_export.metric import Metric
 from model_export.metrics import find_metric
-from model_export.recipe import GateSection
 from model_export.resampling import resampled
+from model_export.sections.gate import GateSection
 
 Array = npt.NDArray[Any]
 THRESHOLDS = (0.5, 0.25, 0.75)

@@ -17,7 +17,7 @@ from model_export.answers import answers
 from model_export.errors import UsageError
 from model_export.metric import Metric
 from model_export.metrics import find_metric
-from model_export.recipe import GateSection
+from model_export.sections.gate import GateSection
 from tflite_serving.contract.tensors import Task
 
 Array = npt.NDArray[Any]

@@ -14,7 +14,7 @@ from model_export.errors import ConversionError
 from model_export.flatbuffer import bindings, inspect
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.quantize import calibrate, choose_calibration, quantize
-from model_export.recipe import CalibrationSection, Variant
+from model_export.sections.quantize import CalibrationSection, Variant
 from tests.support import tiny
 from tests.support.litert import Graph, pack, parse, run
 from tests.support.tiny import quantized

@@ -8,20 +8,14 @@ from typing import Any
 import pytest
 
 from model_export.errors import UsageError
-from model_export.recipe import (
-    CalibrationSection,
-    DataSection,
-    DistillSection,
-    GateSection,
-    InputSection,
-    MeasureSection,
-    ModelSection,
-    PruneSection,
-    PublishSection,
-    QuantizeSection,
-    Recipe,
-    read_recipe,
-)
+from model_export.recipe import Recipe, read_recipe
+from model_export.sections.gate import GateSection
+from model_export.sections.inputs import InputSection
+from model_export.sections.measure import MeasureSection
+from model_export.sections.model import DataSection, ModelSection
+from model_export.sections.prune import DistillSection, PruneSection
+from model_export.sections.publish import PublishSection
+from model_export.sections.quantize import CalibrationSection, QuantizeSection
 
 MINIMAL = """
 [model]

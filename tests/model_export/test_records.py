@@ -15,8 +15,10 @@ from model_export.data.splits import Split
 from model_export.errors import UsageError
 from model_export.interface import cast_inputs, check_data, describe_interface
 from model_export.outputs import Ending
-from model_export.recipe import DataSection, InputSection, ModelSection, Recipe
+from model_export.recipe import Recipe
 from model_export.records import arrange, describe_missing, fill
+from model_export.sections.inputs import InputSection
+from model_export.sections.model import DataSection, ModelSection
 from tflite_serving.contract.categories import Hashing
 from tflite_serving.contract.preprocessing import Lookup, Preprocessing, Step, Vocabulary
 from tflite_serving.contract.tensors import InputSpec, Shape

@@ -17,8 +17,8 @@ from model_export.flatbuffer import inspect
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.interface import Interface
 from model_export.quantize import calibrate
-from model_export.recipe import Variant
 from model_export.scaling import scaling_operators
+from model_export.sections.quantize import Variant
 from model_export.tf.convert import convert_float32
 from model_export.tf.load import KerasSource
 from tflite_serving.contract.tensors import InputSpec, OutputSpec

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_export.recipe import SequenceSection
+from model_export.sections.sequence import SequenceSection
 from model_export.sequences import choose_buckets, in_groups, typical
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.preprocessing import Step

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from model_export.flatbuffer import bindings, inspect
 from model_export.fold_shapes import fold_batch_shapes
-from model_export.recipe import Variant
+from model_export.sections.quantize import Variant
 from model_export.slim import slim
 from tests.support import tiny
 from tests.support.litert import Graph, parse, run

@@ -15,7 +15,7 @@ from model_export.flatbuffer import inspect
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.interface import Interface
 from model_export.quantize import calibrate
-from model_export.recipe import Variant
+from model_export.sections.quantize import Variant
 from model_export.stem import stem_operators
 from model_export.tf.convert import convert_float32
 from model_export.tf.load import KerasSource

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.metrics import find_metric
-from model_export.recipe import GateSection
+from model_export.sections.gate import GateSection
 from model_export.thresholds import choose_thresholds
 
 Array = npt.NDArray[Any]

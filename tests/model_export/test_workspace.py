@@ -14,18 +14,14 @@ from typing import Any
 import pytest
 
 from model_export.errors import UsageError
-from model_export.recipe import (
-    CalibrationSection,
-    DataSection,
-    GateSection,
-    InputSection,
-    MeasureSection,
-    ModelSection,
-    PruneSection,
-    PublishSection,
-    QuantizeSection,
-    Recipe,
-)
+from model_export.recipe import Recipe
+from model_export.sections.gate import GateSection
+from model_export.sections.inputs import InputSection
+from model_export.sections.measure import MeasureSection
+from model_export.sections.model import DataSection, ModelSection
+from model_export.sections.prune import PruneSection
+from model_export.sections.publish import PublishSection
+from model_export.sections.quantize import CalibrationSection, QuantizeSection
 from model_export.workspace import Workspace, export_key, open_workspace
 
 RECIPE = Recipe(

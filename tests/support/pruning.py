@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from model_export.recipe import PruneSection
+from model_export.sections.prune import PruneSection
 
 layers = keras.layers
 

@@ -19,9 +19,9 @@ from model_export.data.splits import Split
 from model_export.flatbuffer import bindings, inspect
 from model_export.package import Description, choose_golden, write_artifact
 from model_export.quantize import STATIC, calibrate, quantize
-from model_export.recipe import Variant
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import move_alias, publish
+from model_export.sections.quantize import Variant
 from tflite_serving.contract.evidence import (
     Candidate,
     Compression,

@@ -14,7 +14,7 @@ from model_export.flatbuffer import bindings
 from model_export.measure import timing
 from model_export.measure.process import Servable, Start
 from model_export.measure.timing import time_all
-from model_export.recipe import MeasureSection
+from model_export.sections.measure import MeasureSection
 from tests.support import tiny
 from tflite_serving.contract.evidence import Latency
 from tflite_serving.contract.tensors import Arrays, OutputSpec, Tensors

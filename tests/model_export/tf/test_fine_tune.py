@@ -14,7 +14,7 @@ from tensorflow.python.framework import config
 
 from model_export.data.splits import Split
 from model_export.errors import UsageError
-from model_export.recipe import DistillSection
+from model_export.sections.prune import DistillSection
 from model_export.tf.batches import ShuffledBatches
 from model_export.tf.prune import prune
 from tests.support import keras_models

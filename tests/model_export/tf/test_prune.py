@@ -16,7 +16,7 @@ from model_export.errors import UsageError
 from model_export.flatbuffer import inspect
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.quantize import calibrate, quantize
-from model_export.recipe import PruneSection
+from model_export.sections.prune import PruneSection
 from model_export.tf.convert import convert_float32
 from model_export.tf.load import KerasSource, load_source
 from model_export.tf.prune import prune

@@ -13,7 +13,7 @@ import pytest
 
 from model_export.errors import UsageError
 from model_export.pictures import fed_spec, one_size, picture_spec, read_pictures, tensors
-from model_export.recipe import InputSection, ResizeSection
+from model_export.sections.inputs import InputSection, ResizeSection
 from model_export.tf.load import KerasSource
 from model_export.tf.split.pictures import Front, split_pictures
 from tests.support.pictures import smooth
