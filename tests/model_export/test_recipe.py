@@ -163,7 +163,7 @@ def test_labels_may_be_a_file(tmp_path: Path) -> None:
         (MINIMAL + "[inputs.x]\nunit = 'cm'", "recipe.inputs['x'].unit: unknown key; did you mean"),
         (
             MINIMAL + "[zoo]",
-            "recipe.zoo: unknown key; known keys: model, data, inputs, outputs, prune",
+            "recipe.zoo: unknown key; known keys: model, data, inputs, outputs, sequence, prune",
         ),
         ("[model]\nname='a'\nsource='a'", "recipe.data: expected a value, got nothing"),
         ("[data]\nsource='a'\n[model]\nname='a'", "recipe.model.source: expected a value, got n"),
