@@ -8,10 +8,11 @@ from pathlib import Path
 from rich.console import Console
 
 from model_export import provenance
+from model_export.data.casting import cast_inputs
 from model_export.data.source import load_splits
 from model_export.data.splits import Splits
 from model_export.errors import RegistryError, UsageError
-from model_export.interface import Interface, cast_inputs
+from model_export.interface import Interface
 from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
 from model_export.recipe import Recipe, read_recipe

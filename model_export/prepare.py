@@ -10,17 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from model_export.comparison import PairedComparison
 from model_export.criteria import Criterion, find_criteria
+from model_export.data.casting import cast_inputs, fed_inputs
+from model_export.data.checking import check_data
 from model_export.data.source import load_given
 from model_export.data.splits import Split, Splits
 from model_export.errors import UsageError
-from model_export.interface import (
-    Interface,
-    cast_inputs,
-    check_data,
-    check_scores,
-    describe_interface,
-    fed_inputs,
-)
+from model_export.interface import Interface, check_scores, describe_interface
 from model_export.pictures import check_brightness, one_size, tensors
 from model_export.progress import Progress
 from model_export.recipe import Recipe

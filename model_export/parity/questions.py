@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_export.data.casting import cast_inputs, fed_inputs
+from model_export.data.checking import check_data
 from model_export.data.missing import with_gaps
 from model_export.data.source import load_given
 from model_export.errors import UsageError
-from model_export.interface import Interface, cast_inputs, check_data, fed_inputs
+from model_export.interface import Interface
 from model_export.pictures import fed_spec
 from model_export.records import arrange, fill
 from model_export.registry.store import WritableStore

@@ -1,8 +1,8 @@
-"""How clients see a model, and whether its examples fit."""
+"""How clients see a model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,76 +10,23 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model_export.data.splits import Split, Splits
 from model_export.errors import ConversionError, ExportError, UsageError
-from model_export.interface import (
-    Interface,
-    cast_inputs,
-    check_data,
-    check_scores,
-    describe_interface,
-)
+from model_export.interface import Interface, check_scores, describe_interface
 from model_export.outputs import Ending
 from model_export.recipe import Recipe
 from model_export.sections.inputs import InputSection
-from model_export.sections.model import DataSection, ModelSection, ModelTask
+from model_export.sections.model import DataSection, ModelSection
 from model_export.sections.outputs import OutputSection
-from tflite_serving.contract.tensors import Activation, InputSpec, OutputSpec, Shape, Task
+from tests.support.interfaces import PRICE, REGRESSION, Info, Source, described, recipe
+from tflite_serving.contract.tensors import Activation, InputSpec, OutputSpec, Task
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Info:
-    """What a loaded model says of one tensor."""
-
-    name: str
-    dtype: str
-    shape: Shape
-
-
-@dataclass(frozen=True)
-class Source:
-    """What the interface is read off, without TensorFlow."""
-
-    inputs: tuple[Info, ...] = (Info("features", "float32", (None, 4)),)
-    outputs: tuple[Info, ...] = (Info("species", "float32", (None, 3)),)
-    endings: tuple[Ending, ...] = ("softmax",)
-
-
-def recipe(
-    labels: tuple[str, ...] | str | None = None,
-    task: ModelTask = "classification",
-    **inputs: InputSection,
-) -> Recipe:
-    return Recipe(
-        model=ModelSection(name="iris", source="iris.keras", task=task, labels=labels),
-        data=DataSection(source="iris.npz"),
-        inputs=inputs,
-    )
-
-
-def described(
-    source: Source = Source(),  # it is frozen
-    recipe: Recipe = recipe(),  # noqa: B008  # it is frozen
-    folder: Path = Path(),
-) -> Interface:
-    return describe_interface(source, recipe, folder)  # type: ignore[arg-type]  # less than a model
 
 
 def complaint(kind: type[ExportError], source: Source, recipe: Recipe = recipe()) -> str:  # noqa: B008  # it is frozen
     with pytest.raises(kind) as caught:
         described(source, recipe)
     return str(caught.value)
-
-
-def examples(x: Array, classes: list[int] | None = None) -> Splits:
-    return answered(x, np.array(classes if classes is not None else [0] * len(x)))
-
-
-def answered(x: Array, y: Array) -> Splits:
-    split = Split({"features": x}, y)
-    return Splits(split, split, split, "data.npz")
 
 
 def test_the_recipes_notes_and_labels_are_added_to_what_the_model_says() -> None:
@@ -168,54 +115,6 @@ def test_a_model_that_is_no_servable_classifier_is_refused(source: Source, expec
     assert complaint(ConversionError, source) == expected
 
 
-def test_examples_of_the_models_shape_and_classes_fit() -> None:
-    check_data(examples(np.zeros((3, 4)), [0, 1, 2]), described())
-    free = Source(inputs=(Info("features", "float32", (None, None)),))
-    check_data(examples(np.zeros((3, 9))), described(free))
-
-
-@pytest.mark.parametrize("shape", [(2, 3), (2, 4, 1), (2,)])
-def test_examples_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(UsageError) as caught:
-        check_data(examples(np.zeros(shape)), described())
-    assert str(caught.value) == (
-        "data.npz: train: features: expected examples of shape [4], got " + str(list(shape[1:]))
-    )
-
-
-@pytest.mark.parametrize("classes", [[0, 3], [-1, 0]])
-def test_classes_that_the_model_lacks_are_refused(classes: list[int]) -> None:
-    with pytest.raises(UsageError) as caught:
-        check_data(examples(np.zeros((2, 4)), classes), described())
-    low, high = min(classes), max(classes)
-    assert str(caught.value) == (
-        f"data.npz: train: expected classes from 0 to 2, got {low} to {high}"
-    )
-
-
-def test_examples_are_cast_to_what_clients_send() -> None:
-    cast = cast_inputs(examples(np.full((2, 4), 0.1)), described())
-    for split in (cast.train, cast.validation, cast.test):
-        assert split.inputs["features"].dtype == np.float32
-    tokens = Source(inputs=(Info("features", "int32", (None, 4)),))
-    cast = cast_inputs(examples(np.full((2, 4), 7.0)), described(tokens))
-    np.testing.assert_array_equal(cast.test.inputs["features"], np.full((2, 4), 7, np.int32))
-
-
-@pytest.mark.parametrize(
-    ("dtype", "value"), [("int32", 0.5), ("uint8", 256), ("uint8", -1), ("float32", 1e300)]
-)
-def test_a_value_that_does_not_survive_the_cast_is_refused(dtype: str, value: float) -> None:
-    interface = described(Source(inputs=(Info("features", dtype, (None, 4)),)))
-    with pytest.raises(UsageError, match=f"data.npz: train: features: expected {dtype} values"):
-        cast_inputs(examples(np.full((2, 4), value)), interface)
-
-
-def test_examples_that_are_no_numbers_are_refused() -> None:
-    with pytest.raises(UsageError, match="train: features: expected float32 values, got <U1"):
-        cast_inputs(examples(np.full((2, 4), "a")), described())
-
-
 @pytest.mark.parametrize("value", [-3.5, 1.5, np.nan])
 def test_a_model_whose_answers_are_no_scores_is_refused(value: float) -> None:
     answers = np.array([[0.5, 0.5, 0.0], [0.5, value, 0.5]])
@@ -234,10 +133,6 @@ def test_one_score_counts_as_those_of_two_classes() -> None:
     interface = described(Source(outputs=(Info("spam", "float32", (None, 1)),)))
     scores = interface.scores({"spam": np.array([[0.25], [0.75]])})
     np.testing.assert_array_equal(scores["spam"], [[0.75, 0.25], [0.25, 0.75]])
-
-
-PRICE = Source(outputs=(Info("price", "float32", (None, 2)),))
-REGRESSION = recipe(task="regression")
 
 
 def test_a_regression_has_values_and_no_labels() -> None:
@@ -311,14 +206,6 @@ def test_a_regression_of_an_image_is_refused() -> None:
 def test_the_activation_of_a_models_last_layer_is_none_of_a_regressions() -> None:
     source = Source(outputs=PRICE.outputs, endings=("linear",))
     assert described(source, REGRESSION).outputs[0].activation == "none"
-
-
-def test_a_regressions_answers_are_as_many_values_as_the_models() -> None:
-    interface = described(PRICE, REGRESSION)
-    check_data(answered(np.zeros((3, 4)), np.zeros((3, 2), np.float32)), interface)
-    with pytest.raises(UsageError) as caught:
-        check_data(answered(np.zeros((3, 4)), np.zeros((3, 1), np.float32)), interface)
-    assert str(caught.value) == "data.npz: train: expected answers of 2 values, got 1"
 
 
 def test_a_regression_may_answer_any_number_but_must_answer_numbers() -> None:

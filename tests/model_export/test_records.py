@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from model_export.data.casting import cast_inputs
+from model_export.data.checking import check_data
 from model_export.data.source import load_splits
 from model_export.data.splits import Split
 from model_export.errors import UsageError
-from model_export.interface import cast_inputs, check_data, describe_interface
+from model_export.interface import describe_interface
 from model_export.outputs import Ending
 from model_export.recipe import Recipe
 from model_export.records import arrange, describe_missing, fill
