@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from model_export.data.splits import Split
-from model_export.errors import ConversionError
 from model_export.inputs import describe_inputs
 from model_export.outputs import Answers, describe_outputs
 from model_export.pictures import fed_spec
@@ -23,8 +21,6 @@ from tflite_serving.scores import apply_activation, class_scores
 if TYPE_CHECKING:
     from model_export.tf.load import SourceModel
     from model_export.tf.split.pictures import Front
-
-_SCORE_SLACK = 1e-3  # float16 models round
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,28 +119,3 @@ def describe_interface(
         if spec.preprocess.kind == "image"
     }
     return Interface(outputs[0].task, inputs, outputs, tensors, fed=fed)
-
-
-def check_scores(outputs: Arrays, interface: Interface) -> None:
-    """Raises `ConversionError` unless all that are scores are from 0 to 1.
-
-    Args:
-        outputs: of the source model, in natural units, by name, [examples, …].
-        interface: of the model; a regression's answers must only be finite.
-    """
-    for output in interface.outputs:
-        low, high = float(outputs[output.name].min()), float(outputs[output.name].max())
-        if output.task == "regression":
-            if not (math.isfinite(low) and math.isfinite(high)):
-                raise ConversionError(
-                    f"output {output.name!r}: expected numbers, got {low:.4g} to {high:.4g}"
-                )
-            continue
-        # Not `low < … or …`: of NaN, every comparison is false.
-        if not (low >= -_SCORE_SLACK and high <= 1 + _SCORE_SLACK):
-            raise ConversionError(
-                f"output {output.name!r}: expected scores from 0 to 1, got {low:.4g} to "
-                f"{high:.4g} on the test split; let the model end in softmax or sigmoid, or say "
-                f"outputs.{output.name}.activation; for numbers that are no scores, say "
-                f'outputs.{output.name}.task = "regression"'
-            )

@@ -4,21 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from model_export.data.splits import Splits
+from model_export.progress import Progress
 from model_export.sections.sequence import SequenceSection
 from tflite_serving.contract.preprocessing import Preprocessing, Step
 from tflite_serving.contract.tensors import Arrays
 from tflite_serving.groups import Group, by_length
+
+if TYPE_CHECKING:
+    from model_export.tf.load import SourceModel
 
 _STEP = 8
 """Lengths are multiples of it, as the widths of the processor's registers are."""
 
 _MOST_DIFFERENCE = 1e-4
 _FEW = 16
+
+
+def fit_buckets(
+    preprocessing: Preprocessing,
+    counts: list[int],
+    core: SourceModel,
+    splits: Splits,
+    section: SequenceSection,
+    progress: Progress,
+) -> Preprocessing:
+    """Chooses the lengths that sequences are filled up to: one, where padding changes answers.
+
+    Args:
+        preprocessing: the layers that were cut off, one of which makes tokens.
+        counts: tokens of each example of the training split, before it is cut.
+        core: what takes the tokens.
+        splits: the examples, as `core` takes them, filled up to the largest length.
+        section: of the recipe.
+        progress: told of the step.
+    """
+    step = preprocessing.sequence
+    assert step is not None
+    assert step.tokens is not None
+    longest = step.tokens.length
+    with progress.step("sequences") as told:
+        buckets = choose_buckets(counts, longest, section)
+        whole = splits.train.inputs
+        if len(buckets) > 1 and padding_matters(core.predict, step, whole, buckets):
+            buckets = (longest,)
+            progress.tell("padding changes what the model answers, so that all of it is kept")
+        cut = sum(count > longest for count in counts)
+        told.result = (
+            f"filled up to {', '.join(map(str, buckets))} tokens; {cut} of {len(counts)} training "
+            "examples are longer"
+        )
+    return with_buckets(preprocessing, buckets)
 
 
 def choose_buckets(

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +22,6 @@ from tflite_serving.contract.tokens import Tokens as Operation
 from tflite_serving.preprocess.pipeline import Pipeline
 from tflite_serving.preprocess.tokens import Tokens
 
-Array = npt.NDArray[Any]
 # The texts that made someone write a rule for them, and what users type to see what happens.
 ODD = (
     *("", " ", "  lead and trail  ", "a  b   c\t\td\n\ne\r\n", "\x0b\x0c\x1f\x7f\x85\xa0"),

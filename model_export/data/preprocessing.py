@@ -1,0 +1,69 @@
+"""Examples as what is converted takes them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model_export.data.splits import Split, Splits
+from model_export.errors import UsageError
+from model_export.interface import Interface
+from model_export.pictures import one_size, tensors
+from tflite_serving.contract.preprocessing import Preprocessing
+from tflite_serving.errors import UnknownValue
+from tflite_serving.preprocess.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from model_export.tf.load import SourceModel
+
+
+def preprocess(
+    asked: Splits,
+    core: SourceModel,
+    preprocessing: Preprocessing | None,
+    assets: Mapping[str, bytes],
+    interface: Interface,
+) -> tuple[Splits, list[int]]:
+    """The examples as the model takes them, made with the function's own code.
+
+    Args:
+        asked: as clients send them.
+        core: what is converted: the model without the layers that were cut off.
+        preprocessing: these layers; None if there are none.
+        assets: files that these need, by name.
+        interface: of the whole model.
+
+    Returns:
+        the examples, and how many tokens those of the training split have.
+
+    Raises:
+        UsageError: a value is not in the layer's vocabulary, which allows no others.
+    """
+    shapes = {info.name: info.shape for info in core.inputs}
+    counts: dict[str, list[int]] = {}
+    with tempfile.TemporaryDirectory(prefix="assets-") as folder:
+        files = {name: Path(folder) / name for name in assets}
+        for name, data in assets.items():
+            files[name].write_bytes(data)
+        pipeline = Pipeline(preprocessing or Preprocessing(steps=()), shapes, files)
+
+    def change(split: Split, which: str) -> Split:
+        pictures = {
+            name: one_size(
+                tensors(split.inputs[name], spec, f"{asked.source}: {which}: {name}"),
+                f"{asked.source}: {which}: {name}",
+            )
+            for name, spec in interface.pictures.items()
+        }
+        inputs = {**split.inputs, **pictures}
+        try:
+            return split.given(pipeline.run(inputs, counts.setdefault(which, [])))
+        except UnknownValue as error:
+            raise UsageError(
+                f"{asked.source}: {which}: {error.input}[{error.index}]: {error.value!r} is not in "
+                "the layer's vocabulary, which allows no others (num_oov_indices = 0)"
+            ) from None
+
+    return asked.each(change), counts["train"]

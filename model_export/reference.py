@@ -1,0 +1,155 @@
+"""What the Keras model itself answers: the measure of all that is made from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model_export.comparison import PairedComparison
+from model_export.criteria import Criterion, find_criteria
+from model_export.data.casting import fed_inputs
+from model_export.data.splits import Split, Splits
+from model_export.errors import ConversionError
+from model_export.interface import Interface
+from model_export.progress import Progress
+from model_export.recipe import Recipe
+from model_export.sections.outputs import OutputSection
+from model_export.thresholds import choose_thresholds
+from tflite_serving.contract.tensors import Arrays
+
+if TYPE_CHECKING:
+    from model_export.tf.load import SourceModel
+
+_SCORE_SLACK = 1e-3  # float16 models round
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the Keras model itself answers, before anything is done to it.
+
+    Attributes:
+        outputs: to the test split, by name, [examples, …], in natural units.
+        test, validation: to compare candidates with, by output name.
+    """
+
+    outputs: Arrays
+    test: Mapping[str, PairedComparison]
+    validation: Mapping[str, PairedComparison]
+
+
+def ask_reference(
+    source: SourceModel,
+    interface: Interface,
+    splits: Splits,
+    recipe: Recipe,
+    folder: Path,
+    progress: Progress,
+) -> tuple[Interface, tuple[Criterion, ...], Reference]:
+    """Asks the whole model, and chooses the thresholds that the recipe does not say.
+
+    Args:
+        source: the whole model.
+        interface: of it.
+        splits: the examples, as clients send them.
+        recipe: what to do.
+        folder: of the recipe.
+        progress: told of the step.
+
+    Returns:
+        the interface with all thresholds; what each output is judged by; and the answers.
+
+    Raises:
+        ConversionError: what the model answers are no scores.
+        UsageError: a metric of the recipe does not fit.
+    """
+
+    def ask(split: Split, which: str) -> dict[str, Any]:
+        inputs = fed_inputs(split.inputs, source, interface, f"{splits.source}: {which}")
+        return interface.natural(source.predict(inputs))
+
+    with progress.step("reference") as step:
+        outputs = ask(splits.test, "test")
+        check_scores(outputs, interface)
+        validation = ask(splits.validation, "validation")
+        thresholds = _choose(recipe, interface, validation, splits.validation, folder)
+        interface = interface.at(thresholds)
+        criteria = find_criteria(recipe, interface.outputs, folder)
+        confidence = recipe.gate.confidence or 0.95
+        reference = Reference(
+            outputs,
+            _pair(criteria, interface, outputs, splits.test, confidence),
+            _pair(criteria, interface, validation, splits.validation, confidence),
+        )
+        told = _told(criteria, reference.test)
+        step.result = f"{told} on the test split{_listed(thresholds)}"
+    return interface, criteria, reference
+
+
+def _choose(
+    recipe: Recipe, interface: Interface, outputs: Arrays, split: Split, folder: Path
+) -> dict[str, tuple[float, ...]]:
+    """The thresholds of those outputs that have some, and of which the recipe says none."""
+    scores, targets = interface.scores(outputs), interface.targets(split)
+    return {
+        name: choose_thresholds(each.metric, scores[name], targets[name])
+        for each in find_criteria(recipe, interface.outputs, folder)
+        for name in [each.output.name]
+        if each.output.thresholds is not None
+        and recipe.outputs.get(name, OutputSection()).threshold is None
+    }
+
+
+def _pair(
+    criteria: tuple[Criterion, ...],
+    interface: Interface,
+    outputs: Arrays,
+    split: Split,
+    confidence: float,
+) -> dict[str, PairedComparison]:
+    scores, targets = interface.scores(outputs), interface.targets(split)
+    return {
+        name: PairedComparison(
+            each.metric, each.output.labels, scores[name], targets[name], confidence
+        )
+        for each in criteria
+        for name in [each.output.name]
+    }
+
+
+def _told(criteria: tuple[Criterion, ...], test: Mapping[str, PairedComparison]) -> str:
+    return ", ".join(f"{each.name} {test[each.output.name].reference:.4f}" for each in criteria)
+
+
+def _listed(thresholds: Mapping[str, tuple[float, ...]]) -> str:
+    found = [f"{threshold:g}" for each in thresholds.values() for threshold in each]
+    most = 4
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return f"; threshold {', '.join(found[:most])}{more}" if found else ""
+
+
+def check_scores(outputs: Arrays, interface: Interface) -> None:
+    """Raises `ConversionError` unless all that are scores are from 0 to 1.
+
+    Args:
+        outputs: of the source model, in natural units, by name, [examples, …].
+        interface: of the model; a regression's answers must only be finite.
+    """
+    for output in interface.outputs:
+        low, high = float(outputs[output.name].min()), float(outputs[output.name].max())
+        if output.task == "regression":
+            if not (math.isfinite(low) and math.isfinite(high)):
+                raise ConversionError(
+                    f"output {output.name!r}: expected numbers, got {low:.4g} to {high:.4g}"
+                )
+            continue
+        # Not `low < … or …`: of NaN, every comparison is false.
+        if not (low >= -_SCORE_SLACK and high <= 1 + _SCORE_SLACK):
+            raise ConversionError(
+                f"output {output.name!r}: expected scores from 0 to 1, got {low:.4g} to "
+                f"{high:.4g} on the test split; let the model end in softmax or sigmoid, or say "
+                f"outputs.{output.name}.activation; for numbers that are no scores, say "
+                f'outputs.{output.name}.task = "regression"'
+            )
