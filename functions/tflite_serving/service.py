@@ -328,11 +328,13 @@ def _check_head(head: RequestHead, dialect: Dialect, limit: int) -> None:
             f"Content-Encoding: expected none, got {encoding!r}; send the body uncompressed",
         )
     if not dialect.accepts(head.content_type):
+        # What curl says unless it is told; of others, nobody knows what they meant.
+        is_curl = head.content_type == "application/x-www-form-urlencoded"
+        hint = "; with curl, add -H 'Content-Type: application/json'" if is_curl else ""
         raise UnsupportedMediaType(
             "unsupported_content_type",
             f"Content-Type: expected application/json, application/x-npy, image/jpeg, image/png, "
-            f"image/webp, text/csv or text/plain, got {head.content_type!r}; "
-            "with curl, add -H 'Content-Type: application/json'",
+            f"image/webp, text/csv or text/plain, got {head.content_type!r}{hint}",
         )
     length = head.content_length
     if length is not None and length > limit:

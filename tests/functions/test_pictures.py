@@ -213,6 +213,11 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], int, str, str]] = {
         lambda: GIF,
         *(415, "unsupported_content_type", "image/jpeg, image/png, image/webp"),
     ),
+    "a table": (
+        "text/csv",
+        lambda: b"photo\na\n",
+        *(415, "unsupported_content_type", "because the model takes pictures, got 'text/csv'"),
+    ),
     "SVG with a script": (
         "application/json",
         lambda: as_json(b64(b"<svg onload='alert(1)'/>")),

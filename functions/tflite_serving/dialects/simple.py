@@ -106,16 +106,28 @@ class SimpleCodec:
         return PredictionRequest({self._only.name: numbers}, len(numbers.values))
 
     def _parse_csv(self, body: bytes) -> PredictionRequest:
-        if any(spec.preprocess.kind in ("tensor", "image") for spec in self._manifest.inputs):
-            raise UnsupportedMediaType(
-                "unsupported_content_type",
-                f"Content-Type: expected application/json, because the model takes no records, "
-                f"got {_CSV!r}; the recipe can name its columns: inputs.NAME.columns",
-            )
+        self._check_csv()
         from tflite_serving.inputs.csv_body import read_csv  # which most have no use for
 
         inputs = read_csv(body, self._fields)
         return PredictionRequest(inputs, check_batch(inputs, "rows"))
+
+    def _check_csv(self) -> None:
+        """Raises `UnsupportedMediaType` if an input's value is not one cell or several."""
+        for spec in self._manifest.inputs:
+            kind = spec.preprocess.kind
+            if kind == "image":
+                what, hint = "pictures", ""
+            elif kind == "tensor":
+                what = "no records"
+                hint = f"; the recipe can name the columns of a row: inputs.{spec.name}.columns"
+            else:
+                continue
+            raise UnsupportedMediaType(
+                "unsupported_content_type",
+                f"Content-Type: expected application/json, because the model takes {what}, "
+                f"got {_CSV!r}{hint}",
+            )
 
     def _parse_picture(self, body: bytes, content_type: str) -> PredictionRequest:
         if self._only is None or self._only.preprocess.kind != "image":
@@ -129,9 +141,10 @@ class SimpleCodec:
 
     def _parse_text(self, body: bytes) -> PredictionRequest:
         if self._only is None or self._only.preprocess.kind != "text":
+            what = "several inputs" if self._only is None else "no text"
             raise UnsupportedMediaType(
                 "unsupported_content_type",
-                f"Content-Type: expected application/json, because the model takes no text, "
+                f"Content-Type: expected application/json, because the model takes {what}, "
                 f"got {_TEXT!r}; with curl, add -H 'Content-Type: application/json'",
             )
         try:

@@ -71,10 +71,12 @@ class _Search:
         for index, value in enumerate(raw.values):
             shape = self._within(index, value, self._shape_of)
             if not fits(shape, expected):
+                place = raw.at(index)
+                hint = _advice(shape, expected, is_named=not place.endswith("]"))
                 raise RequestError(
                     "wrong_shape",
-                    f"{raw.at(index)}: expected shape {show_shape(expected)}, "
-                    f"got {show_shape(shape)}{_advice(shape, expected)}",
+                    f"{place}: expected shape {show_shape(expected)}, "
+                    f"got {show_shape(shape)}{hint}",
                 )
             if first is not None and shape != first:
                 raise RequestError(
@@ -138,8 +140,9 @@ class _Search:
         return advice(self._spec, names[self._path[1] if is_of_column else 0])
 
 
-def _advice(shape: tuple[int, ...], expected: Shape) -> str:
-    if fits(shape, expected[1:]):
+def _advice(shape: tuple[int, ...], expected: Shape, *, is_named: bool) -> str:
+    # A value with a name is in an object, so that nobody forgot the list around it.
+    if not is_named and fits(shape, expected[1:]):
         return "; is this one instance? wrap it in a list: instances is a list of instances"
     if fits((*shape, 1), expected):
         return "; wrap each number in a list, for the last axis"

@@ -56,6 +56,7 @@ class Layout:
             for spec, fields in parts
         ]
         self.names = tuple(self._fields)
+        self._inputs = tuple(inputs)
 
     @property
     def fields(self) -> Mapping[str, InputSpec]:
@@ -110,6 +111,17 @@ class Layout:
         rows = list(zip(*(columns.get(name, nothing) for name in self.names), strict=True))
         return self._apart(rows, place, may_hold_others=may_hold_others)
 
+    def _check_form(self, name: str, place: str) -> None:
+        """Raises `RequestError` if a name would be known in another layout."""
+        for spec in self._inputs:
+            names = [field.name for field in spec.fields]
+            if name == spec.name or name in names:
+                raise RequestError(
+                    "unknown_input",
+                    f"{place}{name}: expected either {spec.name!r} as a list or its values by name "
+                    f"({what_of(names)}), and the same in all of a request, got both",
+                )
+
     def check_names(self, names: Collection[str], place: str) -> None:
         """Raises `RequestError` if one is not known, or one that must be there is not.
 
@@ -119,6 +131,7 @@ class Layout:
         """
         for name in names:
             if name not in self._fields:
+                self._check_form(name, place)
                 raise RequestError(
                     "unknown_input",
                     f"{place}{shortened(name)}: no such input; {nearest(name, self.names)}",

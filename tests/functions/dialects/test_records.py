@@ -387,6 +387,28 @@ def test_what_is_wrong_in_columns_is_named(
     assert caught.value.message.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("dialect", "body", "place"),
+    [
+        (SIMPLE, {"instances": [{"title": "a", **FULL}, {"title": "a", "features": []}]}, "[1]"),
+        (SIMPLE, {"instances": [{"title": "a", "features": []}, {"title": "a", **FULL}]}, "[1]"),
+        (SIMPLE, {"instances": [{"title": "a", "features": [1, 2, 3], "age": 1}]}, "[0]"),
+        (SERVING, {"inputs": {"title": ["a"], "features": [[1, 2, 3]], "age": [1]}}, ""),
+    ],
+)
+def test_a_row_is_sent_whole_or_by_name_and_not_both(
+    mixed: Manifest, dialect: Any, body: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        asked(mixed, body, dialect=dialect)
+    assert caught.value.code == "unknown_input"
+    assert caught.value.message.startswith(f"{next(iter(body))}{place}.")
+    assert caught.value.message.endswith(
+        "expected either 'features' as a list or its values by name (age, income, {0}), and the "
+        "same in all of a request, got both"
+    )
+
+
 def test_thousands_of_names_are_not_repeated(manifest: Manifest) -> None:
     columns = tuple(Column(f"feature {index}") for index in range(10_000))
     wide = with_inputs(

@@ -19,6 +19,7 @@ from tflite_serving.dialects.dialect import PredictionRequest
 from tflite_serving.dialects.simple import SimpleDialect
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.raw import Numbers, RawInput
+from tflite_serving.inputs.tensor import to_tensor
 
 DIALECT = SimpleDialect()
 
@@ -155,6 +156,21 @@ def test_several_inputs_must_be_named(two: Manifest) -> None:
     error = refusal({"instances": [[1, 2]]}, two)
     assert str(error) == "instances[0]: expected an object with height, {0}, got a list"
     assert refusal({"instances": []}, two).code == "empty_batch"
+
+
+def test_no_list_is_missed_around_a_value_that_has_a_name(two: Manifest) -> None:
+    request = parse({"instances": [{"height": 1, "{0}": 3}]}, two)
+    with pytest.raises(RequestError) as caught:
+        to_tensor(request.inputs["height"], two.inputs[0])
+    assert str(caught.value) == "instances[0].height: expected shape [2], got []"
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "image/png"])
+def test_one_value_alone_is_not_for_several_inputs(two: Manifest, content_type: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        DIALECT.codec(two).parse(b"a", content_type)
+    assert caught.value.code == "unsupported_content_type"
+    assert "because the model takes several inputs, got" in str(caught.value)
 
 
 def test_an_endless_name_is_not_repeated_whole(manifest: Manifest) -> None:
