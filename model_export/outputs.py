@@ -88,6 +88,8 @@ def _describe(
             "another; let several labels end in sigmoid"
         )
     width = _width(info, task)
+    activation = section.activation or missing_activation(ending, task, width)
+    _check_activation(info, ending, activation, task, width)
     labels = None
     if task == "regression":
         if section.labels is not None:
@@ -102,7 +104,7 @@ def _describe(
             dtype="float32",
             shape=info.shape,
             labels=labels,
-            activation=section.activation or missing_activation(ending, task, width),
+            activation=activation,
             description=section.description or _DESCRIPTIONS[task],
             task=task,
             thresholds=thresholds,
@@ -112,6 +114,22 @@ def _describe(
         place = where["labels"] if error.path == "labels" else f"recipe.outputs.{info.name}"
         rest = error.problem if error.path == "labels" else f"{error.path}: {error.problem}"
         raise UsageError(f"{place}: {rest}") from None
+
+
+def _check_activation(
+    info: TensorInfo, ending: Ending, activation: Activation, task: ModelTask, width: int
+) -> None:
+    place = f"recipe.outputs.{info.name}.activation"
+    if activation != "none" and ending in ("sigmoid", "softmax"):
+        raise UsageError(
+            f"{place}: the model ends in {ending} itself, and what is said here comes on top of "
+            "that; remove the key"
+        )
+    if activation == "softmax" and (task, width) == ("classification", 1):
+        raise UsageError(
+            f"{place}: expected 'sigmoid' or 'none' for a single score, got 'softmax', which makes "
+            "1 of any"
+        )
 
 
 def _section(name: str, recipe: Recipe) -> tuple[OutputSection, Mapping[str, str]]:

@@ -20,6 +20,7 @@ from tflite_serving.contract.tensors import InputSpec, Preprocess
 
 Array = npt.NDArray[Any]
 _NUMBERS = ("mean", "median")
+_WORDS = ("refuse", *_NUMBERS, "most_frequent", "mask")
 
 
 def arrange(splits: Splits, inputs: Sequence[InputSpec]) -> Splits:
@@ -122,7 +123,8 @@ def _stands(
     try:
         check_value(value, dtype, "missing")
     except ContractError as error:
-        raise UsageError(f"{where}.{error}") from None
+        words = f"; or one of {', '.join(_WORDS)}" if isinstance(value, str) else ""
+        raise UsageError(f"{where}.{error}{words}") from None
     return value
 
 

@@ -71,6 +71,30 @@ def test_labels_that_do_not_fit_the_output_are_refused() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("ending", "activation", "width", "expected"),
+    [
+        ("sigmoid", "sigmoid", 1, "the model ends in sigmoid itself"),
+        ("softmax", "softmax", 3, "the model ends in softmax itself"),
+        ("softmax", "sigmoid", 3, "the model ends in softmax itself"),
+        ("linear", "softmax", 1, "expected 'sigmoid' or 'none' for a single score, got 'softmax'"),
+        ("unknown", "softmax", 1, "expected 'sigmoid' or 'none' for a single score"),
+    ],
+)
+def test_an_activation_that_would_spoil_the_scores_is_refused(
+    ending: Ending, activation: Activation, width: int, expected: str
+) -> None:
+    source = Source(outputs=(Info("y", "float32", (None, width)),), endings=(ending,))
+    said = replace(recipe(), outputs={"y": OutputSection(activation=activation)})
+    told = complaint(UsageError, source, said)
+    assert told.startswith(f"recipe.outputs.y.activation: {expected}")
+
+
+def test_an_activation_that_the_model_has_is_left_to_it_if_the_recipe_says_none() -> None:
+    said = replace(recipe(), outputs={"species": OutputSection(activation="none")})
+    assert described(Source(), said).outputs[0].activation == "none"
+
+
 def test_notes_on_an_input_that_the_model_lacks_are_refused() -> None:
     told = complaint(UsageError, Source(), recipe(featurs=InputSection()))
     assert told == ("recipe.inputs.featurs: no such input or column; did you mean 'features'?")

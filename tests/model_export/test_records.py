@@ -312,7 +312,10 @@ ALL = "{'age': [1, 2, 3, 4], 'job': ['a'] * 4, 'level': [1, 2, 3, 4]}"
             ALL,
             PERSON,
             {"age": InputSection(missing="none")},
-            "inputs.age.missing: expected a value of float32, got 'none'",
+            (
+                "inputs.age.missing: expected a value of float32, got 'none'; or one of refuse, "
+                "mean, median, most_frequent, mask"
+            ),
         ),
         (
             ALL,
