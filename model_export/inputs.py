@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, cast, get_args
 
 from model_export.errors import ConversionError, UsageError
-from model_export.pictures import picture_spec
+from model_export.pictures.spec import picture_spec
 from model_export.recipe import Recipe
 from model_export.sections.inputs import InputSection
 from tflite_serving.contract.codec import ContractError

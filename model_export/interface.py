@@ -12,7 +12,7 @@ import numpy.typing as npt
 from model_export.data.splits import Split
 from model_export.inputs import describe_inputs
 from model_export.outputs import Answers, describe_outputs
-from model_export.pictures import fed_spec
+from model_export.pictures.spec import fed_spec
 from model_export.recipe import Recipe
 from tflite_serving.contract.preprocessing import Preprocessing, Step
 from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec, Task
@@ -32,7 +32,7 @@ class Interface:
         inputs, outputs: what clients send and get.
         tensors: names of what the converted model takes; empty where these are the inputs.
         sequence: the step that makes tokens; None if there is none.
-        fed: how the whole model is fed its pictures, by name; see `pictures.fed_spec`.
+        fed: how the whole model is fed its pictures, by name; see `fed_spec`.
     """
 
     task: Task

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from model_export.data.classes_in_turn import classes_in_turn
 from model_export.data.splits import Split
-from model_export.pictures import as_golden
+from model_export.pictures.encoding import as_golden
 from tflite_serving.contract.evidence import Compression, Provenance, Quality, Resources, Runtime
 from tflite_serving.contract.golden import GOLDEN_FILE, GoldenExamples, write_golden
 from tflite_serving.contract.manifest import (

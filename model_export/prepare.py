@@ -16,7 +16,7 @@ from model_export.data.source import load_given
 from model_export.data.splits import Splits
 from model_export.errors import UsageError
 from model_export.interface import Interface, describe_interface
-from model_export.pictures import check_brightness
+from model_export.pictures.reading import check_brightness
 from model_export.progress import Progress
 from model_export.recipe import Recipe
 from model_export.records import arrange, describe_missing, fill

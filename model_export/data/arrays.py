@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.data.missing import mark_missing
+from model_export.data.objects import as_objects
 from model_export.data.splits import UNNAMED
 from model_export.errors import UsageError
 
@@ -58,8 +59,7 @@ def _array(values: Any, where: str, *, may_miss: bool = False) -> Array:
     except ValueError as error:
         if not all(isinstance(value, np.ndarray) for value in values):
             raise UsageError(f"{where}: expected an array: {error}") from None
-        array = np.empty(len(values), dtype=object)  # of pictures of different sizes
-        array[:] = values
+        array = as_objects(values)  # of pictures of different sizes
     if array.dtype == object and all(isinstance(value, Path) for value in array.flat):
         array = array.astype(np.str_).astype(object)
     are_pictures = array.dtype == object and all(isinstance(v, np.ndarray) for v in array.flat)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from model_export.data.objects import as_objects
 from model_export.data.splits import Split, Splits
 from model_export.errors import UsageError
 from model_export.interface import Interface
-from model_export.pictures import read_pictures, tensors
+from model_export.pictures.feeding import tensors
+from model_export.pictures.reading import read_pictures
 from tflite_serving.contract.tensors import Arrays, InputSpec
 from tflite_serving.preprocess.pipeline import in_shapes
 
@@ -77,9 +79,7 @@ def _strings(values: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
             text.encode()
     except (UnicodeError, AttributeError):
         raise UsageError(f"{where}: expected strings of Unicode") from None
-    found = np.empty(len(texts), dtype=object)
-    found[:] = texts
-    return found
+    return as_objects(texts)
 
 
 def fed_inputs(

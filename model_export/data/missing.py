@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model_export.data.objects import as_objects
+
 Array = npt.NDArray[Any]
 
 
@@ -19,9 +21,7 @@ def mark_missing(array: Array) -> Array:
         if len(there) == len(flat):
             return kinds.reshape(array.shape)
         return np.array(flat, np.float64).reshape(array.shape)
-    found = np.empty(len(flat), dtype=object)
-    found[:] = flat
-    return found.reshape(array.shape)
+    return as_objects(flat).reshape(array.shape)
 
 
 def _is_missing(value: Any) -> bool:

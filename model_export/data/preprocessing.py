@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from model_export.data.splits import Split, Splits
 from model_export.errors import UsageError
 from model_export.interface import Interface
-from model_export.pictures import one_size, tensors
+from model_export.pictures.feeding import one_size, tensors
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.errors import UnknownValue
 from tflite_serving.preprocess.pipeline import Pipeline

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import orjson
 import requests
 
-from model_export import pictures
 from model_export.errors import ParityError, RegistryError
 from model_export.parity.answers import Answers, read_answers
+from model_export.pictures import encoding
 from tflite_serving.artifacts.opening import open_store
 from tflite_serving.catalog import Catalog
 from tflite_serving.contract.manifest import Manifest
@@ -100,7 +100,7 @@ def instances_of(manifest: Manifest, inputs: Arrays) -> list[Any]:
 
 def _as_json(spec: InputSpec, values: npt.NDArray[Any]) -> list[Any]:
     if spec.preprocess.kind == "image":
-        return pictures.as_json(values)
+        return encoding.as_json(values)
     # orjson writes numbers from numpy's memory, and takes numpy's strings for none.
     return values.tolist() if values.dtype.kind == "U" else list(values)
 

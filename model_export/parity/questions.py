@@ -12,7 +12,7 @@ from model_export.data.missing import with_gaps
 from model_export.data.source import load_given
 from model_export.errors import UsageError
 from model_export.interface import Interface
-from model_export.pictures import fed_spec
+from model_export.pictures.spec import fed_spec
 from model_export.records import arrange, fill
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import registry_errors

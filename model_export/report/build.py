@@ -20,7 +20,7 @@ from model_export.comparison import confusion
 from model_export.data.splits import Split
 from model_export.interface import Interface
 from model_export.package import Description
-from model_export.pictures import thumbnail
+from model_export.pictures.encoding import thumbnail
 from model_export.recipe import Recipe
 from model_export.report.document import Budget, ChangedExample, LayerCost, Report, Threshold
 from model_export.sections.gate import GateSection

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,15 @@ from model_export.data.source import load_splits
 from model_export.data.splits import Split
 from model_export.errors import UsageError
 from model_export.interface import describe_interface
-from model_export.outputs import Ending
 from model_export.recipe import Recipe
 from model_export.records import arrange, describe_missing, fill
 from model_export.sections.inputs import InputSection
 from model_export.sections.model import DataSection, ModelSection
+from tests.support.interfaces import Info, Source
 from tflite_serving.contract.categories import Hashing
 from tflite_serving.contract.preprocessing import Lookup, Preprocessing, Step, Vocabulary
-from tflite_serving.contract.tensors import InputSpec, Shape
+from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.inputs.missing import default_of
-
-
-@dataclass(frozen=True)
-class Info:
-    """What a loaded model says of one tensor."""
-
-    name: str
-    dtype: str
-    shape: Shape
-
-
-@dataclass(frozen=True)
-class Source:
-    """What the interface is read off, without TensorFlow."""
-
-    inputs: tuple[Info, ...]
-    outputs: tuple[Info, ...] = (Info("answer", "float32", (None, 1)),)
-    endings: tuple[Ending, ...] = ("sigmoid",)
-
 
 CODE = """
 import numpy as np

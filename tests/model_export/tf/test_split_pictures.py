@@ -12,7 +12,9 @@ import numpy.typing as npt
 import pytest
 
 from model_export.errors import UsageError
-from model_export.pictures import fed_spec, one_size, picture_spec, read_pictures, tensors
+from model_export.pictures.feeding import one_size, tensors
+from model_export.pictures.reading import read_pictures
+from model_export.pictures.spec import fed_spec, picture_spec
 from model_export.sections.inputs import InputSection, ResizeSection
 from model_export.tf.load import KerasSource
 from model_export.tf.split.pictures import Front, split_pictures
