@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import orjson
 
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.record import Column, Value
 from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec
 from tflite_serving.dialects.dialect import PredictionRequest, check_batch
 from tflite_serving.dialects.flat_json import FlatJson, Form
@@ -136,10 +137,33 @@ def metadata_document(manifest: Manifest) -> dict[str, object]:
         },
         "metadata": {
             "signature_def": {"signature_def": {_SIGNATURE: signature}},
-            # Beside what TensorFlow Serving tells: what the numbers mean.
+            # Beside what TensorFlow Serving tells: what values are called, and what they mean.
+            "inputs": {spec.name: _wanted(spec) for spec in manifest.inputs},
             "outputs": {spec.name: _meaning(spec) for spec in manifest.outputs},
         },
     }
+
+
+def _wanted(spec: InputSpec) -> dict[str, object]:
+    told: dict[str, object] = {"kind": spec.preprocess.kind, **_notes(spec)}
+    record = spec.preprocess.record
+    if record is not None and record.columns:
+        told["columns"] = [
+            {"name": column.name, **_notes(column), **_missing(column.missing)}
+            for column in record.columns
+        ]
+    elif record is not None:
+        told |= _missing(record.missing)
+    return told
+
+
+def _notes(of: InputSpec | Column) -> dict[str, str]:
+    told = {"description": of.description, "units": of.units}
+    return {name: value for name, value in told.items() if value}
+
+
+def _missing(value: Value | None) -> dict[str, Value]:
+    return {} if value is None else {"missing": value}
 
 
 def _meaning(spec: OutputSpec) -> dict[str, object]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tests.support.strategies import json_values
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.contract.tensors import OutputSpec
+from tflite_serving.contract.record import Column, Record
+from tflite_serving.contract.tensors import InputSpec, OutputSpec, Preprocess, TensorBinding
 from tflite_serving.dialects.dialect import PredictionRequest
 from tflite_serving.dialects.tensorflow_serving import (
     TensorFlowServingDialect,
@@ -223,6 +224,33 @@ def test_the_metadata_tells_what_the_numbers_mean(manifest: Manifest) -> None:
     assert document["metadata"]["outputs"] == {
         "price": {"task": "regression", "units": "EUR"},
         "ok": {"task": "classification", "labels": ("no", "yes"), "thresholds": (0.25,)},
+    }
+
+
+def test_the_metadata_tells_what_values_are_called_and_which_may_be_missing(
+    manifest: Manifest,
+) -> None:
+    columns = (Column("age", units="years"), Column("children", 0.0, "at home"))
+    inputs = (
+        InputSpec("row", "float32", (None, 2), Preprocess("record", record=Record(columns))),
+        InputSpec("member", "bool", (None,), Preprocess("record", record=Record(missing=False))),
+        InputSpec("title", "string", (None,), Preprocess("text"), "what it says"),
+        InputSpec("codes", "int32", (None, 4)),
+    )
+    bindings = tuple(TensorBinding(i.name, i.name, "float32", i.shape) for i in inputs)
+    tensors = replace(manifest.tensors, inputs=bindings)
+    document: Any = metadata_document(replace(manifest, inputs=inputs, tensors=tensors))
+    assert document["metadata"]["inputs"] == {
+        "row": {
+            "kind": "record",
+            "columns": [
+                {"name": "age", "units": "years"},
+                {"name": "children", "description": "at home", "missing": 0.0},
+            ],
+        },
+        "member": {"kind": "record", "missing": False},
+        "title": {"kind": "text", "description": "what it says"},
+        "codes": {"kind": "tensor"},
     }
 
 
