@@ -340,6 +340,7 @@ def test_every_output_of_several_is_judged_and_told(
     page = (given.folder / "report.html").read_text()
     first = given.manifest.outputs[0].name
     assert f"About the output <bdi>{first}</bdi>" in page
+    assert f"{given.manifest.version} · several outputs ·" in page
     assert {"price mae", "species accuracy"} <= set(
         re.findall(r"<bdi class=.clip.>(.*?)</bdi>", page)
     )
