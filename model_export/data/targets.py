@@ -39,6 +39,14 @@ def _is_of_0_and_1(answers: Array) -> bool:
     return answers.dtype.kind in "iufb" and bool(np.isin(answers, (0, 1)).all())
 
 
+def _are_shares(answers: Array) -> bool:
+    """Whether rows are one-hot, or smoothed so that they still sum to 1."""
+    if answers.dtype.kind not in "iufb":
+        return False
+    sums = answers.sum(axis=1, dtype=np.float64)
+    return bool((answers >= 0).all() and np.allclose(sums, 1, atol=1e-2))
+
+
 def _classes(answers: Array, where: str) -> Array:
     if is_multi_hot(answers):
         raise UsageError(
@@ -46,6 +54,12 @@ def _classes(answers: Array, where: str) -> Array:
             'number of ones: for several labels at once, say task = "multi_label"'
         )
     if answers.ndim == 2 and answers.shape[1] > 1:
+        if not _are_shares(answers):
+            # The largest of a regression's values would be a class like any other.
+            raise UsageError(
+                f"{where}: expected class indices, or one-hot rows, got rows of {answers.dtype} "
+                'values that are no shares of 1; for numbers, say task = "regression"'
+            )
         answers = answers.argmax(axis=1)
     answers = answers.reshape(-1)
     if answers.dtype.kind not in "iufb" or not np.array_equal(answers, np.rint(answers)):

@@ -22,6 +22,27 @@ def test_one_hot_rows_are_read_as_class_indices(tmp_path: Path) -> None:
     np.testing.assert_array_equal(splits.test.targets, Y)
 
 
+def test_smoothed_one_hot_rows_are_read_as_class_indices(tmp_path: Path) -> None:
+    splits = load(tmp_path, returning("(x, np.eye(3)[y].astype('float32') * 0.7 + 0.1)"))
+    np.testing.assert_array_equal(splits.train.targets, Y)
+
+
+@pytest.mark.parametrize(
+    ("rows", "dtype"),
+    [
+        ("np.stack([y / 2, y * 3], 1)", "float64"),
+        ("np.stack([1 + y, -y], 1)", "int64"),
+        ("np.eye(3)[y].astype(str)", "<U32"),
+        ("np.full((6, 2), np.nan)", "float64"),
+    ],
+)
+def test_rows_of_other_numbers_are_no_classes(tmp_path: Path, rows: str, dtype: str) -> None:
+    assert complaint(lambda: load(tmp_path, returning(f"(x, {rows})"))) == (
+        f"my_data:splits: train: expected class indices, or one-hot rows, got rows of {dtype} "
+        'values that are no shares of 1; for numbers, say task = "regression"'
+    )
+
+
 def test_whole_numbers_and_truths_count_as_class_indices(tmp_path: Path) -> None:
     splits = load(tmp_path, returning("(x, y.astype('float32'))", "(x, y > 0)"))
     np.testing.assert_array_equal(splits.train.targets, Y)
