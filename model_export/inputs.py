@@ -116,6 +116,14 @@ def _columns(
     unnamed = [info for info in rows if info.name not in (*found, *given)]
     if len(unnamed) == 1 and len(others) == unnamed[0].shape[1] and len(others) > 1:
         found[unnamed[0].name] = others
+    for name, columns in found.items():
+        taken = {*names, *(each for other in found if other != name for each in found[other])}
+        for column in columns:
+            if column in taken:
+                raise UsageError(
+                    f"recipe.inputs.{name}.columns: expected names that no input and no other "
+                    f"column has, got {column!r}"
+                )
     return found
 
 

@@ -38,8 +38,14 @@ def arrange(splits: Splits, inputs: Sequence[InputSpec]) -> Splits:
         found = dict(split.inputs)
         for spec in inputs:
             fields = spec.fields
-            if fields == (spec,) or not all(field.name in found for field in fields):
+            there = [field.name for field in fields if field.name in found]
+            if fields == (spec,) or not there:
                 continue
+            if len(there) < len(fields):
+                raise UsageError(
+                    f"{splits.source}: {which}: expected the columns "
+                    f"{', '.join(field.name for field in fields)}, got {', '.join(found)}"
+                )
             columns = [found.pop(field.name) for field in fields]
             for field, column in zip(fields, columns, strict=True):
                 if column.dtype.kind not in "biuf":

@@ -71,7 +71,8 @@ class Given:
                         f"got {len(array)} {name or 'examples'} and {len(right)}"
                     )
             if array.dtype.kind == "f" and np.isinf(array).any():
-                raise UsageError(f"{where}: {name}: expected finite numbers, got infinity")
+                place = f"{where}: {name}" if name else where
+                raise UsageError(f"{place}: expected finite numbers, got infinity")
         first = next(iter(tasks))
         return Split(inputs, targets.pop(first), targets)
 

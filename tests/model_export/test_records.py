@@ -271,10 +271,16 @@ ALL = "{'age': [1, 2, 3, 4], 'job': ['a'] * 4, 'level': [1, 2, 3, 4]}"
             "age.columns: expected as many as the input has values, which is no row of numbers",
         ),
         (
+            ALL,
+            Source(inputs=(*PERSON.inputs, *ROW.inputs)),
+            {"features": InputSection(columns=("a", "job"))},
+            "features.columns: expected names that no input and no other column has, got 'job'",
+        ),
+        (
             "{'age': [1, 2, 3, 4], 'incom': [1, 2, 3, 4]}",
             ROW,
             {"features": NAMES},
-            "train: expected the inputs features, got age, incom",
+            "train: expected the columns age, income, got age, incom",
         ),
         (
             "{'age': [1, 2, 3, 4], 'income': ['a'] * 4}",

@@ -54,6 +54,7 @@ def test_both_sources_give_the_same_examples_and_digest(tmp_path: Path) -> None:
         (returning("(x, y[:5])"), "expected as many examples as answers, at least one, got 6"),
         (returning("(x[:0], y[:0])"), "expected as many examples as answers, at least one, got 0"),
         (returning("({'a': x, 'b': x / 0}, y)"), "train: b: expected finite numbers, got infinity"),
+        (returning("(x / 0, y)"), "my_data:splits: train: expected finite numbers, got infinity"),
         (returning("(x, y + 0.5)"), "train: expected class indices, got float64 values"),
         (returning("(x, np.full(6, np.nan))"), "train: expected class indices, got float64"),
         (returning("(x, np.array(list('abcabc')))"), "train: expected class indices, got <U1"),
