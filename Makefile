@@ -51,6 +51,10 @@ soak: $(READY) ## Ask the function 200,000 mixed questions, and draw its memory
 bench-compression: $(READY) ## Measure what compression does, into docs/5-compression.md
 	$(BIN)/python -m benchmarks.compression
 
+.PHONY: bench-inputs
+bench-inputs: $(READY) ## Compare raw inputs with Keras and send hostile ones, into docs/10-raw-inputs.md
+	$(BIN)/python -m benchmarks.raw_inputs
+
 .PHONY: bundle
 bundle: $(READY) ## Zip functions/ for deployment, byte for byte the same each time
 	@$(BIN)/python -m model_export bundle --output build

@@ -9,9 +9,11 @@ exit code is 1 if the function gives too many examples another label than Keras 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -29,10 +31,13 @@ from model_export.errors import ExportError
 from model_export.native_logs import native_logs_held_back
 from model_export.parity.asking import body_of, instances_of
 from model_export.parity.questions import model_questions
-from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.manifest import MODEL_FILE, Manifest
+
+COMPARISON = "comparison.json"
+"""In the folder: what the comparison came to."""
 
 _HERE = Path(__file__).resolve().parent
-_NAMES = sorted(path.parent.name for path in _HERE.glob("*/recipe.toml"))
+NAMES = sorted(path.parent.name for path in _HERE.glob("*/recipe.toml"))
 # int8 changes answers that were nearly a tie; how many it may is what the recipe's budget is for.
 _LEAST_AGREEMENT = {"float32": 0.995}
 _LEAST_AGREEMENT_OF_OTHERS = 0.95
@@ -41,14 +46,21 @@ _QUICK_SETTINGS = ('quantize.variants=["float32"]', "measure.rounds=2", "measure
 
 
 @click.command()
-@click.argument("name", type=click.Choice(_NAMES))
+@click.argument("name", type=click.Choice(NAMES))
 @click.option("--folder", type=click.Path(path_type=Path), help="Default: build/examples/NAME.")
 @click.option(
     "--quick",
     is_flag=True,
     help=f"{_QUICK_EPOCHS} epochs, float32 alone, and {_QUICK_COUNT} test examples.",
 )
-def main(name: str, folder: Path | None, *, quick: bool) -> None:
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Overrides a key of the recipe, as for the export.",
+)
+def main(name: str, folder: Path | None, settings: tuple[str, ...], *, quick: bool) -> None:
     """Runs the whole road once for the example NAME."""
     console = show.console()
     folder = (folder or Path("build") / "examples" / name).resolve()
@@ -60,7 +72,8 @@ def main(name: str, folder: Path | None, *, quick: bool) -> None:
         heading(console, "export")
         splits = "small_splits" if quick and hasattr(example, "small_splits") else "splits"
         data = f"examples.{name}.train:{splits}"
-        settings = (*_QUICK_SETTINGS, f"data.source={data}") if quick else ()
+        quick_settings = (*_QUICK_SETTINGS, f"data.source={data}") if quick else ()
+        settings = (*quick_settings, *settings)
         manifest = export_once(_HERE / name / "recipe.toml", model, settings, console)
         show.print_candidates(manifest, console)
         heading(console, "serve")
@@ -76,6 +89,7 @@ def main(name: str, folder: Path | None, *, quick: bool) -> None:
         sys.exit(error.exit_code)
     heading(console, "compare")
     _print_comparison(found, manifest, console)
+    (folder / COMPARISON).write_text(json.dumps(_figures(found, manifest)))
     heading(console, "done")
     request = folder / "example.json"
     request.write_bytes(body_of(instances_of(manifest, questions.first(1).inputs)))
@@ -84,21 +98,36 @@ def main(name: str, folder: Path | None, *, quick: bool) -> None:
 
 
 def _print_comparison(found: Comparison, manifest: Manifest, console: Console) -> None:
-    form, parity = manifest.compression.quantization, found.parity
-    size = sum(entry.bytes for entry in manifest.files.values())
+    figures = _figures(found, manifest)
     table = Table(box=box.SIMPLE, show_header=False)
     for what, value in {
-        "test examples asked": f"{parity.questions:,}",
-        "accuracy of Keras": f"{found.keras:.4f}",
-        f"accuracy as served ({form})": f"{found.served:.4f}",
-        "same label as Keras": f"{parity.label_agreement:.2%}",
-        "largest difference of a probability": f"{parity.largest:.2g}",
-        "mean difference of a probability": f"{parity.mean:.2g}",
-        "artifact": f"{size:,} bytes",
-        "p50 over HTTP, one by one": f"{np.percentile(found.milliseconds, 50):.2f} ms",
+        "test examples asked": f"{figures['examples']:,}",
+        "accuracy of Keras": f"{figures['keras']:.4f}",
+        f"accuracy as served ({figures['form']})": f"{figures['served']:.4f}",
+        "same label as Keras": f"{figures['agreement']:.2%}",
+        "largest difference of a probability": f"{figures['largest']:.2g}",
+        "mean difference of a probability": f"{figures['mean']:.2g}",
+        "artifact": f"{figures['bytes']:,} bytes",
+        "p50 over HTTP, one by one": f"{figures['p50_ms']:.2f} ms",
     }.items():
         table.add_row(what, value)
     console.print(table)
+
+
+def _figures(found: Comparison, manifest: Manifest) -> dict[str, Any]:
+    """What the comparison came to, by short names."""
+    return {
+        "examples": found.parity.questions,
+        "keras": found.keras,
+        "form": manifest.compression.quantization,
+        "served": found.served,
+        "agreement": found.parity.label_agreement,
+        "largest": found.parity.largest,
+        "mean": found.parity.mean,
+        "bytes": sum(entry.bytes for entry in manifest.files.values()),
+        "model_bytes": manifest.files[MODEL_FILE].bytes,
+        "p50_ms": float(np.percentile(found.milliseconds, 50)),
+    }
 
 
 def _is_faithful(found: Comparison, manifest: Manifest) -> bool:

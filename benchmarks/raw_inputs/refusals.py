@@ -1,0 +1,140 @@
+"""Asks a function that serves examples what hostile clients ask, and looks at its memory."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.compression.document import Block, Table
+from benchmarks.raw_inputs.hostile import MODELS, Hostile, questions
+from benchmarks.raw_inputs.parity import EXAMPLES, publish
+from benchmarks.serving.environments import ROOT
+from benchmarks.serving.ports import free_port
+from benchmarks.serving.server import Server, running
+from benchmarks.serving.subjects import Start
+from benchmarks.soak.memory import sample, worker
+from model_export.progress import Progress
+
+_REGISTRY = ROOT / "build" / "raw_inputs" / "registry"
+_ROUNDS = 20
+_LONGEST_TOLD = 160
+_TIMEOUT_SECONDS, _POLL_SECONDS = 60.0, 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a question got.
+
+    Attributes:
+        status: of HTTP.
+        code, message: of an error; empty for an answer.
+    """
+
+    status: int
+    code: str
+    message: str
+
+
+class Unexpected(Exception):
+    """A question got another status than it must."""
+
+
+def run(progress: Progress) -> list[Block]:
+    """Asks everything again and again, and tells what each got, and what memory did.
+
+    Raises:
+        Unexpected: the function ended, or answered otherwise than it must.
+    """
+    publish(MODELS, progress)
+    asked = questions(_right_record())
+    with _serving() as server, progress.step("hostile") as step:
+        pid = worker(server.pid)
+        _ask_each(server.port, asked)  # what is imported and allocated once
+        before = sample(pid, 0)
+        for turn in range(_ROUNDS):
+            told = _ask_each(server.port, asked)
+            step.advance((turn + 1) / _ROUNDS)
+        after = sample(pid, 0)
+        step.result = f"{len(asked)} inputs, {_ROUNDS} times"
+    for question, answer in zip(asked, told, strict=True):
+        if answer.status != question.status:
+            raise Unexpected(f"{question.what}: expected {question.status}, got {answer}")
+    rows = tuple(_row(q, a) for q, a in zip(asked, told, strict=True))
+    memory = (
+        f"{len(asked)} inputs, each asked {_ROUNDS + 1} times. The function's resident memory was "
+        f"{before.rss_mib:.0f} MiB after the first round, {after.rss_mib:.0f} MiB after the last."
+    )
+    return [Table(("input", "model", "bytes", "status", "told"), rows, left=5), memory]
+
+
+@contextmanager
+def _serving() -> Iterator[Server]:
+    """The function from this environment, with all models of the examples."""
+    shutil.rmtree(_REGISTRY, ignore_errors=True)
+    for name in MODELS:
+        shutil.copytree(EXAMPLES / name / "registry" / "models" / name, _REGISTRY / "models" / name)
+    port, source = free_port(), ROOT / "functions" / "main.py"
+    command = [sys.executable, "-m", "functions_framework", "--source", str(source)]
+    command += ["--target", "predict", "--host", "127.0.0.1", "--port", str(port)]
+    settings = {"MODEL_REGISTRY": _REGISTRY.as_uri(), "MODELS": ",".join(MODELS)}
+    with running(Start(command, settings), port) as server:
+        _wait_until_ready(server)
+        yield server
+
+
+def _wait_until_ready(server: Server) -> None:
+    while True:
+        if server.process.poll() is not None:
+            raise Unexpected(f"the function ended:\n{server.log.read_text()[-2000:]}")
+        connection = server.connect()
+        try:
+            connection.request("GET", "/v2/health/ready")
+            response = connection.getresponse()
+            if response.status == 200:
+                return
+            raise Unexpected(response.read().decode())
+        except ConnectionRefusedError:
+            time.sleep(_POLL_SECONDS)
+        finally:
+            connection.close()
+
+
+def _ask_each(port: int, asked: list[Hostile]) -> list[Told]:
+    return [_ask(port, question) for question in asked]
+
+
+def _ask(port: int, question: Hostile) -> Told:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+    try:
+        path = f"/models/{question.model}/predict"
+        headers = {"Content-Type": question.content_type}
+        connection.request("POST", path, question.body, headers)
+        response = connection.getresponse()
+        answer: dict[str, Any] = json.loads(response.read())
+    finally:
+        connection.close()
+    return Told(response.status, answer.get("code", ""), answer.get("error", ""))
+
+
+def _right_record() -> dict[str, object]:
+    """What the example with many inputs left as a request."""
+    path: Path = EXAMPLES / "wide_deep" / "example.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    record: dict[str, object] = document["instances"][0]
+    return record
+
+
+def _row(question: Hostile, told: Told) -> tuple[str, ...]:
+    message = told.message.replace("|", "\\|")
+    if len(message) > _LONGEST_TOLD:
+        message = message[:_LONGEST_TOLD] + "…"
+    said = f"`{told.code}`: {message}" if told.code else "an answer"
+    return question.what, question.model, f"{len(question.body):,}", str(told.status), said
