@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from benchmarks.raw_inputs.parity import EXAMPLES, publish
 from benchmarks.serving.environments import ROOT
 from benchmarks.serving.ports import free_port
 from benchmarks.serving.server import Server, running
-from benchmarks.serving.subjects import Start
+from benchmarks.serving.subjects import function_from_here
 from benchmarks.soak.memory import sample, worker
 from model_export.progress import Progress
 
@@ -81,11 +80,9 @@ def _serving() -> Iterator[Server]:
     shutil.rmtree(_REGISTRY, ignore_errors=True)
     for name in MODELS:
         shutil.copytree(EXAMPLES / name / "registry" / "models" / name, _REGISTRY / "models" / name)
-    port, source = free_port(), ROOT / "functions" / "main.py"
-    command = [sys.executable, "-m", "functions_framework", "--source", str(source)]
-    command += ["--target", "predict", "--host", "127.0.0.1", "--port", str(port)]
+    port = free_port()
     settings = {"MODEL_REGISTRY": _REGISTRY.as_uri(), "MODELS": ",".join(MODELS)}
-    with running(Start(command, settings), port) as server:
+    with running(function_from_here(port, settings), port) as server:
         _wait_until_ready(server)
         yield server
 

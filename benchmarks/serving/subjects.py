@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,14 @@ def functions_framework(
     command = [program("functions", "functions-framework"), "--source", str(source)]
     command += ["--target", target, "--host", "127.0.0.1", "--port", str(port)]
     return Start(command, environment or {})
+
+
+def function_from_here(port: int, environment: Environment) -> Start:
+    """The function under functions-framework from this environment, not from its own lock."""
+    source = ROOT / "functions" / "main.py"
+    command = [sys.executable, "-m", "functions_framework", "--source", str(source)]
+    command += ["--target", "predict", "--host", "127.0.0.1", "--port", str(port)]
+    return Start(command, environment)
 
 
 def uvicorn(peer: str, port: int, environment: Environment) -> Start:

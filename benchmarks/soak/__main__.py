@@ -19,12 +19,11 @@ import click
 from rich.console import Console
 
 from benchmarks.compression.document import Table, show
-from benchmarks.serving.environments import ROOT
 from benchmarks.serving.models import REGISTRY, model
 from benchmarks.serving.ports import free_port
 from benchmarks.serving.questions import ask
 from benchmarks.serving.server import Server, running
-from benchmarks.serving.subjects import Start
+from benchmarks.serving.subjects import Start, function_from_here
 from benchmarks.soak.client import Found, load
 from benchmarks.soak.memory import Course, Sample, course, sample, worker
 from benchmarks.soak.plot import memory_plot
@@ -66,15 +65,12 @@ def main(requests: int, connections: int, plot: Path) -> None:
 
 def _start(port: int) -> Start:
     """The function from this environment, with its defaults but for the log's length."""
-    source = ROOT / "functions" / "main.py"
-    command = [sys.executable, "-m", "functions_framework", "--source", str(source)]
-    command += ["--target", "predict", "--host", "127.0.0.1", "--port", str(port)]
     settings = {
         "MODEL_REGISTRY": REGISTRY.as_uri(),
         "MODELS": "digits,mobilenet",
         "LOG_SAMPLE": "0.01",
     }
-    return Start(command, settings)
+    return function_from_here(port, settings)
 
 
 def _load(
