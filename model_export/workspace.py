@@ -16,13 +16,16 @@ from typing import Any
 
 from model_export.errors import UsageError
 from model_export.recipe import Recipe
+from model_export.sections.inputs import InputSection
+from model_export.sections.outputs import OutputSection
 from tflite_serving.contract.codec import encode
 
 FOLDER = ".model_export"
 _KEY_FILE = "key"
 # What the finished parts do not depend on: another budget can be judged with the same evidence.
-_FREE_SECTIONS = ("gate", "publish", "inputs", "outputs")
+_FREE_SECTIONS = ("gate", "publish")
 _FREE_KEYS = ("max_drop", "description", "units")
+_NAMED_SECTIONS = {"inputs": InputSection(), "outputs": OutputSection()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +111,12 @@ def export_key(recipe: Recipe, source_sha256: str, data_sha256: str) -> str:
         source_sha256, data_sha256: of the Keras model and the splits.
     """
     content: Any = encode(recipe)
+    for section, default in _NAMED_SECTIONS.items():
+        parts = {name: _said(part, encode(default)) for name, part in content[section].items()}
+        # One that says nothing else is as good as none.
+        content[section] = {name: said for name, said in parts.items() if said}
     facts: Mapping[str, Any] = {
         "recipe": {name: part for name, part in content.items() if name not in _FREE_SECTIONS},
-        "outputs": {
-            name: {key: value for key, value in part.items() if key not in _FREE_KEYS}
-            for name, part in content["outputs"].items()
-        },
         # Fine-tuning keeps the epoch that the metric likes best.
         "metric": [recipe.gate.metric, recipe.gate.lower_is_better],
         "source": source_sha256,
@@ -124,3 +127,7 @@ def export_key(recipe: Recipe, source_sha256: str, data_sha256: str) -> str:
         },
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _said(part: Mapping[str, Any], default: Any) -> dict[str, Any]:
+    return {k: v for k, v in part.items() if k not in _FREE_KEYS and v != default[k]}

@@ -19,6 +19,7 @@ from model_export.sections.gate import GateSection
 from model_export.sections.inputs import InputSection
 from model_export.sections.measure import MeasureSection
 from model_export.sections.model import DataSection, ModelSection
+from model_export.sections.outputs import OutputSection
 from model_export.sections.prune import PruneSection
 from model_export.sections.publish import PublishSection
 from model_export.sections.quantize import CalibrationSection, QuantizeSection
@@ -187,6 +188,9 @@ def key_of(source_sha256: str = "s", data_sha256: str = "d", **sections: Any) ->
         {"source_sha256": "another model"},
         {"data_sha256": "other examples"},
         {"data": DataSection(source="other.npz")},
+        # The same pixels, and other numbers that the model is fed.
+        {"inputs": {"photo": InputSection(scale="1/255")}},
+        {"outputs": {"species": OutputSection(activation="softmax")}},
     ],
     ids=str,
 )
@@ -207,7 +211,8 @@ def test_the_key_changes_with_the_packages(monkeypatch: pytest.MonkeyPatch) -> N
         {"gate": GateSection(max_drop=0.5)},
         {"gate": GateSection(confidence=0.9, prefer="size", max_bytes=7, max_class_drop=0.5)},
         {"publish": PublishSection(registry="elsewhere", alias="staging")},
-        {"inputs": {"features": InputSection(units="cm")}},
+        {"inputs": {"features": InputSection(units="cm", description="a flower")}},
+        {"outputs": {"species": OutputSection(max_drop=0.5)}},
     ],
     ids=str,
 )
