@@ -91,6 +91,9 @@ def read_answers(manifest: Manifest, body: bytes) -> Answers:
     except (ValueError, LookupError, TypeError):
         shown = body.decode(errors="replace")[:300]
         raise ParityError(f"{manifest.name}: expected predictions, got {shown}") from None
+    for name, column in values.items():
+        if not np.isfinite(column).all():  # null is no number
+            raise ParityError(f"{manifest.name}: expected finite numbers in {name!r}, got others")
     _check_labels(manifest, values, told)
     return Answers(values, told)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from model_export.errors import ParityError, RegistryError
 from model_export.parity.answers import Answers, read_answers
@@ -29,7 +31,25 @@ Post = Callable[[str, bytes], tuple[int, bytes]]
 """Asks a function: the path and the body, JSON, to the status and the answer's body."""
 
 _BATCH = 64
+_BATCH_BYTES = 4 * 2**20
+_MOST_BYTES = 2**31 - 1
 _TIMEOUT_SECONDS = 120.0
+_BUSY = (429, 502, 503, 504)
+"""It may answer if it is asked again: it starts, loads, or has too much to do."""
+
+_NOT_SERVED = (401, 403, 404, *_BUSY)
+"""What says nothing about the questions: they did not come to the model."""
+
+_RETRIES = Retry(
+    connect=0,
+    read=0,
+    other=0,
+    status=4,
+    status_forcelist=_BUSY,
+    allowed_methods=None,
+    backoff_factor=0.5,
+    raise_on_status=False,
+)
 
 
 def ask(
@@ -46,7 +66,7 @@ def ask(
         inputs: by input name, [questions, …], as the manifest describes them.
         post: asks the function.
         advance: told how much of the work is done, 0 to 1.
-        batch: questions in one request.
+        batch: questions in one request at most; fewer where they are large.
 
     Raises:
         OtherVersionError: another version answers.
@@ -56,25 +76,49 @@ def ask(
     if any(spec.preprocess.image and None in spec.shape[1:] for spec in manifest.inputs):
         batch = 1  # photos: several of them may be too large for one request
     answered = []
-    for start in range(0, len(instances), batch):
-        asked = instances[start : start + batch]
-        status, body = post(f"/models/{manifest.name}/predict", body_of(asked))
+    done = 0
+    for asked in _batches(instances, batch):
+        status, body = post(f"/models/{manifest.name}/predict", _body(asked))
         if status != 200:
-            told = body.decode(errors="replace")[:500]
-            raise ParityError(f"{manifest.name}: the function answered {status}: {told}")
+            raise ParityError(f"{manifest.name}: the function answered {_told(status, body)}")
         answers = read_answers(manifest, body)
         if len(answers) != len(asked):
             raise ParityError(
                 f"{manifest.name}: expected {len(asked)} predictions, got {len(answers)}"
             )
         answered.append(answers)
-        advance((start + len(asked)) / len(instances))
+        done += len(asked)
+        advance(done / len(instances))
     return _joined(answered)
 
 
 def body_of(instances: list[Any]) -> bytes:
     """The request of the simple dialect that asks about instances."""
-    return orjson.dumps({"instances": instances}, option=orjson.OPT_SERIALIZE_NUMPY)
+    return _body([_dumps(instance) for instance in instances])
+
+
+def _body(instances: list[bytes]) -> bytes:
+    return b'{"instances":[%b]}' % b",".join(instances)
+
+
+def _batches(instances: list[Any], most: int) -> Iterator[list[bytes]]:
+    """The JSON of instances, as many at a time as one request may have."""
+    batch: list[bytes] = []
+    for instance in map(_dumps, instances):
+        if len(batch) == most or sum(map(len, batch), len(instance)) > _BATCH_BYTES:
+            if batch:
+                yield batch
+            batch = []
+        batch.append(instance)
+    yield batch
+
+
+def _dumps(instance: Any) -> bytes:
+    return orjson.dumps(instance, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _told(status: int, body: bytes) -> str:
+    return f"{status}: {body.decode(errors='replace')[:500]}"
 
 
 def instances_of(manifest: Manifest, inputs: Arrays) -> list[Any]:
@@ -120,6 +164,7 @@ def in_process(registry: str, manifest: Manifest, cache: Path) -> Post:
         "MODEL_REGISTRY": registry,
         "MODELS": f"{manifest.name}@{manifest.version}",
         "MODEL_CACHE": str(cache),
+        "MAX_REQUEST_BYTES": str(_MOST_BYTES),  # a large tensor is asked about in JSON, too
         "LOG_LEVEL": "ERROR",
     }
     settings, lines = Settings.from_env(environment), io.BytesIO()
@@ -141,13 +186,18 @@ def in_process(registry: str, manifest: Manifest, cache: Path) -> Post:
 
 
 def over_http(url: str, token: str | None = None) -> Post:
-    """Asks a function that runs somewhere.
+    """Asks a function that runs somewhere; if it is busy, a few times.
 
     Args:
         url: of it.
         token: identity token to show; None for none.
+
+    Returns:
+        what raises `RegistryError` if the function does not answer, or serves no such model.
     """
     session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=_RETRIES))
     session.headers["Content-Type"] = "application/json"
     if token:
         session.headers["Authorization"] = f"Bearer {token}"
@@ -157,6 +207,9 @@ def over_http(url: str, token: str | None = None) -> Post:
             response = session.post(url.rstrip("/") + path, data=body, timeout=_TIMEOUT_SECONDS)
         except requests.RequestException as error:
             raise RegistryError(f"{url}: the function does not answer: {error}") from None
+        if response.status_code in _NOT_SERVED:
+            told = _told(response.status_code, response.content)
+            raise RegistryError(f"{url}: the function does not serve this: {told}")
         return response.status_code, response.content
 
     return post

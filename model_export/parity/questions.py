@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from model_export.data.casting import cast_inputs, fed_inputs
 from model_export.data.checking import check_data
 from model_export.data.missing import with_gaps
@@ -113,6 +115,13 @@ def model_questions(model: Path, source: str, folder: Path, manifest: Manifest) 
         loaded.predict(fed_inputs(test.inputs, loaded, interface, f"{source}: test"))
     )
     ids = tuple(f"test[{row}]" for row in range(len(test)))
+    for name, values in outputs.items():
+        endless = ~np.isfinite(values).all(axis=1)
+        if endless.any():
+            raise UsageError(
+                f"{model}: {ids[int(endless.argmax())]}: expected finite numbers in the output "
+                f"{name!r}, got {values[endless][0].tolist()}"
+            )
     return Questions(f"{model.name} on the test split", ids, test.as_sent, outputs)
 
 
