@@ -26,11 +26,12 @@ from examples.function import serving
 from examples.headings import heading
 from examples.publishing import export_once
 from examples.training import train_once
-from model_export import show
 from model_export.errors import ExportError
 from model_export.native_logs import native_logs_held_back
 from model_export.parity.asking import body_of, instances_of
 from model_export.parity.questions import model_questions
+from model_export.show.candidates import print_candidates
+from model_export.show.console import open_console
 from tflite_serving.contract.manifest import MODEL_FILE, Manifest
 
 COMPARISON = "comparison.json"
@@ -62,7 +63,7 @@ _QUICK_SETTINGS = ('quantize.variants=["float32"]', "measure.rounds=2", "measure
 )
 def main(name: str, folder: Path | None, settings: tuple[str, ...], *, quick: bool) -> None:
     """Runs the whole road once for the example NAME."""
-    console = show.console()
+    console = open_console()
     folder = (folder or Path("build") / "examples" / name).resolve()
     example = importlib.import_module(f"examples.{name}.train")
     model = folder / f"{name}.keras"
@@ -75,7 +76,7 @@ def main(name: str, folder: Path | None, settings: tuple[str, ...], *, quick: bo
         quick_settings = (*_QUICK_SETTINGS, f"data.source={data}") if quick else ()
         settings = (*quick_settings, *settings)
         manifest = export_once(_HERE / name / "recipe.toml", model, settings, console)
-        show.print_candidates(manifest, console)
+        print_candidates(manifest, console)
         heading(console, "serve")
         with native_logs_held_back():
             questions = model_questions(model, data, _HERE.parent, manifest)

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from model_export import gate, package, provenance
 from model_export.candidates import FormMaker
 from model_export.describe import describe
@@ -20,6 +18,7 @@ from model_export.flatbuffer import bindings, check_zeros
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.judging import Judging
 from model_export.measure.timing import time_lengths
+from model_export.parity.verifying import verify_artifact
 from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
 from model_export.quantize import STATIC, calibrate, choose_calibration
@@ -34,9 +33,6 @@ from tflite_serving.contract.codec import to_text
 from tflite_serving.contract.evidence import Compression, Pruning
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.versions import rfc3339
-
-_MOST_VERIFIED, _MOST_NUMBERS = 200, 2_000_000
-_MOST_DIFFERENCE = 1e-3  # another size of batch rounds otherwise
 
 if TYPE_CHECKING:
     from model_export.tf.load import SourceModel
@@ -117,7 +113,7 @@ def export(request: Request, progress: Progress) -> Export:
         with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
             artifact = Path(temporary)
             manifest = _write(artifact, findings, request)
-            _verify(manifest, artifact, findings, progress)
+            verify_artifact(manifest, artifact, findings.test, findings.answered.outputs, progress)
             if store is None:
                 return Export(manifest, None, None)
             done = _publish(manifest, artifact, store, recipe.publish.alias, progress)
@@ -270,41 +266,6 @@ def _write(folder: Path, findings: Findings, request: Request) -> Manifest:
         now,
         evidence,
     )
-
-
-def _verify(manifest: Manifest, artifact: Path, findings: Findings, progress: Progress) -> None:
-    """Asks the function itself, with what clients send: it must answer what was measured.
-
-    So what the gate judged is what will be served.
-    """
-    from model_export.parity.asking import ask, in_process
-    from model_export.parity.comparing import compare
-    from model_export.parity.questions import Questions
-
-    test = findings.test
-    numbers = sum(array[:1].size for array in test.inputs.values())
-    count = max(1, min(len(test), _MOST_VERIFIED, _MOST_NUMBERS // numbers))
-    questions = Questions(
-        "what was measured",
-        tuple(f"test[{row}]" for row in range(len(test))),
-        test.as_sent,
-        findings.answered.outputs,
-    ).first(count)
-    with progress.step("verify") as step, tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        registry = str(Path(folder) / "registry")
-        publish(open_writable(registry), manifest, artifact)
-        post = in_process(registry, manifest, Path(folder) / "cache")
-        parity = compare(manifest, questions, ask(manifest, questions.inputs, post, step.advance))
-        for each in parity.outputs:
-            size = float(np.abs(questions.outputs[each.output]).max())
-            if each.largest <= _MOST_DIFFERENCE * max(1.0, size):
-                continue
-            worst = parity.worst[0]
-            raise ConversionError(
-                f"{worst.id}: the function answers {worst.served}, and {worst.reference} was "
-                f"measured: a difference of {worst.largest:.3g}. This is a bug: please report it"
-            )
-        step.result = f"{count} examples, asked as clients ask: the function answers the same"
 
 
 def _publish(

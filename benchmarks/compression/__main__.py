@@ -22,10 +22,10 @@ from rich.console import Console
 
 from benchmarks.compression.data import DataMissing
 from benchmarks.compression.document import Block, show, write
-from model_export import show as present
 from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
 from model_export.provenance import host_cpu
+from model_export.show.console import open_console
 
 _PARTS = {
     "comparison": "comparison",
@@ -53,7 +53,7 @@ _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "litert-quantizer", "numpy
 )
 def main(only: tuple[str, ...], quick: bool, document: Path) -> None:
     """Measures what compression does."""
-    console = present.console(sys.stdout)
+    console = open_console(sys.stdout)
     measured = []
     # Progress, training and TensorFlow's own words go to stderr.
     with native_logs_held_back() as stderr, redirect_stdout(stderr):

@@ -15,9 +15,9 @@ from rich.console import Console
 
 from benchmarks.compression.document import Block, show, write
 from benchmarks.raw_inputs import parity, refusals
-from model_export import show as present
 from model_export.progress import Progress
 from model_export.provenance import host_cpu
+from model_export.show.console import open_console
 
 _PARTS: dict[str, Callable[[Progress], list[Block]]] = {
     "parity": parity.run,
@@ -48,7 +48,7 @@ def _read_parts(_context: click.Context, _parameter: click.Parameter, value: str
 )
 def main(parts: list[str], document: Path) -> None:
     """Measures what raw inputs come to."""
-    progress, console = Progress(Console(stderr=True)), present.console(sys.stdout)
+    progress, console = Progress(Console(stderr=True)), open_console(sys.stdout)
     for name in parts:
         try:
             blocks = _PARTS[name](progress)

@@ -36,9 +36,9 @@ from benchmarks.serving.goals import summary
 from benchmarks.serving.measurements import Measurements, load
 from benchmarks.serving.run import Run
 from benchmarks.serving.subjects import SUBJECTS, chosen
-from model_export import show as present
 from model_export.progress import Progress
 from model_export.provenance import host_cpu
+from model_export.show.console import open_console
 
 _PARTS: dict[str, Callable[[Run], None]] = {
     "throughput": throughput.run,
@@ -98,7 +98,7 @@ def main(
     # Otherwise it would end without ending the server that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     progress = Progress(Console(stderr=True))
-    console = present.console(sys.stdout)
+    console = open_console(sys.stdout)
     is_whole = not quick and not only
     found = load(_RESULTS) if is_whole else Measurements()
     for name in parts:

@@ -29,8 +29,8 @@ from benchmarks.soak.memory import Course, Sample, course, sample, worker
 from benchmarks.soak.plot import memory_plot
 from benchmarks.soak.questions import Share, mix
 from benchmarks.soak.reference import right_answers
-from model_export import show as present
 from model_export.progress import Progress
+from model_export.show.console import open_console
 
 _SAMPLES = 200
 
@@ -59,7 +59,7 @@ def main(requests: int, connections: int, plot: Path) -> None:
     summary = _summary(found, course(samples))
     plot.parent.mkdir(parents=True, exist_ok=True)
     plot.write_bytes(memory_plot(samples, summary))
-    show(present.console(sys.stdout), [_statuses(found), *found.wrong, summary])
+    show(open_console(sys.stdout), [_statuses(found), *found.wrong, summary])
     sys.exit(1 if found.wrong_count else 0)
 
 

@@ -25,8 +25,9 @@ from examples.function import predict, serving
 from examples.headings import heading
 from examples.publishing import export_once
 from examples.training import train_once
-from model_export import show
 from model_export.errors import ExportError
+from model_export.show.candidates import print_candidates
+from model_export.show.console import open_console
 from tflite_serving.contract import layout
 from tflite_serving.contract.manifest import Manifest
 
@@ -40,14 +41,14 @@ _SHADES = " ░▒▓█"
 @click.option("--epochs", default=train.EPOCHS, help="Passes over the training split.")
 def main(folder: Path, count: int, epochs: int) -> None:
     """Runs the whole road once, in FOLDER."""
-    console = show.console()
+    console = open_console()
     folder = folder.resolve()
     try:
         heading(console, "train")
         train_once(train, folder / "digits.keras", epochs, console)
         heading(console, "export")
         manifest = export_once(_HERE / "recipe.toml", folder / "digits.keras", [], console)
-        show.print_candidates(manifest, console)
+        print_candidates(manifest, console)
         heading(console, "serve")
         with serving("digits", folder, console) as url:
             wrong = _ask(url, manifest, count, console)

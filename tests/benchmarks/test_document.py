@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.compression.document import Picture, Table, drawing, picture, replace_between, write
 from benchmarks.compression.document import show as show_blocks
-from model_export import show
+from model_export.show.console import open_console
 
 TEXT = """\
 # Title
@@ -63,7 +63,7 @@ def test_blocks_are_written_as_markdown_with_pictures_beside_the_document(tmp_pa
 
 def test_a_terminal_gets_the_same_without_markup() -> None:
     file = io.StringIO()
-    show_blocks(show.console(file), ["`x` is", Table(("what",), (("**`a`**",),)), _plot()])
+    show_blocks(open_console(file), ["`x` is", Table(("what",), (("**`a`**",),)), _plot()])
     printed = file.getvalue()
     assert "`x` is" in printed
     assert "  a  " in printed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,27 @@ import pytest
 import requests
 from click.testing import Result
 
+from model_export.package import choose_golden, write_artifact
 from model_export.parity.comparing import sent_in_words
 from model_export.registry.opening import open_writable
+from model_export.registry.verbs import publish
 from tests.support.serving import running
-from tests.support.tiny import LABELS, WEIGHTS, publish_tiny
+from tests.support.tiny import (
+    FEATURES,
+    LABELS,
+    WEIGHTS,
+    described,
+    examples,
+    flatbuffer,
+    publish_tiny,
+    scores,
+)
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.record import Column, Record
 from tflite_serving.contract.tensors import InputSpec, Preprocess
 
 Cli = Callable[..., Result]
+FEATURES_SPEC = InputSpec("features", "float32", (None, FEATURES))
 
 
 @pytest.fixture
@@ -166,6 +179,45 @@ def test_a_keras_model_is_asked_about_the_test_split(
     told = cli("verify", f"{registry}/models/dense", *against, "--min-agreement", "0.999")
     assert told.exit_code == 4
     assert "expected 0.999 of the labels to agree, got 0." in told.stderr
+    model = keras.saving.load_model(tmp_path / "species.keras")
+    model.set_weights([np.full_like(each, np.nan) for each in model.get_weights()])
+    model.save(tmp_path / "species.keras")
+    told = cli("verify", f"{registry}/models/dense", *against)
+    assert told.exit_code == 2
+    assert "test[0]: expected finite numbers in the output 'species', got [nan, nan" in told.stderr
+
+
+@pytest.fixture
+def regression(tmp_path: Path) -> str:
+    """The URI of a model whose three scores are values, and of which another one is the golden."""
+    test, made, folder = examples(), flatbuffer(), tmp_path / "regression"
+    (output,) = described("iris", "float32", made, FEATURES_SPEC).outputs
+    values = replace(output, task="regression", labels=None)
+    description = replace(
+        described("iris", "float32", made, FEATURES_SPEC), task="regression", outputs=(values,)
+    )
+    right = scores(test.inputs["features"])
+    golden = choose_golden(test, {"species": right + 0.01}, {"species": right}, (values,))
+    folder.mkdir()
+    manifest = write_artifact(
+        folder, description, made, golden, datetime(2026, 1, 2, tzinfo=UTC), lambda _: {}
+    )
+    store = open_writable(str(tmp_path / "registry"))
+    publish(store, manifest, folder)
+    return f"{tmp_path}/registry/models/iris/versions/{manifest.version}"
+
+
+def test_values_have_no_labels_that_could_agree_but_may_differ_too_much(
+    cli: Cli, regression: str
+) -> None:
+    refused = cli("verify", regression, "--min-agreement", "1")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: --min-agreement: iris answers numbers and no labels")
+    assert cli("verify", regression, "--max-difference", "0.0101").exit_code == 0
+    too_far = cli("verify", regression, "--max-difference", "0.009", "--json")
+    assert too_far.exit_code == 4
+    assert "expected differences of 0.009 at most, got one of 0.01" in too_far.stderr
+    assert json.loads(too_far.stdout)["label_agreement"] is None
 
 
 @pytest.mark.parametrize(

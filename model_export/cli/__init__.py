@@ -1,0 +1,24 @@
+"""The command line. What commands do lives elsewhere; here is how people call them."""
+
+from __future__ import annotations
+
+import click
+
+from model_export.cli.bundling import bundle
+from model_export.cli.looking import list_command, show
+from model_export.cli.making import export, sensitivity
+from model_export.cli.releasing import promote, rollback
+from model_export.cli.verifying import verify
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Turns a trained Keras classifier into an artifact that the function serves.
+
+    Exit codes: 0 done, 2 usage or recipe, 3 load or conversion, 4 the gate failed and nothing was
+    published, or what is served is not what was made, 5 registry, 130 interrupted, 1 a bug.
+    """
+
+
+for command in (export, sensitivity, show, list_command, verify, promote, rollback, bundle):
+    main.add_command(command)

@@ -1,0 +1,1 @@
+"""How artifacts, and what is found out about them, look to people."""

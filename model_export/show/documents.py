@@ -1,0 +1,128 @@
+"""What a registry holds: artifacts, aliases, lists of versions, and what clients send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from model_export.registry.verbs import ListedVersion
+from model_export.show.candidates import print_candidates
+from tflite_serving.contract.alias import AliasDocument
+from tflite_serving.contract.manifest import Manifest
+
+if TYPE_CHECKING:
+    from model_export.contract_in_words import ContractInWords
+
+
+def print_document(document: Manifest | AliasDocument, console: Console) -> None:
+    """Prints an artifact or an alias."""
+    if isinstance(document, AliasDocument):
+        console.print(_alias_table(document))
+        return
+    console.print(_facts_table(document))
+    print_candidates(document, console)
+
+
+def print_contract(contract: ContractInWords, console: Console) -> None:
+    """Prints what clients send, what the function does and what comes back."""
+    steps = tuple((f"{place}.", step) for place, step in enumerate(contract.steps, 1))
+    for title, rows in (
+        ("what clients send", contract.sends),
+        ("what the function does first", steps),
+        ("what comes back", contract.answers),
+    ):
+        if not rows:
+            continue
+        console.print(f"\n{title}")
+        table = Table(show_header=False, box=None, padding=(0, 0, 0, 2))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, words in rows:
+            table.add_row(name, words)
+        console.print(table)
+    console.print("\none of its golden examples")
+    console.print(f"  {contract.request}", soft_wrap=True)
+
+
+def versions_table(versions: Sequence[ListedVersion]) -> Table:
+    """A listing of versions."""
+    table = Table(box=box.SIMPLE)
+    for column in ("model", "version", "aliases", "variant"):
+        table.add_column(column, no_wrap=True)
+    for column in ("quality", "bytes"):
+        table.add_column(column, justify="right")
+    for listed in versions:
+        row = listing_row(listed)
+        table.add_row(
+            row["name"],
+            row["version"],
+            ", ".join(row["aliases"]),
+            row["variant"],
+            f"{row['quality']:.4f}",
+            f"{row['bytes']:,}",
+        )
+    return table
+
+
+def listing_row(listed: ListedVersion) -> dict[str, Any]:
+    """One version of a listing, for programs."""
+    manifest = listed.manifest
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "created_at": manifest.created_at,
+        "aliases": list(listed.aliases),
+        "variant": manifest.compression.quantization,
+        "metric": manifest.quality.metric,
+        "quality": manifest.quality.published,
+        "bytes": manifest.files["model.tflite"].bytes,
+    }
+
+
+def _facts_table(manifest: Manifest) -> Table:
+    quality = manifest.quality
+    table = Table(show_header=False, box=None)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    facts = {
+        "model": manifest.name,
+        "version": manifest.version,
+        "created": manifest.created_at,
+        "task": manifest.task,
+        "published": f"{manifest.compression.quantization}, "
+        f"{manifest.files['model.tflite'].bytes:,} bytes",
+        "quality": f"{quality.metric} {quality.published:.4f}, reference {quality.reference:.4f}, "
+        f"on {quality.examples} examples of {quality.dataset}",
+        "drop": f"{quality.drop:+.4f}, 95 % interval {quality.drop_interval_95[0]:+.4f} to "
+        f"{quality.drop_interval_95[1]:+.4f}",
+        "runtime": f"{manifest.runtime.runtime} {manifest.runtime.min_version}",
+        "cold load": f"{manifest.resources.cold_load_ms:.0f} ms, "
+        f"{manifest.resources.peak_rss_mib:.0f} MiB",
+        "made from": f"model {manifest.provenance.source_sha256[:12]}, recipe "
+        f"{manifest.provenance.recipe_sha256[:12]}, data {manifest.provenance.data_sha256[:12]}",
+    }
+    for label, fact in facts.items():
+        if label in ("quality", "drop") and manifest.compression.chosen.outputs:
+            continue
+        table.add_row(label, fact)
+    for each in manifest.compression.chosen.outputs:
+        low, high = each.drop_interval_95
+        table.add_row(
+            "quality",
+            f"{each.output}: {each.metric} {each.quality:.4f}, reference {each.reference:.4f}, "
+            f"drop {each.drop:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}",
+        )
+    return table
+
+
+def _alias_table(document: AliasDocument) -> Table:
+    table = Table(title=f"{document.model}@{document.alias} → {document.version}", box=box.SIMPLE)
+    for column in ("at", "version", "by", "action"):
+        table.add_column(column, no_wrap=True)
+    for change in reversed(document.history):
+        table.add_row(change.at, change.version, change.by, change.action)
+    return table
