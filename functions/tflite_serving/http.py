@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
-_PLAIN_TYPES = frozenset(
-    {"", "application/json", "application/x-npy", "text/plain", "text/csv"}
-)  # have no parameters
 _HUGE = 10**18  # int() of a number with thousands of digits takes long, or raises
 
 
@@ -19,7 +16,7 @@ class RequestHead:
     Attributes:
         method: in upper case.
         path: percent-decoded, without the query.
-        query: first value of each parameter.
+        query: the values of each parameter, in their order.
         headers: by lower-case name.
         url: as the client asked for it, for the log.
         remote_ip, protocol: of the connection, for the log.
@@ -27,7 +24,7 @@ class RequestHead:
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Sequence[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     remote_ip: str = ""
@@ -43,9 +40,8 @@ class RequestHead:
 
     @property
     def content_type(self) -> str:
-        """The media type of the body, lower-case, without parameters."""
-        text = self.headers.get("content-type", "")
-        return text if text in _PLAIN_TYPES else text.partition(";")[0].strip().lower()
+        """What the body says that it is, with parameters; "" if it says nothing."""
+        return self.headers.get("content-type", "")
 
 
 def request_head(
@@ -69,14 +65,14 @@ def request_head(
         client: its address and port, where they are known.
         version: of HTTP.
     """
-    # The first of several headers or parameters of one name counts.
+    # The first of several headers of one name counts.
     by_name = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(headers)}
     url = f"{scheme}://{by_name.get('host', '')}{path}"
-    parameters: dict[str, str] = {}
+    parameters: Mapping[str, Sequence[str]] = {}
     if query:
         text = query.decode("latin-1")
         url = f"{url}?{text}"
-        parameters = dict(reversed(parse_qsl(text, keep_blank_values=True)))
+        parameters = parse_qs(text, keep_blank_values=True)
     remote_ip = client[0] if client else ""
     return RequestHead(method, path, parameters, by_name, url, remote_ip, f"HTTP/{version}")
 

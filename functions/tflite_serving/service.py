@@ -327,15 +327,7 @@ def _check_head(head: RequestHead, dialect: Dialect, limit: int) -> None:
             "unsupported_content_encoding",
             f"Content-Encoding: expected none, got {encoding!r}; send the body uncompressed",
         )
-    if not dialect.accepts(head.content_type):
-        # What curl says unless it is told; of others, nobody knows what they meant.
-        is_curl = head.content_type == "application/x-www-form-urlencoded"
-        hint = "; with curl, add -H 'Content-Type: application/json'" if is_curl else ""
-        raise UnsupportedMediaType(
-            "unsupported_content_type",
-            f"Content-Type: expected application/json, application/x-npy, image/jpeg, image/png, "
-            f"image/webp, text/csv or text/plain, got {head.content_type!r}{hint}",
-        )
+    dialect.check_type(head.content_type)
     length = head.content_length
     if length is not None and length > limit:
         raise PayloadTooLarge("payload_too_large", _limit_message(limit))

@@ -56,7 +56,7 @@ def _head(request: flask.Request) -> RequestHead:
     return RequestHead(
         method=request.method,
         path=request.path,
-        query=request.args.to_dict(),
+        query=request.args.to_dict(flat=False),
         headers={name.lower(): value for name, value in request.headers},
         url=request.url,
         remote_ip=request.remote_addr or "",

@@ -154,6 +154,14 @@ WRONG: dict[str, tuple[str, str, Any, dict[str, str], int, str, str]] = {
         *("POST", "/predict?top_k=none", {"instances": [[1, 2, 3, 4]]}, {}),
         *(400, "invalid_query", "top_k: expected a whole number from 1 to 3, got 'none'"),
     ),
+    "an option twice": (
+        *("POST", "/predict?top_k=1&top_k=2", {"instances": [[1, 2, 3, 4]]}, {}),
+        *(400, "invalid_query", "top_k: expected it once, got it 2 times"),
+    ),
+    "a text in another charset": (
+        *("POST", "/predict", b"a", {"Content-Type": "text/plain; charset=latin-1"}),
+        *(415, "unsupported_content_type", "expected charset=utf-8, got 'latin-1'"),
+    ),
     "unknown model": (
         *("POST", "/models/rose/predict", {"instances": []}, {}),
         *(404, "unknown_model", "model 'rose': not served here; served: iris"),

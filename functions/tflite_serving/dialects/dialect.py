@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,21 +37,21 @@ class Codec(Protocol):
     """
 
     def parse(self, body: bytes, content_type: str) -> PredictionRequest:
-        """Reads a request body of a type that the dialect accepts.
+        """Reads a request body of a type that the dialect lets pass; see `Dialect.check_type`.
 
         Raises:
             RequestError: it says where the body is wrong.
         """
 
     def render(
-        self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, str]
+        self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, Sequence[str]]
     ) -> bytes:
         """Writes the answer's body.
 
         Args:
             outputs: by output name, [batch, …], in natural units.
             request: what was asked.
-            query: of the URL.
+            query: of the URL, the values of each parameter.
 
         Raises:
             RequestError: it says what is wrong in the query.
@@ -61,8 +61,15 @@ class Codec(Protocol):
 class Dialect(Protocol):
     """One wire protocol."""
 
-    def accepts(self, content_type: str) -> bool:
-        """Whether a body of this type (without parameters, lower-case) can be read."""
+    def check_type(self, content_type: str) -> None:
+        """Looks at what a body says that it is, before it is read.
+
+        Args:
+            content_type: of the request, with parameters; "" if it has none.
+
+        Raises:
+            UnsupportedMediaType: it is something else than the dialect reads.
+        """
 
     def codec(self, manifest: Manifest) -> Codec:
         """The dialect, spoken with this version of this model."""

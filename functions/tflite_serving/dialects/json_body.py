@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 
@@ -20,8 +20,12 @@ _LARGEST_EXPLAINED = 2**20
 _MOST_VALUES = 8_000_000
 
 
-def parse_object(body: bytes) -> dict[str, object]:
+def parse_object(body: bytes, advise: Callable[[bytes], str] = lambda _: "") -> dict[str, object]:
     """The JSON object in a request body.
+
+    Args:
+        body: all of it.
+        advise: told of one that is no JSON; says what to do, after a separator, or "".
 
     Raises:
         RequestError: it is empty, no JSON (with line and column), holds NaN or an infinity (with
@@ -34,7 +38,9 @@ def parse_object(body: bytes) -> dict[str, object]:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         _explain_non_finite(body)
-        raise RequestError("malformed_json", f"body: expected JSON, got {error}") from None
+        raise RequestError(
+            "malformed_json", f"body: expected JSON, got {error}{advise(body)}"
+        ) from None
     if not isinstance(document, dict):
         kind = "a list" if isinstance(document, list) else "a single value"
         raise RequestError(

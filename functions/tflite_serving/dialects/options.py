@@ -28,27 +28,39 @@ class Options:
     threshold: float | None
 
 
-def read_options(query: Mapping[str, str], outputs: Sequence[OutputSpec]) -> Options | None:
+def read_options(
+    query: Mapping[str, Sequence[str]], outputs: Sequence[OutputSpec]
+) -> Options | None:
     """Reads ``?top_k=`` and ``?threshold=``; None if there is neither.
 
     Args:
-        query: of the URL.
+        query: of the URL, the values of each parameter.
         outputs: of the model.
 
     Raises:
-        RequestError: a value is none, would have no effect, or a name is a slip.
+        RequestError: a value is none, is one of several, or would have no effect; or a name is a
+            slip.
     """
     for name in query:
         # Others may be a gateway's; these are slips that would have no effect.
         if name not in _NAMES and (near := get_close_matches(name[:20], _NAMES, n=1)):
             raise _refusal(f"{name[:20]}: did you mean {near[0]!r}?")
-    top_k, threshold = query.get("top_k"), query.get("threshold")
+    top_k, threshold = _only("top_k", query), _only("threshold", query)
     if top_k is None and threshold is None:
         return None
     return Options(
         None if top_k is None else _top_k(top_k, outputs),
         None if threshold is None else _threshold(threshold, outputs),
     )
+
+
+def _only(name: str, query: Mapping[str, Sequence[str]]) -> str | None:
+    values = query.get(name)
+    if values is None:
+        return None
+    if len(values) > 1:
+        raise _refusal(f"{name}: expected it once, got it {len(values)} times")
+    return values[0]
 
 
 def _top_k(text: str, outputs: Sequence[OutputSpec]) -> int:

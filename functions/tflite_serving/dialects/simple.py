@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -12,6 +12,8 @@ from tflite_serving.dialects.answers import answer_of
 from tflite_serving.dialects.dialect import PredictionRequest, check_batch
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import parse_object, rows
+from tflite_serving.dialects.media_type import check_parameters, media_type
+from tflite_serving.dialects.misplaced import advice
 from tflite_serving.dialects.options import read_options
 from tflite_serving.errors import RequestError, UnsupportedMediaType
 from tflite_serving.inputs.complaint import nearest, shortened
@@ -23,6 +25,15 @@ _NPY = "application/x-npy"
 _TEXT = "text/plain"
 _CSV = "text/csv"
 _PICTURES = ("image/jpeg", "image/png", "image/webp")
+_KNOWN = frozenset({"", "application/json", _NPY, _TEXT, _CSV, *_PICTURES})
+_ADVICE = {
+    # What curl says unless it is told.
+    "application/x-www-form-urlencoded": "; with curl, add -H 'Content-Type: application/json', or "
+    "text/plain where the body is a text, text/csv where it is a table",
+    "multipart/form-data": "; send the file alone, as the whole body: with curl, --data-binary "
+    "@FILE, and its own type",
+    "application/octet-stream": "; say what the bytes are, such as image/jpeg",
+}
 
 
 class SimpleDialect:
@@ -34,10 +45,20 @@ class SimpleDialect:
     and records as CSV with a header.
     """
 
-    def accepts(self, content_type: str) -> bool:
-        """JSON, which a missing content type counts as; what some models take; see the class."""
-        known = ("", "application/json", _NPY, _TEXT, _CSV, *_PICTURES)
-        return content_type in known or content_type.endswith("+json")
+    def check_type(self, content_type: str) -> None:
+        """Lets JSON pass, which a missing type counts as, and what some models take."""
+        if content_type in _KNOWN:
+            return
+        kind = media_type(content_type)
+        if kind in (_TEXT, _CSV):
+            check_parameters(content_type)
+        elif kind not in _KNOWN and not kind.endswith("+json"):
+            hint = _ADVICE.get(kind, "")
+            raise UnsupportedMediaType(
+                "unsupported_content_type",
+                f"Content-Type: expected application/json, application/x-npy, image/jpeg, "
+                f"image/png, image/webp, text/csv or text/plain, got {shortened(kind)!r}{hint}",
+            )
 
     def codec(self, manifest: Manifest) -> SimpleCodec:
         """The dialect, spoken with this version of this model."""
@@ -59,32 +80,40 @@ class SimpleCodec:
 
     def parse(self, body: bytes, content_type: str) -> PredictionRequest:
         """Reads ``instances``; any other member is refused, because it would have no effect."""
-        if content_type == _NPY:
+        kind = content_type if content_type in _KNOWN else media_type(content_type)
+        if kind == _NPY:
             return self._parse_npy(body)
-        if content_type == _TEXT:
+        if kind == _TEXT:
             return self._parse_text(body)
-        if content_type == _CSV:
+        if kind == _CSV:
             return self._parse_csv(body)
-        if content_type in _PICTURES:
-            return self._parse_picture(body, content_type)
+        if kind in _PICTURES:
+            return self._parse_picture(body, kind)
         if self._flat is not None and self._only is not None:
             found = self._flat.read(body)
             if found is not None:
                 _, numbers = found
                 return PredictionRequest({self._only.name: numbers}, len(numbers.values))
-        document = parse_object(body)
+        document = parse_object(body, lambda body: advice(body, self._manifest))
         for member in document:
             if member != "instances":
-                raise RequestError(
-                    "unknown_field",
-                    f"{shortened(member)}: no such field; {nearest(member, ['instances'])}",
-                )
+                raise self._no_such_field(member)
         if "instances" not in document:
             raise RequestError(
                 "missing_field", "instances: expected a list of instances, got nothing"
             )
         inputs = rows(document, body, self._fields)
         return PredictionRequest(inputs, check_batch(inputs, "instances"))
+
+    def _no_such_field(self, member: str) -> RequestError:
+        name = shortened(member)
+        is_of_a_record = member in self._fields.layout(()).fields
+        told = (
+            f'put the record into a list: {{"instances": [{{"{name}": …}}]}}'
+            if is_of_a_record
+            else nearest(member, ["instances"])
+        )
+        return RequestError("unknown_field", f"{name}: no such field; {told}")
 
     def _parse_npy(self, body: bytes) -> PredictionRequest:
         if self._only is not None and self._only.dtype == "string":
@@ -157,7 +186,7 @@ class SimpleCodec:
         return PredictionRequest({self._only.name: RawInput([text], "body", True)}, 1)  # noqa: FBT003
 
     def render(
-        self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, str]
+        self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, Sequence[str]]
     ) -> bytes:
         """Writes one prediction per instance; `read_options` tells what the query may ask."""
         options = read_options(query, self._manifest.outputs) if query else None

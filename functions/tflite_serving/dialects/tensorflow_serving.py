@@ -5,7 +5,7 @@ Source: https://www.tensorflow.org/tfx/serving/api_rest
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -15,6 +15,7 @@ from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec
 from tflite_serving.dialects.dialect import PredictionRequest, check_batch
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import columns, parse_object, rows
+from tflite_serving.dialects.misplaced import advice
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.complaint import shortened
 from tflite_serving.inputs.fields import Fields
@@ -41,9 +42,8 @@ class TensorFlowServingDialect:
     An output is answered as its values in natural units; several outputs, as an object by name.
     """
 
-    def accepts(self, content_type: str) -> bool:
-        """Whatever the type: TensorFlow Serving ignores it, and its clients rely on that."""
-        return True
+    def check_type(self, content_type: str) -> None:
+        """Nothing: TensorFlow Serving ignores it, and its clients rely on that."""
 
     def codec(self, manifest: Manifest) -> TensorFlowServingCodec:
         """The dialect, spoken with this version of this model."""
@@ -68,7 +68,7 @@ class TensorFlowServingCodec:
                 return PredictionRequest(
                     {self._only.name: numbers}, len(numbers.values), form.member == "inputs"
                 )
-        document = parse_object(body)
+        document = parse_object(body, lambda body: advice(body, self._manifest))
         signature = document.get("signature_name", _SIGNATURE)
         if signature not in (_SIGNATURE, ""):
             raise RequestError(
@@ -90,7 +90,7 @@ class TensorFlowServingCodec:
         )
 
     def render(
-        self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, str]
+        self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, Sequence[str]]
     ) -> bytes:
         """Writes the answer in the format of the question."""
         answer: dict[str, object]

@@ -18,6 +18,7 @@ from tflite_serving.inputs.raw import RawInput
 csv.field_size_limit(2**31 - 1)
 # Of Python's strings, each of which takes fifty bytes for a cell of two.
 _MOST_CELLS = 2_000_000
+_OTHER_SEPARATORS = (";", "\t", "|")
 
 
 def read_csv(body: bytes, fields: Fields) -> dict[str, RawInput]:
@@ -38,6 +39,12 @@ def read_csv(body: bytes, fields: Fields) -> dict[str, RawInput]:
         raise RequestError(
             "malformed_csv", f"body: expected UTF-8, got {error.reason} at byte {error.start}"
         ) from None
+    if text and "\n" not in text and "\r" not in text:
+        raise RequestError(
+            "malformed_csv",
+            "body: expected a line of names and a line for each record, got a single line; with "
+            "curl, --data-binary keeps the line breaks that -d takes out",
+        )
     cells = sum(body.count(sign) for sign in (b",", b"\n", b"\r"))
     if cells > _MOST_CELLS:
         raise RequestError(
@@ -76,6 +83,12 @@ def _check_header(header: list[str], layout: Layout) -> None:
         raise RequestError(
             "missing_input", "line 1: expected the names of the columns, got nothing"
         )
+    if len(header) == 1 and header[0] not in layout.fields:
+        separator = next((sign for sign in _OTHER_SEPARATORS if sign in header[0]), None)
+        if separator is not None:
+            raise RequestError(
+                "malformed_csv", f"line 1: expected commas between the names, got {separator!r}"
+            )
     name, count = Counter(header).most_common(1)[0]
     if count > 1:
         raise RequestError(

@@ -10,29 +10,12 @@ from typing import TYPE_CHECKING
 from PIL import Image as PillowImage
 
 from tflite_serving.contract.image import Image, Mode, Resize
-from tflite_serving.errors import PayloadTooLarge, RequestError, UnsupportedMediaType
+from tflite_serving.errors import PayloadTooLarge, RequestError
+from tflite_serving.inputs.image_format import read_format
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-# What clients call formats by their first bytes; the first three are decoded, and nothing else is.
-_FORMATS = {
-    "JPEG": re.compile(rb"\xff\xd8\xff"),
-    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
-    "WEBP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
-}
-_OTHERS = {
-    "GIF": re.compile(rb"GIF8"),
-    "BMP": re.compile(rb"BM.{4}\0{4}", re.DOTALL),
-    "TIFF": re.compile(rb"II\*\0|MM\0\*|II\+\0|MM\0\+"),
-    "SVG": re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:svg|\?xml|!DOCTYPE svg|!--)", re.IGNORECASE),
-    "HEIC, AVIF or a film": re.compile(rb".{4}ftyp", re.DOTALL),
-    "JPEG XL": re.compile(rb"\xff\x0a|\0{3}\x0cJXL "),
-    "JPEG 2000": re.compile(rb"\0{3}\x0cjP  |\xff\x4f\xff\x51"),
-    "an icon": re.compile(rb"\0\0[\1\2]\0"),
-    "PDF": re.compile(rb"%PDF"),
-    "Photoshop": re.compile(rb"8BPS"),
-}
 _MODES: dict[Mode, str] = {"gray": "L", "rgb": "RGB", "rgba": "RGBA"}
 _GRAY = ("L", "I;16", "I")  # 16 bits stay 16 bits, as in load_img
 _ORIENTATION = 0x0112
@@ -69,7 +52,7 @@ def open_picture(data: bytes, place: str, most_pixels: int) -> Picture:
     Raises:
         RequestError: it is no picture, of another format, or too large.
     """
-    kind = _format_of(data, place)
+    kind = read_format(data, place)
     _check_scans(data, kind, place)
     if kind == "WEBP":
         # Pillow would import all of its formats to find it.
@@ -144,21 +127,6 @@ def check_size(height: int, width: int, place: str, most_pixels: int) -> None:
             f"{place}: expected at most {most_pixels:,} pixels, got {width} by {height}; "
             "send a smaller picture",
         )
-
-
-def _format_of(data: bytes, place: str) -> str:
-    for kind, start in _FORMATS.items():
-        if start.match(data):
-            return kind
-    known = next((kind for kind, start in _OTHERS.items() if start.match(data)), None)
-    if known is not None:
-        raise UnsupportedMediaType(
-            "unsupported_image", f"{place}: expected a JPEG, PNG or WebP picture, got {known}"
-        )
-    got = f"bytes that begin with {data[:8].hex(' ')}" if data else "nothing"
-    raise RequestError(
-        "malformed_image", f"{place}: expected a JPEG, PNG or WebP picture, got {got}"
-    )
 
 
 def _check_scans(data: bytes, kind: str, place: str) -> None:

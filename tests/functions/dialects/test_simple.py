@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from typing import Any
 
@@ -17,7 +18,7 @@ from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.dialects.dialect import PredictionRequest
 from tflite_serving.dialects.simple import SimpleDialect
-from tflite_serving.errors import RequestError
+from tflite_serving.errors import RequestError, UnsupportedMediaType
 from tflite_serving.inputs.raw import Numbers, RawInput
 from tflite_serving.inputs.tensor import to_tensor
 
@@ -44,7 +45,8 @@ def render(scores: Any, manifest: Manifest, **query: str) -> Any:
     values = np.array(scores, np.float32)
     request = PredictionRequest({}, len(values))
     outputs = {manifest.outputs[0].name: values}
-    return json.loads(DIALECT.codec(manifest).render(outputs, request, query))
+    given = {name: [value] for name, value in query.items()}
+    return json.loads(DIALECT.codec(manifest).render(outputs, request, given))
 
 
 @pytest.mark.parametrize(
@@ -52,12 +54,59 @@ def render(scores: Any, manifest: Manifest, **query: str) -> Any:
     ["", "application/json", "a/b+json", "application/x-npy", "text/plain", "text/csv"],
 )
 def test_these_are_accepted(content_type: str) -> None:
-    assert DIALECT.accepts(content_type)
+    DIALECT.check_type(content_type)
+    DIALECT.check_type(f"{content_type.upper()} ; charset=utf-8")
 
 
-@pytest.mark.parametrize("content_type", ["text/html", "image/gif", "application/jsonx"])
-def test_other_types_are_not(content_type: str) -> None:
-    assert not DIALECT.accepts(content_type)
+def refused_type(content_type: str) -> str:
+    with pytest.raises(UnsupportedMediaType) as caught:
+        DIALECT.check_type(content_type)
+    assert caught.value.code == "unsupported_content_type"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "told"),
+    [
+        ("text/html", "text/csv or text/plain, got 'text/html'"),
+        ("image/gif; q=1", "got 'image/gif'"),
+        ("application/jsonx", "got 'application/jsonx'"),
+        ("application/x-www-form-urlencoded", "text/plain where the body is a text"),
+        ("multipart/form-data; boundary=x", "with curl, --data-binary @FILE"),
+        ("application/octet-stream", "say what the bytes are, such as image/jpeg"),
+    ],
+)
+def test_other_types_are_refused_with_what_to_say_instead(content_type: str, told: str) -> None:
+    assert told in refused_type(content_type)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    ["charset=UTF-8", 'charset="utf-8"; header=present', "Charset = us-ascii", "; q=1"],
+)
+def test_texts_and_tables_in_utf_8_are_accepted(parameters: str) -> None:
+    for kind in ("text/plain", "text/csv"):
+        DIALECT.check_type(f"{kind}; {parameters}")
+
+
+def test_a_text_that_would_be_read_as_another_is_refused() -> None:
+    for kind in ("text/plain", "TEXT/CSV"):
+        told = refused_type(f"{kind};format=flowed; charset=Latin-1")
+        assert told == (
+            "Content-Type: expected charset=utf-8, got 'latin-1'; send the body in UTF-8"
+        )
+    assert "first line" in refused_type("text/csv; charset=utf-8; header=absent")
+
+
+def test_a_type_with_parameters_is_read_as_one_without(manifest: Manifest) -> None:
+    request = DIALECT.codec(manifest).parse(npy(), "Application/X-NPY; v=1")
+    assert request.batch == 1
+
+
+def npy() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.zeros((1, 4)))
+    return file.getvalue()
 
 
 def test_plain_rows_are_the_only_input(manifest: Manifest) -> None:
@@ -283,6 +332,18 @@ def test_every_label_whose_score_reaches_its_threshold_is_answered(topics: Manif
     assert none["labels"] == []
 
 
+@pytest.mark.parametrize("name", ["top_k", "threshold"])
+def test_two_values_of_one_option_are_refused(topics: Manifest, name: str) -> None:
+    query = {name: ["1", "0"], "trace": ["a", "b"]}
+    outputs = {"species": np.zeros((1, 3), np.float32)}
+    with pytest.raises(RequestError) as caught:
+        DIALECT.codec(topics).render(outputs, PredictionRequest({}, 1), query)
+    assert (caught.value.code, str(caught.value)) == (
+        "invalid_query",
+        f"{name}: expected it once, got it 2 times",
+    )
+
+
 def test_a_threshold_of_the_request_is_that_of_every_label(topics: Manifest) -> None:
     (row,) = render([[0.5, 0.25, 0.625]], topics, threshold="0.6")["predictions"]
     assert row["labels"] == ["c"]
@@ -328,7 +389,8 @@ def render_several(manifest: Manifest, **query: str) -> list[dict[str, Any]]:
         "price": np.array([[1.5, -2], [3, 4]], np.float32),
         "species": np.array([[0.5, 0.125, 0.375], [0, 1, 0]], np.float32),
     }
-    body = DIALECT.codec(manifest).render(outputs, PredictionRequest({}, 2), query)
+    given = {name: [value] for name, value in query.items()}
+    body = DIALECT.codec(manifest).render(outputs, PredictionRequest({}, 2), given)
     predictions: list[dict[str, Any]] = json.loads(body)["predictions"]
     return predictions
 

@@ -71,6 +71,9 @@ HEADER = b"age,job,level,member\n"
     [
         (b"", "missing_input", "line 1: expected the names of the columns, got nothing"),
         (b"age,job,level\n", "missing_input", "expected the column 'member'"),
+        (b"age,job,level,member1,a,2,true", "malformed_csv", "--data-binary keeps the line breaks"),
+        (b"age;job;level;member\n", "malformed_csv", "expected commas between the names, got ';'"),
+        (b"age\tjob\n1\ta\n", "malformed_csv", "expected commas between the names, got '\\t'"),
         (b"age,jop,level,member\n", "unknown_input", "'jop': no such input; did you mean 'job'?"),
         (b"age,age,job,level,member\n", "malformed_csv", "each column once, got 'age' twice"),
         (HEADER + b"1,a,2\n", "malformed_csv", "line 2: expected 4 values, got 3"),

@@ -1,0 +1,55 @@
+"""Which format of picture bytes are, told from the first of them."""
+
+from __future__ import annotations
+
+import re
+
+from tflite_serving.errors import RequestError, UnsupportedMediaType
+
+# What clients call formats by their first bytes; the first three are decoded, and nothing else is.
+_DECODED = {
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "WEBP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+}
+_OTHERS = {
+    "GIF": re.compile(rb"GIF8"),
+    "BMP": re.compile(rb"BM.{4}\0{4}", re.DOTALL),
+    "TIFF": re.compile(rb"II\*\0|MM\0\*|II\+\0|MM\0\+"),
+    "SVG": re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:svg|\?xml|!DOCTYPE svg|!--)", re.IGNORECASE),
+    "HEIC, AVIF or a film": re.compile(rb".{4}ftyp", re.DOTALL),
+    "JPEG XL": re.compile(rb"\xff\x0a|\0{3}\x0cJXL "),
+    "JPEG 2000": re.compile(rb"\0{3}\x0cjP  |\xff\x4f\xff\x51"),
+    "an icon": re.compile(rb"\0\0[\1\2]\0"),
+    "PDF": re.compile(rb"%PDF"),
+    "Photoshop": re.compile(rb"8BPS"),
+}
+
+
+def format_of(data: bytes) -> str | None:
+    """What a picture's format is called; None if these are the bytes of none."""
+    formats = {**_DECODED, **_OTHERS}
+    return next((kind for kind, start in formats.items() if start.match(data)), None)
+
+
+def read_format(data: bytes, place: str) -> str:
+    """The format of a picture that will be decoded: JPEG, PNG or WEBP.
+
+    Args:
+        data: the file.
+        place: of it in the request, for complaints.
+
+    Raises:
+        RequestError: it is of another format, or no picture.
+    """
+    kind = format_of(data)
+    if kind in _DECODED:
+        return kind
+    if kind is not None:
+        raise UnsupportedMediaType(
+            "unsupported_image", f"{place}: expected a JPEG, PNG or WebP picture, got {kind}"
+        )
+    got = f"bytes that begin with {data[:8].hex(' ')}" if data else "nothing"
+    raise RequestError(
+        "malformed_image", f"{place}: expected a JPEG, PNG or WebP picture, got {got}"
+    )
