@@ -28,7 +28,7 @@ _FEW = 16
 
 def fit_buckets(
     preprocessing: Preprocessing,
-    counts: list[int],
+    counts: Sequence[int],
     core: SourceModel,
     splits: Splits,
     section: SequenceSection,

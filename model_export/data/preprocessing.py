@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ def preprocess(
     preprocessing: Preprocessing | None,
     assets: Mapping[str, bytes],
     interface: Interface,
-) -> tuple[Splits, list[int]]:
+) -> tuple[Splits, Sequence[int]]:
     """The examples as the model takes them, made with the function's own code.
 
     Args:
@@ -42,7 +42,7 @@ def preprocess(
         UsageError: a value is not in the layer's vocabulary, which allows no others.
     """
     shapes = {info.name: info.shape for info in core.inputs}
-    counts: dict[str, list[int]] = {}
+    counts: dict[str, Sequence[int]] = {}
     with tempfile.TemporaryDirectory(prefix="assets-") as folder:
         files = {name: Path(folder) / name for name in assets}
         for name, data in assets.items():
@@ -59,11 +59,13 @@ def preprocess(
         }
         inputs = {**split.inputs, **pictures}
         try:
-            return split.given(pipeline.run(inputs, counts.setdefault(which, [])))
+            batch = pipeline.run(inputs)
         except UnknownValue as error:
             raise UsageError(
                 f"{asked.source}: {which}: {error.input}[{error.index}]: {error.value!r} is not in "
                 "the layer's vocabulary, which allows no others (num_oov_indices = 0)"
             ) from None
+        counts[which] = batch.counts
+        return split.given(batch.arrays)
 
     return asked.each(change), counts["train"]

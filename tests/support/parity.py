@@ -53,7 +53,7 @@ class Compared:
 
     def _answers(self, inputs: Arrays) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
         expected = self.whole.predict(in_shapes(inputs, self.shapes))
-        answered = self.core.predict(self.pipeline.run(inputs))
+        answered = self.core.predict(self.pipeline.run(inputs).arrays)
         assert list(answered) == list(expected)
         return [(answered[name], values) for name, values in expected.items()]
 

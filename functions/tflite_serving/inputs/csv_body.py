@@ -94,20 +94,19 @@ def _check_header(header: list[str], layout: Layout) -> None:
         raise RequestError(
             "malformed_csv", f"line 1: expected each column once, got {shortened(name)!r} twice"
         )
-    there = set(header)
-    for name in header:
-        if name not in layout.fields:
-            raise RequestError(
-                "unknown_input",
-                f"line 1: {shortened(name)!r}: no such input; {nearest(name, layout.names)}",
-            )
-    for name, field in layout.fields.items():
-        if name not in there and default_of(field) is None:
-            raise RequestError(
-                "missing_input",
-                f"line 1: expected the column {name!r}; the first line has the columns' names"
-                f"{advice(field, name)}",
-            )
+    unknown = layout.unknown(header)
+    if unknown is not None:
+        raise RequestError(
+            "unknown_input",
+            f"line 1: {shortened(unknown)!r}: no such input; {nearest(unknown, layout.names)}",
+        )
+    missing = layout.missing(set(header))
+    if missing is not None:
+        raise RequestError(
+            "missing_input",
+            f"line 1: expected the column {missing.name!r}; the first line has the columns' names"
+            f"{advice(missing, missing.name)}",
+        )
 
 
 def _column(texts: Sequence[str], field: InputSpec) -> Sequence[object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any
@@ -129,19 +129,35 @@ class Layout:
             names: that a client sent.
             place: of what has them, with a separator behind it.
         """
-        for name in names:
-            if name not in self._fields:
-                self._check_form(name, place)
-                raise RequestError(
-                    "unknown_input",
-                    f"{place}{shortened(name)}: no such input; {nearest(name, self.names)}",
-                )
-        for name, field in self._fields.items():
-            if name not in names and default_of(field) is None:
-                raise RequestError(
-                    "missing_input",
-                    f"{place}{name}: expected a value, got nothing{advice(field, name)}",
-                )
+        unknown = self.unknown(names)
+        if unknown is not None:
+            self._check_form(unknown, place)
+            raise RequestError(
+                "unknown_input",
+                f"{place}{shortened(unknown)}: no such input; {nearest(unknown, self.names)}",
+            )
+        missing = self.missing(names)
+        if missing is not None:
+            raise RequestError(
+                "missing_input",
+                f"{place}{missing.name}: expected a value, got nothing"
+                f"{advice(missing, missing.name)}",
+            )
+
+    def unknown(self, names: Iterable[str]) -> str | None:
+        """The first of the names that a client sent that is none of these; None if all are."""
+        return next((name for name in names if name not in self._fields), None)
+
+    def missing(self, names: Collection[str]) -> InputSpec | None:
+        """The first field that must be there and is not among the names; None if none must."""
+        return next(
+            (
+                field
+                for name, field in self._fields.items()
+                if name not in names and default_of(field) is None
+            ),
+            None,
+        )
 
     def _looked_at(self, record: object, place: str) -> tuple[object, ...]:
         if not isinstance(record, dict):

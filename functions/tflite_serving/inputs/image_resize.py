@@ -11,10 +11,10 @@ from tflite_serving.contract.image import Resize
 from tflite_serving.inputs.image_weights import Weights, weights_of
 
 Array = npt.NDArray[Any]
-# Those that leave a picture as it is that has the right size already.
 # Of additions and multiplications, in one matrix product. OpenBLAS gives larger ones to threads of
 # its own, which takes longer than the product wherever others want the processors, too.
 _LARGEST_PRODUCT = 2**18
+# Those that leave a picture as it is that has the right size already.
 _EXACT = ("nearest", "bilinear", "bicubic", "area", "lanczos3", "lanczos5")
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tflite_serving.contract import categories
 from tflite_serving.contract.categories import Salt
 from tflite_serving.preprocess.encoding import encode
+from tflite_serving.preprocess.operation import Made
 
 Fingerprint = Callable[[bytes], int]
 """A hash of 64 bits, without a sign."""
@@ -31,7 +32,7 @@ class Hashing:
         self._masked = masked.encode() if isinstance(masked, str) else masked
         self._bins = hashing.bins - (masked is not None)
 
-    def run(self, values: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
         """Hashes a batch.
 
         Args:
@@ -53,7 +54,7 @@ class Hashing:
                 else rows == masked
             )
             found = np.where(is_masked, 0, found + 1)
-        return (encode(found, self._hashing.encoding, self._hashing.bins),)
+        return Made((encode(found, self._hashing.encoding, self._hashing.bins),))
 
 
 def fingerprint(salt: Salt | None) -> Fingerprint:

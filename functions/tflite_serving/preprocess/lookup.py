@@ -13,6 +13,7 @@ from tflite_serving.contract import preprocessing
 from tflite_serving.contract.preprocessing import Vocabulary
 from tflite_serving.errors import UnknownValue
 from tflite_serving.preprocess.encoding import count, encode
+from tflite_serving.preprocess.operation import Made
 from tflite_serving.preprocess.words import words_of
 
 Key = bytes | int
@@ -33,7 +34,7 @@ class Lookup:
         self._indices = _index_of(lookup.vocabulary)
         self._weights = np.array(lookup.vocabulary.weights, np.float32)
 
-    def run(self, values: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
         """Looks a batch up.
 
         Args:
@@ -48,12 +49,12 @@ class Lookup:
         """
         (array,) = values
         if self._words is None:
-            return (self._of_values(array),)
+            return Made((self._of_values(array),))
         texts = array.reshape(len(array)).tolist()
         if self._words.length is None:
-            return (self._counted(texts),)
+            return Made((self._counted(texts),))
         rows = [self._of_text(text, index) for index, text in enumerate(texts)]
-        return (np.array(rows, np.int64),)
+        return Made((np.array(rows, np.int64),))
 
     def _of_values(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         vocabulary, each = self._vocabulary, array.size // len(array)

@@ -6,39 +6,36 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any
 
 import numpy.typing as npt
 
-from tflite_serving.contract import categories
+from tflite_serving.contract import categories, tokens
 from tflite_serving.contract import preprocessing as contract
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import Arrays, Shape
 from tflite_serving.errors import UnknownValue
 from tflite_serving.groups import Group, by_length
+from tflite_serving.preprocess.operation import Operation
 
-if TYPE_CHECKING:
-    from tflite_serving.preprocess.tokens import Tokens
+Assets = Mapping[str, Path]
+"""Files of the artifact, by the names that the steps have for them."""
 
-_NO_FILES: Mapping[str, Path] = MappingProxyType({})
+_NO_FILES: Assets = MappingProxyType({})
 _NOTHING: Mapping[int, int] = MappingProxyType({})
 
 
-class Operation(Protocol):
-    """What one step does, ready to run."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """What the model takes, with sequences of the largest length.
 
-    def run(self, values: Sequence[npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], ...]:
-        """Computes a batch.
+    Attributes:
+        arrays: by tensor name, [batch, …].
+        counts: how many tokens each instance has, before it is cut; empty where there are none.
+    """
 
-        Args:
-            values: one array for each of the step's inputs, [batch, …]; strings as objects.
-
-        Returns:
-            one array for each of the step's outputs.
-
-        Raises:
-            UnknownValue: a value is not in a vocabulary that allows no others.
-        """
+    arrays: dict[str, npt.NDArray[Any]]
+    counts: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +57,7 @@ class Pipeline:
     Args:
         preprocessing: the steps.
         shapes: of what the model takes, by name.
-        assets: files of the artifact, by the names that the steps have for them.
+        assets: the files that they need.
 
     Raises:
         ContractError: a file is not what its step needs.
@@ -70,10 +67,13 @@ class Pipeline:
         self,
         preprocessing: Preprocessing,
         shapes: Mapping[str, Shape],
-        assets: Mapping[str, Path] = _NO_FILES,
+        assets: Assets = _NO_FILES,
     ) -> None:
         self.preprocessing = preprocessing
-        self._steps = [(step, _ready(step, assets)) for step in preprocessing.steps]
+        self._steps = [
+            (step, _MAKERS[type(step.operation)](step.operation, assets))
+            for step in preprocessing.steps
+        ]
         self._shapes = shapes
         self._sequence = preprocessing.sequence
 
@@ -82,39 +82,34 @@ class Pipeline:
 
         Args, Raises: see `run`.
         """
-        counts: list[int] = []
-        arrays = self.run(inputs, counts)
-        if self._sequence is None or self._sequence.tokens is None:
-            return Ready([Group(arrays)], _NOTHING)
-        tokens = self._sequence.tokens
-        groups = by_length(arrays, self._sequence.outputs, counts, tokens.buckets)
-        most = tokens.length
-        cut = {row: count for row, count in enumerate(counts) if count > most}
+        batch, step = self.run(inputs), self._sequence
+        if step is None or step.tokens is None:
+            return Ready([Group(batch.arrays)], _NOTHING)
+        groups = by_length(batch.arrays, step.outputs, batch.counts, step.tokens.buckets)
+        most = step.tokens.length
+        cut = {row: count for row, count in enumerate(batch.counts) if count > most}
         return Ready(groups, cut)
 
-    def run(self, inputs: Arrays, counts: list[int] | None = None) -> dict[str, npt.NDArray[Any]]:
-        """What the model takes, from what clients sent, with sequences of the largest length.
+    def run(self, inputs: Arrays) -> Batch:
+        """What the model takes, from what clients sent.
 
         Args:
             inputs: by input name, [batch, …]; strings as objects.
-            counts: gets how many tokens each instance has, before it is cut, if there are any.
 
         Raises:
             UnknownValue: a value is not in a vocabulary that allows no others.
         """
         found = dict(inputs)
+        counts: Sequence[int] = ()
         for step, operation in self._steps:
             try:
-                taken = [found[name] for name in step.inputs]
-                if counts is not None and step is self._sequence:
-                    values = cast("Tokens", operation).run(taken, counts)
-                else:
-                    values = operation.run(taken)
+                made = operation.run([found[name] for name in step.inputs])
             except UnknownValue as error:
                 origin = self.preprocessing.origins(step.inputs[0])[0]
                 raise UnknownValue(error.index, error.value, origin) from None
-            found.update(zip(step.outputs, values, strict=True))
-        return in_shapes(found, self._shapes)
+            found.update(zip(step.outputs, made.arrays, strict=True))
+            counts = made.counts or counts
+        return Batch(in_shapes(found, self._shapes), counts)
 
 
 def in_shapes(arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, npt.NDArray[Any]]:
@@ -133,56 +128,55 @@ def _in_shape(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
     return array.reshape(len(array), *(-1 if size is None else size for size in shape[1:]))
 
 
-def _ready(step: contract.Step, assets: Mapping[str, Path]) -> Operation:
-    if step.tokens is not None:
-        from tflite_serving.preprocess.tokens import Tokens
-
-        return Tokens(step.tokens, assets)
-    return _MAKERS[type(step.operation)](step.operation)
-
-
-def _lookup(operation: contract.Lookup) -> Operation:
+def _lookup(operation: contract.Lookup, _: Assets) -> Operation:
     from tflite_serving.preprocess.lookup import Lookup
 
     return Lookup(operation)
 
 
-def _hashing(operation: categories.Hashing) -> Operation:
+def _hashing(operation: categories.Hashing, _: Assets) -> Operation:
     from tflite_serving.preprocess.hashing import Hashing
 
     return Hashing(operation)
 
 
-def _hashed_crossing(operation: categories.HashedCrossing) -> Operation:
+def _hashed_crossing(operation: categories.HashedCrossing, _: Assets) -> Operation:
     from tflite_serving.preprocess.hashed_crossing import HashedCrossing
 
     return HashedCrossing(operation)
 
 
-def _discretization(operation: categories.Discretization) -> Operation:
+def _discretization(operation: categories.Discretization, _: Assets) -> Operation:
     from tflite_serving.preprocess.categories import Discretization
 
     return Discretization(operation)
 
 
-def _category_encoding(operation: categories.CategoryEncoding) -> Operation:
+def _category_encoding(operation: categories.CategoryEncoding, _: Assets) -> Operation:
     from tflite_serving.preprocess.categories import CategoryEncoding
 
     return CategoryEncoding(operation)
 
 
-def _concatenation(_: categories.Concatenation) -> Operation:
+def _concatenation(_: categories.Concatenation, __: Assets) -> Operation:
     from tflite_serving.preprocess.categories import Concatenation
 
     return Concatenation()
 
 
+def _tokens(operation: tokens.Tokens, assets: Assets) -> Operation:
+    from tflite_serving.preprocess.tokens import Tokens
+
+    return Tokens(operation, assets)
+
+
 # Each imports what its kind of step needs, and no model needs all of them.
-_MAKERS: Mapping[type, Callable[[Any], Operation]] = {
+_MAKERS: Mapping[type, Callable[[Any, Assets], Operation]] = {
     contract.Lookup: _lookup,
     categories.Hashing: _hashing,
     categories.HashedCrossing: _hashed_crossing,
     categories.Discretization: _discretization,
     categories.CategoryEncoding: _category_encoding,
     categories.Concatenation: _concatenation,
+    tokens.Tokens: _tokens,
 }

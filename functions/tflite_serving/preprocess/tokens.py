@@ -14,6 +14,7 @@ from tflite_serving.contract import tokens as contract
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.tokens import TOKENIZER_FILE
 from tflite_serving.preprocess.odd_words import OddWords
+from tflite_serving.preprocess.operation import Made
 
 Encode = Callable[[list[str]], list[list[int]]]
 """Texts to the ids of all their tokens, without what is put around them."""
@@ -39,14 +40,11 @@ class Tokens:
         self._operation = operation
         self._encode = _encoder(operation, assets[operation.file])
 
-    def run(
-        self, values: Sequence[npt.NDArray[Any]], counts: list[int] | None = None
-    ) -> tuple[npt.NDArray[Any], ...]:
-        """All sequences, as long as the longest bucket.
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
+        """All sequences, as long as the longest bucket, and counts with their starts and ends.
 
         Args:
             values: the texts, [batch] objects.
-            counts: gets how many tokens each text had, with its start and end, before it was cut.
         """
         operation = self._operation
         found = self._encode([operation.prefix + text for text in values[0].reshape(-1).tolist()])
@@ -55,15 +53,14 @@ class Tokens:
         for row, tokens in zip(ids, found, strict=True):
             kept = tokens[:inner]
             row[: len(kept) + 2] = [operation.start, *kept, operation.end]
-        if counts is not None:
-            counts.extend(len(tokens) + 2 for tokens in found)
         made = {
             "token_ids": ids,
             # Whoever types the name of the padding is masked, as in KerasHub.
             "padding_mask": (ids != operation.padding).astype(np.int32),
             "segment_ids": np.zeros_like(ids),
         }
-        return tuple(made[role] for role in operation.roles)
+        counts = [len(tokens) + 2 for tokens in found]
+        return Made(tuple(made[role] for role in operation.roles), counts)
 
 
 def _encoder(operation: contract.Tokens, path: Path) -> Encode:

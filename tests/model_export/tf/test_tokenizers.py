@@ -62,7 +62,7 @@ class Pair:
 
     def check(self, texts: list[str]) -> None:
         expected = self.source.tokens(texts)
-        found = self.pipeline.run({"text": np.array([*texts, ""], dtype=object)[:-1]})
+        found = self.pipeline.run({"text": np.array([*texts, ""], dtype=object)[:-1]}).arrays
         assert list(found) == list(expected)
         for name, values in expected.items():
             for text, ours, theirs in zip(texts, found[name], values, strict=True):

@@ -1,0 +1,36 @@
+"""What one step does, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """What a step makes of a batch.
+
+    Attributes:
+        arrays: one for each of the step's outputs, [batch, …].
+        counts: of a step that makes sequences: how many tokens each instance has, before it is cut.
+    """
+
+    arrays: tuple[npt.NDArray[Any], ...]
+    counts: Sequence[int] = ()
+
+
+class Operation(Protocol):
+    """What one step does, ready to run."""
+
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
+        """Computes a batch.
+
+        Args:
+            values: one array for each of the step's inputs, [batch, …]; strings as objects.
+
+        Raises:
+            UnknownValue: a value is not in a vocabulary that allows no others.
+        """
