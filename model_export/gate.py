@@ -118,6 +118,15 @@ def quality_misses(
     ]
 
 
+def keeps_drops(drops: Mapping[str, float], budgets: Mapping[str, GateSection]) -> bool:
+    """Whether no drop is beyond its budget, however sure it is.
+
+    Args:
+        drops, budgets: by output name.
+    """
+    return all(drop <= budgets[name].max_drop + _ROUNDING for name, drop in drops.items())
+
+
 def worst_drop(drops: Mapping[str, float], budgets: Mapping[str, GateSection]) -> float:
     """How bad a quality is: the drop of its metric.
 

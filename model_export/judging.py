@@ -120,11 +120,9 @@ class Judging:
         if not any(o.weights and o.weights.bits < _FLOAT16 for o in form.facts.operators):
             return False
         outputs = self._outputs(form, self.ready.splits.validation, "validation")
-        scores, budgets = self.maker.interface.scores(outputs), self.ready.budgets
-        for name, paired in self.ready.reference.validation.items():
-            if paired.drop(scores[name]) > budgets[name].max_drop:
-                return False
-        return self._keeps_budget(self._ask(form))
+        scores, reference = self.maker.interface.scores(outputs), self.ready.reference.validation
+        drops = {name: paired.drop(scores[name]) for name, paired in reference.items()}
+        return gate.keeps_drops(drops, self.ready.budgets) and self._keeps_budget(self._ask(form))
 
     def _keeps_budget(self, answered: Answered) -> bool:
         return not gate.quality_misses(answered.comparisons, self.ready.budgets)

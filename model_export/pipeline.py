@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from model_export import gate, package, provenance
 from model_export.candidates import FormMaker
+from model_export.converting import convert, find_ranges, fitting
 from model_export.describe import describe
-from model_export.errors import ConversionError, RegistryError, UsageError
+from model_export.errors import RegistryError, UsageError
 from model_export.finished import Finished
-from model_export.flatbuffer import bindings, check_zeros
-from model_export.fold_shapes import fold_batch_shapes
+from model_export.flatbuffer import check_zeros
 from model_export.judging import Judging
 from model_export.measure.timing import time_lengths
 from model_export.parity.verifying import verify_artifact
 from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
-from model_export.quantize import STATIC, calibrate, choose_calibration
 from model_export.recipe import Recipe
 from model_export.registry.opening import open_writable
 from model_export.registry.store import WritableStore
@@ -97,8 +95,8 @@ def export(request: Request, progress: Progress) -> Export:
         float32, pruning = _compress(source, ready, recipe, finished, progress)
         layers = frozenset(source.layers)
         del source  # what comes now needs its memory, and nothing of it
-        ready = _fitting(ready, float32)
-        ranges = _calibrate(float32, ready, recipe, progress)
+        ready = fitting(ready, float32)
+        ranges = find_ranges(float32, ready, recipe.calibration, recipe.quantize.variants, progress)
         pruned = pruning.layers if pruning else ()
         maker = FormMaker(
             float32, ranges, ready.interface, layers, pruned, recipe.quantize.float_where_faster
@@ -136,38 +134,9 @@ def _compress(
             step.result = "pruned and converted before" if known[1] else "converted before"
         return known
     pruning = _prune(source, ready, recipe, finished, progress)
-    with progress.step("convert") as step:
-        float32 = fold_batch_shapes(_convert(source, ready, progress))
-        step.result = f"{len(float32):,} bytes"
+    float32 = convert(source, ready, progress)
     finished.keep_float32(float32, pruning)
     return float32, pruning
-
-
-def _convert(source: SourceModel, ready: Prepared, progress: Progress) -> bytes:
-    """With sequences of any length, or where that cannot be, of the largest alone."""
-    from model_export.tf.convert import convert_float32
-    from model_export.tf.load import KerasSource
-
-    sequence = ready.interface.sequence
-    try:
-        return convert_float32(source)
-    except ConversionError:
-        if sequence is None or sequence.tokens is None or not isinstance(source, KerasSource):
-            raise
-        length = sequence.tokens.length
-        converted = convert_float32(source.with_length(length))
-        progress.tell(f"it cannot be converted for sequences of any length: all have {length}")
-        return converted
-
-
-def _fitting(ready: Prepared, float32: bytes) -> Prepared:
-    """What is prepared, with one length of sequences if the converted model takes one alone."""
-    if ready.interface.sequence is None:
-        return ready
-    outputs = tuple(spec.name for spec in ready.interface.outputs)
-    inputs, _ = bindings(float32, ready.interface.tensors, outputs)
-    is_open = any(None in binding.shape[1:] for binding in inputs)
-    return ready if is_open else ready.of_one_length()
 
 
 def _prune(
@@ -200,18 +169,6 @@ def _prune(
         epochs = f"{pruning.epochs} epoch{'' if pruning.epochs == 1 else 's'}"
         step.result = f"{pruning.sparsity:.0%} of {layers}; {epochs}"
     return pruning
-
-
-def _calibrate(
-    float32: bytes, ready: Prepared, recipe: Recipe, progress: Progress
-) -> Mapping[str, Any]:
-    if not STATIC.intersection(recipe.quantize.variants):
-        return {}
-    with progress.step("calibrate") as step:
-        examples = choose_calibration(ready.splits.train, recipe.calibration)
-        ranges = calibrate(float32, examples, recipe.calibration.method, ready.interface.sequence)
-        step.result = f"{len(examples)} training examples, {recipe.calibration.method}"
-    return ranges
 
 
 def _choose(judging: Judging, pruning: Pruning | None, folder: Path) -> Findings:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model_export.candidates import FormMaker
+from model_export.converting import convert, find_ranges, fitting
 from model_export.flatbuffer import Operator
-from model_export.fold_shapes import fold_batch_shapes
 from model_export.gate import worst_drop
 from model_export.measure.process import Process
 from model_export.mixed_precision import Isolation, Scores, distance
 from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
-from model_export.quantize import calibrate, choose_calibration
 from model_export.recipe import Recipe
 from model_export.sections.quantize import Variant
 
@@ -167,13 +166,9 @@ def _prune_each(
 def _quantize_each(
     source: SourceModel, asked: _Asked, recipe: Recipe, variant: Variant, progress: Progress
 ) -> dict[str, tuple[int, Effect]]:
-    from model_export.tf.convert import convert_float32
-
-    ready = asked.ready
-    with progress.step("convert") as step:
-        float32 = fold_batch_shapes(convert_float32(source))
-        step.result = f"{len(float32):,} bytes"
-    ranges = calibrate(float32, choose_calibration(ready.splits.train, recipe.calibration))
+    float32 = convert(source, asked.ready, progress)
+    ready = fitting(asked.ready, float32)
+    ranges = find_ranges(float32, ready, recipe.calibration, (variant,), progress)
     maker = FormMaker(float32, ranges, ready.interface, frozenset(source.layers))
     groups = _by_layer(maker.facts.operators)
     found = {}

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.comparison import Comparison
 from model_export.errors import GateError
-from model_export.gate import Verdict, Weighed, judge, output_misses, require_choice
+from model_export.gate import (
+    Verdict,
+    Weighed,
+    judge,
+    keeps_drops,
+    output_misses,
+    require_choice,
+)
 from model_export.report.document import ClassChange
 from model_export.sample_size import examples_needed
 from model_export.sections.gate import GateSection
@@ -82,6 +89,13 @@ def test_a_candidate_over_the_budget_is_not_chosen_however_fast_it_is() -> None:
     assert reasons(verdict)["static_int8"] == (
         "accuracy is 0.0200 worse, 0.0100 over max_drop 0.01"
     )
+
+
+def test_a_drop_of_as_much_as_the_budget_keeps_it_in_binary_too() -> None:
+    drops, budgets = {"species": 0.98 - 0.97}, {"species": GateSection(max_drop=0.01)}
+    assert drops["species"] > 0.01
+    assert keeps_drops(drops, budgets)
+    assert not keeps_drops({"species": 0.0101}, budgets)
 
 
 def test_the_verdict_tells_all_that_was_measured() -> None:

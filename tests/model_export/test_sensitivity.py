@@ -69,6 +69,14 @@ def test_the_recipe_says_which_variant(cli: Cli, recipe_for: Recipes) -> None:
     assert ranking(cli, recipe)["variant"] == "dynamic_int8"
 
 
+def test_the_recipe_says_how_ranges_are_found(cli: Cli, recipe_for: Recipes) -> None:
+    true, averaged = (
+        ranking(cli, recipe_for("conv", calibration__method=method))
+        for method in ("min_max", "moving_average")
+    )
+    assert true["layers"] != averaged["layers"]
+
+
 def test_a_saved_model_is_quantized_and_not_pruned(
     cli: Cli, recipe_for: Recipes, saved: Callable[[str], Any], tmp_path: Path
 ) -> None:
