@@ -45,8 +45,10 @@ def find_criteria(
     different tasks.
 
     Raises:
-        UsageError: a metric does not fit, or an output lacks a budget.
+        UsageError: a metric or a budget does not fit, or an output lacks one.
     """
+    if recipe.gate.max_class_drop is not None and not any(each.has_classes for each in outputs):
+        raise UsageError("gate.max_class_drop: expected none for a regression: it has no classes")
     return tuple(_find(recipe, output, outputs, folder) for output in outputs)
 
 

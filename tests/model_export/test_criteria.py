@@ -1,0 +1,33 @@
+"""What an output is judged by, where the recipe says what no output has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from model_export.criteria import find_criteria
+from model_export.errors import UsageError
+from model_export.recipe import Recipe
+from model_export.sections.gate import GateSection
+from model_export.sections.model import DataSection, ModelSection
+from tflite_serving.contract.tensors import OutputSpec
+
+PRICE = OutputSpec("price", "float32", (None, 1), task="regression")
+KIND = OutputSpec("kind", "float32", (None, 3))
+
+
+def recipe(**gate: object) -> Recipe:
+    return Recipe(
+        model=ModelSection(name="houses", source="houses.keras"),
+        data=DataSection(source="houses.npz"),
+        gate=GateSection(**gate),  # type: ignore[arg-type]  # keys of all types
+    )
+
+
+def test_a_budget_of_classes_needs_an_output_that_has_some() -> None:
+    judged = recipe(metric="mae", max_class_drop=0.1)
+    with pytest.raises(UsageError, match=r"gate\.max_class_drop: expected none for a regression"):
+        find_criteria(judged, (PRICE,), Path())
+    (criterion,) = find_criteria(recipe(max_class_drop=0.1), (KIND,), Path())
+    assert criterion.gate.max_class_drop == 0.1
