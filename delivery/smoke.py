@@ -21,7 +21,7 @@ from model_export.errors import ExportError, ParityError
 from model_export.parity.answers import Answers, OtherVersionError, answers_of
 from model_export.parity.asking import ask
 from model_export.parity.comparing import differences
-from model_export.parity.questions import golden_examples
+from model_export.parity.questions import golden_examples, golden_questions
 from model_export.registry.opening import open_writable
 from model_export.registry.verbs import read_version, registry_errors
 from tflite_serving.contract.golden import GoldenExamples
@@ -87,12 +87,27 @@ class Target:
         if answer.status_code != 200:
             raise NotYetError(f"/v2/health/ready: expected 200, got {_told(answer)}")
 
+    def follows(self, manifest: Manifest) -> None:
+        """Raises `NotYetError` unless the alias has arrived.
+
+        The version before may take other inputs, and refuse what is asked of this one.
+        """
+        answer = self._ask("GET", f"/v1/models/{manifest.name}")
+        try:
+            version = answer.json()["model_version_status"][0]["version"]
+        except (ValueError, LookupError, TypeError):
+            version = _told(answer)
+        if version != manifest.version:
+            raise NotYetError(f"expected the version {manifest.version}, got {version}")
+
     def predict(self, expected: Expected) -> None:
         """Raises `SmokeError` unless the answer is the expected one."""
+        questions = golden_questions(expected.golden)
         try:
-            expected.check(ask(expected.manifest, expected.golden.inputs, self._post))
+            expected.check(ask(expected.manifest, questions.inputs, self._post))
         except OtherVersionError as error:
-            raise NotYetError(str(error)) from None  # the alias is still on its way
+            # Of another instance, which the alias has yet to reach.
+            raise NotYetError(str(error)) from None
         except ParityError as error:
             raise SmokeError(str(error)) from None
 
@@ -217,6 +232,7 @@ def smoke(target: Target, expected: Expected, deadline: float, *, anonymous: str
         SmokeError: it is not what was released.
     """
     eventually(target.ready, deadline)
+    eventually(lambda: target.follows(expected.manifest), deadline)
     eventually(lambda: target.predict(expected), deadline)
     if anonymous == "refused":
         eventually(target.refuses_strangers, deadline)

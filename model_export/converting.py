@@ -1,4 +1,4 @@
-"""From a Keras model to the flatbuffer that all forms are made of, and the ranges that some need."""
+"""From a Keras model to the flatbuffer that all forms are made of, and its tensors' ranges."""
 
 from __future__ import annotations
 

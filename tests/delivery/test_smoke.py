@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from delivery.smoke import SmokeError, serving
 from model_export.errors import RegistryError
+from model_export.package import write_artifact
 from model_export.registry.opening import open_writable
 from model_export.registry.verbs import publish
 from tests.delivery.front import Front, front_door
@@ -18,8 +21,10 @@ from tests.delivery.releases import alias, smoke
 from tests.delivery.steps import Steps
 from tests.support.serving import running
 from tests.support.stores import Artifact
-from tests.support.tiny import publish_tiny
+from tests.support.tiny import WEIGHTS, described, flatbuffer, publish_tiny, scores
+from tflite_serving.contract.golden import GoldenExamples
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.contract.tensors import InputSpec
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +100,27 @@ def test_the_smoke_test_gives_up_on_another_version_and_tells_the_way_back(
     assert done.returncode == 1
     assert f"expected the version {version}, got {former}" in done.stderr
     assert f"--alias staging --version {former}" in done.stderr
+
+
+def test_the_smoke_test_waits_for_a_version_whose_questions_the_one_before_refuses(
+    steps: Steps, deployed: Front, tmp_path: Path
+) -> None:
+    wider = np.pad(WEIGHTS, ((0, 0), (0, 1)))
+    made, spec = flatbuffer(wider, (5,)), InputSpec("features", "float32", (None, 5))
+    x = np.zeros((3, 5), np.float32)
+    golden = GoldenExamples(
+        ("a", "b", "c"), {"features": x}, {"species": scores(x, wider)}, {"species": 0.02}
+    )
+    later, description = datetime(2027, 1, 1, tzinfo=UTC), described("iris", "float32", made, spec)
+    manifest = write_artifact(tmp_path, description, made, golden, later, lambda _: {})
+    publish(open_writable(steps.variables["REGISTRY"]), manifest, tmp_path)
+    path = steps.out / "released.json"
+    former = json.loads(path.read_text())["version"]
+    released = {"model": "iris", "version": manifest.version, "alias": "staging", "before": None}
+    path.write_text(json.dumps(released))
+    done = smoke(steps, deployed, PATIENCE="0.1")
+    assert done.returncode == 1
+    assert f"expected the version {manifest.version}, got {former}" in done.stderr
 
 
 def test_a_function_that_serves_another_alias_is_not_asked(steps: Steps, deployed: Front) -> None:
