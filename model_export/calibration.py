@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from model_export.answers import Thresholds, answers
 from model_export.metric import Array, Floats
-from model_export.report.document import Reliability, ReliabilityBin
+from model_export.report.output import Reliability, ReliabilityBin
 
 _BINS = 15
 """Of the answer's score, for calibration: as many as Guo et al. took."""

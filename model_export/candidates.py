@@ -210,24 +210,27 @@ def weigh(answered: Answered, timing: Timing) -> Weighed:
             cold_load_ms=timing.cold_load_ms,
             peak_rss_mib=timing.peak_rss_mib,
             kept_in_float=form.kept_in_float,
-            outputs=_each(answered.comparisons) if len(answered.comparisons) > 1 else (),
+            outputs=tuple(output_quality(*each) for each in answered.comparisons.items())
+            if len(answered.comparisons) > 1
+            else (),
         ),
         answered.comparisons,
     )
 
 
-def _each(comparisons: Mapping[str, Comparison]) -> tuple[OutputQuality, ...]:
-    return tuple(
-        OutputQuality(
-            output=name,
-            metric=found.metric,
-            lower_is_better=found.lower_is_better,
-            reference=finite(found.reference),
-            quality=finite(found.candidate),
-            drop=finite(found.drop),
-            drop_interval_95=(finite(found.interval_95[0]), finite(found.interval_95[1])),
-        )
-        for name, found in comparisons.items()
+def output_quality(name: str, found: Comparison) -> OutputQuality:
+    """What a comparison says of the output `name`, as the manifest and the report have it."""
+    return OutputQuality(
+        output=name,
+        metric=found.metric,
+        lower_is_better=found.lower_is_better,
+        reference=finite(found.reference),
+        quality=finite(found.candidate),
+        drop=finite(found.drop),
+        drop_interval_95=(finite(found.interval_95[0]), finite(found.interval_95[1])),
+        agreement=found.agreement,
+        worst_class_drop=found.worst_class_drop,
+        calibration_error=found.calibration_error,
     )
 
 

@@ -11,10 +11,10 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from model_export.answers import Thresholds, answers, label_answers, right_answers, same_answers
+from model_export.answers import Thresholds, answers, label_answers, same_answers
 from model_export.calibration import calibration_error
-from model_export.metric import Array, Floats, Metric
-from model_export.report.document import ClassChange, Confusion
+from model_export.metric import Array, Bools, Floats, Metric
+from model_export.report.output import ClassChange, Confusion
 from model_export.resampling import resampled
 
 
@@ -36,7 +36,8 @@ class Comparison:
             the metric is a fraction of right answers.
         agreement: fraction of examples with the same answer; None for a regression. An answer of
             NaN agrees with nothing.
-        classes: recall of every class or label, in their order; empty for a regression.
+        classes: recall and precision of every class or label, in their order; empty for a
+            regression.
         worst_class_drop: the largest drop in recall of a class that has examples; None for a
             regression.
         calibration_error: the candidate's; see `calibration_error`. None for a regression.
@@ -178,14 +179,14 @@ class PairedComparison:
         targets, thresholds = self._targets, self._metric.thresholds
         both = self.reference_scores, scores
         if targets.ndim == 2:
-            found = [label_answers(each, targets, thresholds) for each in both]
-            columns = [(members, *(f[:, i] for f in found)) for i, members in enumerate(targets.T)]
+            said = [label_answers(each, targets, thresholds) for each in both]
+            columns = ((targets[:, i], *(s[:, i] for s in said)) for i in range(len(self._labels)))
         else:
-            right = [right_answers(each, targets, thresholds) for each in both]
-            columns = [(targets == index, *right) for index in range(len(self._labels))]
+            classes = [answers(each, thresholds) for each in both]
+            columns = ((targets == i, *(c == i for c in classes)) for i in range(len(self._labels)))
         return tuple(
-            _class_change(label, before[members], after[members])
-            for label, (members, before, after) in zip(self._labels, columns, strict=True)
+            _class_change(label, *column)
+            for label, column in zip(self._labels, columns, strict=True)
         )
 
 
@@ -255,14 +256,22 @@ def _counts(
     return tuple(tuple(row) for row in counts.tolist())
 
 
-def _class_change(label: str, before: Array, after: Array) -> ClassChange:
-    examples = len(before)
+def _class_change(label: str, members: Bools, before: Bools, after: Bools) -> ClassChange:
+    examples = int(members.sum())
+    recalls = [_fraction(members & said, members) for said in (before, after)]
     return ClassChange(
         label=label,
         examples=examples,
-        reference=float(np.mean(before)) if examples else 0.0,
-        published=float(np.mean(after)) if examples else 0.0,
+        reference=recalls[0] or 0.0,
+        published=recalls[1] or 0.0,
+        reference_precision=_fraction(members & before, before),
+        published_precision=_fraction(members & after, after),
     )
+
+
+def _fraction(part: Bools, whole: Bools) -> float | None:
+    count = int(whole.sum())
+    return int(part.sum()) / count if count else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ def _choose(judging: Judging, pruning: Pruning | None, folder: Path) -> Findings
         ready.reference.outputs,
         ready.asked.test,
         ready.interface,
-        ready.budgets,
+        ready.criteria,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.metric import Metric
+from model_export.report.output import ThresholdCurve, ThresholdPoint
 
 Array = npt.NDArray[Any]
 Quality = Callable[[Array, Array, Array, Array], Array]
@@ -21,6 +22,8 @@ Quality = Callable[[Array, Array, Array, Array], Array]
 
 _HALF = 0.5
 _SAME = 1e-12
+_STEPS = 100
+"""Of the curve, from 0 to 1."""
 
 
 def choose_thresholds(metric: Metric, scores: Array, targets: Array) -> tuple[float, ...]:
@@ -37,8 +40,7 @@ def choose_thresholds(metric: Metric, scores: Array, targets: Array) -> tuple[fl
     if targets.ndim == 2:
         columns = zip(scores.T, targets.T, strict=True)
         return tuple(best_threshold(column, right, _f1) for column, right in columns)
-    quality = _macro_f1 if metric.name == "macro_f1" else _accuracy
-    return (best_threshold(scores[:, 1], targets == 1, quality),)
+    return (best_threshold(scores[:, 1], targets == 1, _quality(metric)[1]),)
 
 
 def best_threshold(scores: Array, positive: npt.NDArray[np.bool_], quality: Quality) -> float:
@@ -53,16 +55,12 @@ def best_threshold(scores: Array, positive: npt.NDArray[np.bool_], quality: Qual
     """
     if positive.all() or not positive.any():
         return _HALF
-    order = np.argsort(np.nan_to_num(scores, nan=0.0), kind="stable")
-    ordered, truth = np.nan_to_num(scores, nan=0.0)[order], positive[order]
 
-    def judged(thresholds: npt.NDArray[np.float64]) -> Array:
-        below = np.searchsorted(ordered, thresholds.astype(scores.dtype), "left")
-        misses = np.concatenate([[0], np.cumsum(truth)])[below]
-        hits = truth.sum() - misses
-        return quality(hits, len(truth) - below - hits, misses, below - misses)
+    def judged(thresholds: Array) -> Array:
+        return quality(*_outcomes(scores, positive, thresholds))
 
-    edges = np.unique(np.concatenate([[0.0], np.clip(ordered, 0, 1), [1.0]]).astype(np.float64))
+    clean = np.nan_to_num(scores, nan=0.0)
+    edges = np.unique(np.concatenate([[0.0], np.clip(clean, 0, 1), [1.0]]).astype(np.float64))
     between = np.append((edges[:-1] + edges[1:]) / 2, _HALF)
     values, at_edges = judged(between), judged(edges)
     if at_edges.max() > values.max() + _SAME:
@@ -72,6 +70,55 @@ def best_threshold(scores: Array, positive: npt.NDArray[np.bool_], quality: Qual
     if between[nearest] == _HALF:
         return _HALF
     return _short(float(edges[nearest]), float(edges[nearest + 1]))
+
+
+def threshold_curve(
+    metric: Metric, reference_scores: Array, published_scores: Array, targets: Array
+) -> ThresholdCurve:
+    """What each threshold of a single score would come to.
+
+    Args:
+        metric: of the output.
+        reference_scores, published_scores: [examples, 2]; those of NaN count as 0.
+        targets: [examples] class indices.
+    """
+    name, quality = _quality(metric)
+    at = np.linspace(0, 1, _STEPS + 1)
+    before, after = (
+        _outcomes(scores[:, 1], targets == 1, at) for scores in (reference_scores, published_scores)
+    )
+    hits, alarms, misses, _ = after
+    rows = zip(at, quality(*before), quality(*after), hits, alarms, misses, strict=True)
+    return ThresholdCurve(
+        metric=name,
+        points=tuple(
+            ThresholdPoint(
+                threshold=round(float(threshold), 6),
+                reference=float(reference),
+                published=float(published),
+                precision=float(hit / (hit + alarm)) if hit + alarm else None,
+                recall=float(hit / max(hit + miss, 1)),
+            )
+            for threshold, reference, published, hit, alarm, miss in rows
+        ),
+    )
+
+
+def _quality(metric: Metric) -> tuple[str, Quality]:
+    """What decides for a single score, and what it is called."""
+    return ("macro_f1", _macro_f1) if metric.name == "macro_f1" else ("accuracy", _accuracy)
+
+
+def _outcomes(
+    scores: Array, positive: npt.NDArray[np.bool_], thresholds: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Hits, false alarms, misses and right rejections, [thresholds] each."""
+    clean = np.nan_to_num(scores, nan=0.0)
+    order = np.argsort(clean, kind="stable")
+    below = np.searchsorted(clean[order], thresholds.astype(scores.dtype), "left")
+    misses = np.concatenate([[0], np.cumsum(positive[order])])[below]
+    hits = positive.sum() - misses
+    return hits, len(positive) - below - hits, misses, below - misses
 
 
 def _nearest(thresholds: npt.NDArray[np.float64], values: Array) -> int:

@@ -10,8 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
+from model_export.pictures.feeding import MOST_PIXELS
+from tflite_serving.contract.image import Image
+from tflite_serving.inputs.image_file import decoded, open_picture
+
 Array = npt.NDArray[Any]
 _FAST, _SMALL = 1, 9  # compression of PNG: asked and forgotten, or kept
+_SMALL_SIDE, _LARGEST_SIDE = 96, 192
+"""Of thumbnails, in pixels: up to which each pixel counts, and at all."""
+_QUALITY = 80  # of JPEG
 
 
 def as_json(pictures: Array) -> list[Any]:
@@ -37,16 +44,33 @@ def as_golden(pictures: Array) -> Array:
     return np.array([_base64(each, _SMALL) for each in pictures])
 
 
-def thumbnail(picture: bytes | Array, side: int) -> bytes:
-    """A picture of at most `side` by `side` pixels, as PNG."""
-    if isinstance(picture, bytes):
-        shown = PillowImage.open(io.BytesIO(picture)).convert("RGB")
-    else:
-        shown = _image(picture).convert("RGB")
-    shown.thumbnail((side, side))
+def thumbnail_of_file(picture: bytes, image: Image) -> str:
+    """A picture as the model sees it, as a data URI; see `thumbnail`."""
+    opened = open_picture(picture, "picture", MOST_PIXELS)
+    return _thumbnail(decoded(opened, image, "picture"))
+
+
+def thumbnail(pixels: Array) -> str:
+    """A data URI: as PNG if the picture is small, else as a smaller JPEG.
+
+    Args:
+        pixels: [height, width, channels], of 1, 3 or 4 channels, 0 to 255.
+    """
+    return _thumbnail(_image(np.rint(pixels).astype(np.uint8)))
+
+
+def _thumbnail(picture: PillowImage.Image) -> str:
+    if picture.mode not in ("L", "RGB"):
+        picture = picture.convert("RGB")
     buffer = io.BytesIO()
-    shown.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    if max(picture.size) <= _SMALL_SIDE:
+        kind = "png"
+        picture.save(buffer, "PNG", optimize=True)
+    else:
+        kind = "jpeg"
+        picture.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE))
+        picture.save(buffer, "JPEG", quality=_QUALITY)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _base64(picture: bytes | Array, level: int) -> bytes:

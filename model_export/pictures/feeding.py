@@ -16,7 +16,8 @@ from tflite_serving.inputs.raw import Numbers, RawInput
 from tflite_serving.telemetry import Timings
 
 Array = npt.NDArray[Any]
-_MOST_PIXELS = 2**30  # of a file of the operator's own
+MOST_PIXELS = 2**30
+"""Of a file of the operator's own."""
 
 
 def tensors(pictures: Array, spec: InputSpec, where: str) -> Array:
@@ -34,7 +35,7 @@ def tensors(pictures: Array, spec: InputSpec, where: str) -> Array:
     Raises:
         UsageError: a file is damaged, or of another size than the model takes.
     """
-    reader = PictureReader(spec, _MOST_PIXELS)
+    reader = PictureReader(spec, MOST_PIXELS)
     place = where.replace("{", "{{").replace("}", "}}") + "[{}]"
     try:
         if pictures.dtype != object:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from model_export.report.document import ClassChange, Confusion
+from model_export.report.output import ClassChange, Confusion
 
 MOST = 20
 """Classes beyond which the report shows only what changed most."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import struct
+from collections.abc import Sequence
 
-from model_export.report.document import ChangedExample
+from model_export.report.output import ChangedExample
 
-_SMALL = 96
-"""Pixels below which a picture is enlarged, its pixels kept apart."""
+_SHORT = 4
+"""Characters of an answer that fits beside its score on a narrow card."""
 
 
 def outcome(example: ChangedExample) -> str:
@@ -19,8 +18,13 @@ def outcome(example: ChangedExample) -> str:
 
 
 def is_small(picture: str) -> bool:
-    """Whether a PNG, as base64, is narrower than it is shown."""
-    # PNG: https://www.w3.org/TR/png-3/#11IHDR: the width is at byte 16.
-    head = base64.b64decode(picture[:32])
-    (width,) = struct.unpack_from(">I", head, 16)
-    return bool(width < _SMALL)
+    """Whether a picture is one of those few pixels that are kept apart when it is enlarged."""
+    return picture.startswith("data:image/png")
+
+
+def is_wordy(examples: Sequence[ChangedExample]) -> bool:
+    """Whether their cards need to be wide: for long answers, or for inputs in words."""
+    return any(
+        each.values or max(map(len, (each.truth, each.reference, each.published))) > _SHORT
+        for each in examples
+    )

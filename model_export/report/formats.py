@@ -31,6 +31,12 @@ def signed(value: float) -> str:
     return f"+{number(value)}" if value > 0 else number(value)
 
 
+def tick(value: float) -> str:
+    """A place on an axis."""
+    text = f"{value:,.0f}" if 1e5 <= abs(value) < 1e12 else f"{value:,g}"
+    return text.replace("-", _MINUS)
+
+
 def plus(value: float) -> str:
     """A change of a count, or of a percentage."""
     return f"{value:+,}".replace("-", _MINUS) if value else "0"
@@ -66,3 +72,9 @@ def visible(text: str) -> str:
 def clipped(text: str, width: int) -> str:
     """The text, or its beginning."""
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def one_line(text: str, width: int | None = None) -> str:
+    """The text in one line, or its beginning: matplotlib would make two texts of two lines."""
+    line = " ".join(visible(text).split())
+    return line if width is None else clipped(line, width)

@@ -8,17 +8,10 @@ from functools import cache
 import jinja2
 
 from model_export.report import formats
-from model_export.report.classes import (
-    MOST,
-    change,
-    changed_pairs,
-    heat_map,
-    most_changed,
-)
+from model_export.report.classes import MOST, change, heat_map
 from model_export.report.document import LayerCost, Report
-from model_export.report.examples import is_small, outcome
-from model_export.report.pareto import front, pareto_plot
-from model_export.report.reliability import reliability_plot
+from model_export.report.examples import is_small, is_wordy, outcome
+from model_export.report.views import MOST_OUTPUTS, views
 
 
 def render(report: Report) -> bytes:
@@ -35,14 +28,12 @@ def render(report: Report) -> bytes:
             report=report,
             chosen=report.compression.chosen,
             float32=next((c for c in candidates if c.name == "float32" and not c.chosen), None),
-            front=front(candidates, lower_is_better=report.quality.lower_is_better),
-            pareto=pareto_plot(report),
-            classes=most_changed(report.classes),
-            pairs=changed_pairs(report.confusion) if report.confusion else [],
+            several=len(report.outputs) > 1,
+            views=views(report),
             heat_map=heat_map,
             most=MOST,
+            most_outputs=MOST_OUTPUTS,
             zeros=sparsity(report.layers),
-            reliability=reliability_plot(report.reliability) if report.reliability else None,
         )
     )
     return html.encode()
@@ -69,7 +60,7 @@ def _environment() -> jinja2.Environment:
         "outcome": outcome,
         "change": change,
     }
-    environment.tests["small"] = is_small
+    environment.tests |= {"small": is_small, "wordy": is_wordy}
     return environment
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -12,8 +13,9 @@ from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from model_export.report.document import Report
-from model_export.report.formats import clipped, milliseconds, number, visible
+from model_export.report.formats import milliseconds, number, one_line, tick
 from model_export.report.labels import place_labels
+from model_export.report.output import OutputReport
 from model_export.report.svg import (
     ACCENT,
     INK,
@@ -23,7 +25,7 @@ from model_export.report.svg import (
     inline_svg,
     plotting,
 )
-from tflite_serving.contract.evidence import Candidate
+from tflite_serving.contract.evidence import Candidate, OutputQuality
 
 _WIDTH, _HEIGHT = 440, 360
 _LARGEST, _SMALLEST = 17.0, 3.0
@@ -31,23 +33,30 @@ _LARGEST, _SMALLEST = 17.0, 3.0
 _LABEL_WIDTH = 22
 
 
-def pareto_plot(report: Report) -> Markup | None:
+def pareto_plot(report: Report, output: OutputReport, name: str = "pareto") -> Markup | None:
     """Each candidate as a mark: right is slower, up is better, large is large.
 
-    None if there is nothing to compare.
+    Args:
+        report: with the candidates.
+        output: whose quality is shown.
+        name: of the plot, unique in the page.
+
+    Returns:
+        None if there is nothing to compare.
     """
-    shown = [c for c in report.compression.candidates if math.isfinite(c.quality)]
+    quality = output.quality
+    shown = [c for c in judged_by(report, output) if math.isfinite(c.quality)]
     if len(shown) < 2:
         return None
     # The chosen one's name finds a place first.
     shown.sort(key=lambda c: (not c.chosen, -c.bytes))
     radii = [_radius(c, max(c.bytes for c in shown)) for c in shown]
-    levels = _levels(report)
+    levels = _levels(report, quality)
     with plotting():
         figure = Figure((_WIDTH / 72, _HEIGHT / 72), layout="constrained")
         axes = figure.subplots()
-        _prepare(axes, report, shown, [level for level, _ in levels])
-        _draw_front(axes, front(shown, lower_is_better=report.quality.lower_is_better))
+        _prepare(axes, quality, shown, [level for level, _ in levels])
+        _draw_front(axes, front(shown, lower_is_better=quality.lower_is_better))
         lines = [_draw_level(axes, *levels[index], below=index > 0) for index in range(len(levels))]
         for candidate, radius in zip(shown, radii, strict=True):
             _draw_mark(axes, candidate, radius)
@@ -55,7 +64,22 @@ def pareto_plot(report: Report) -> Markup | None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         place_labels(axes, [_point(c) for c in shown], radii, labels, lines)
-        return inline_svg(figure, "pareto", "Quality against latency", _told(report, shown))
+        return inline_svg(figure, name, "Quality against latency", _told(quality.metric, shown))
+
+
+def judged_by(report: Report, output: OutputReport) -> list[Candidate]:
+    """The candidates with the quality of this output."""
+    return [
+        next(
+            (
+                replace(candidate, quality=each.quality)
+                for each in candidate.outputs
+                if each.output == output.name
+            ),
+            candidate,
+        )
+        for candidate in report.compression.candidates
+    ]
 
 
 def front(candidates: Sequence[Candidate], *, lower_is_better: bool) -> list[Candidate]:
@@ -73,33 +97,34 @@ def front(candidates: Sequence[Candidate], *, lower_is_better: bool) -> list[Can
     return best
 
 
-def _levels(report: Report) -> list[tuple[float, str]]:
+def _levels(report: Report, quality: OutputQuality) -> list[tuple[float, str]]:
     """The reference's quality, and the worst that the budget allows."""
-    quality = report.quality
     worse = 1 if quality.lower_is_better else -1
     levels = [(quality.reference, "Keras model")]
     levels += [
         (quality.reference + worse * budget.limit, "max_drop")
         for budget in report.budgets
         # With a confidence, it is the interval that must keep the budget, not the mark.
-        if budget.key == "gate.max_drop" and budget.value == quality.drop
+        if budget.output == quality.output
+        and budget.key.endswith(".max_drop")
+        and budget.value == quality.drop
     ]
     return [level for level in levels if math.isfinite(level[0])]
 
 
 def _prepare(
-    axes: Axes, report: Report, shown: Sequence[Candidate], levels: Sequence[float]
+    axes: Axes, quality: OutputQuality, shown: Sequence[Candidate], levels: Sequence[float]
 ) -> None:
     axes.set_xlim(_limits([c.latency_ms.p50 for c in shown]))
     axes.set_ylim(_limits([*levels, *(c.quality for c in shown)]))
-    axes.yaxis.set_inverted(report.quality.lower_is_better)
+    axes.yaxis.set_inverted(quality.lower_is_better)
     axes.grid(visible=True)
     axes.tick_params(length=0)
     axes.set_xlabel("p50 latency of one instance, ms")
-    axes.set_ylabel(clipped(_line(report.quality.metric), 30))
+    axes.set_ylabel(one_line(quality.metric, 30))
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
 
 
@@ -133,7 +158,7 @@ def _draw_level(axes: Axes, level: float, name: str, *, below: bool) -> Text:
 
 def _label(axes: Axes, candidate: Candidate) -> Annotation:
     label = axes.annotate(
-        clipped(_line(candidate.name), _LABEL_WIDTH),
+        one_line(candidate.name, _LABEL_WIDTH),
         _point(candidate),
         (0, 0),
         textcoords="offset pixels",
@@ -168,16 +193,11 @@ def _point(candidate: Candidate) -> tuple[float, float]:
     return candidate.latency_ms.p50, candidate.quality
 
 
-def _told(report: Report, shown: Sequence[Candidate]) -> str:
+def _told(metric: str, shown: Sequence[Candidate]) -> str:
     told = "; ".join(
-        f"{c.name}: {report.quality.metric} {number(c.quality)}, "
+        f"{c.name}: {metric} {number(c.quality)}, "
         f"{milliseconds(c.latency_ms.p50)} ms, {c.bytes:,} bytes"
         f"{', chosen' if c.chosen else '' if c.passes else ', misses the budget'}"
         for c in shown
     )
-    return _line(told)
-
-
-def _line(text: str) -> str:
-    # matplotlib would make two texts of two lines.
-    return " ".join(visible(text).split())
+    return one_line(told)

@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from model_export.report.document import Reliability, ReliabilityBin
+from model_export.report.output import Reliability, ReliabilityBin
 from model_export.report.svg import ACCENT, LINE, SOFT, inline_svg, plotting
 
 _WIDTH, _HEIGHT = 440, 470
 
 
-def reliability_plot(reliability: Reliability) -> Markup:
+def reliability_plot(reliability: Reliability, name: str = "reliability") -> Markup:
     """Accuracy by the answer's score for both models; below, how many have these scores."""
     with plotting():
         figure = Figure((_WIDTH / 72, _HEIGHT / 72), layout="constrained")
@@ -29,7 +29,7 @@ def reliability_plot(reliability: Reliability) -> Markup:
             f"Expected calibration error: Keras model {reliability.reference_error:.4f}, "
             f"published {reliability.published_error:.4f}"
         )
-        return inline_svg(figure, "reliability", "Reliability diagram", told)
+        return inline_svg(figure, name, "Reliability diagram", told)
 
 
 def _draw_diagram(axes: Axes, reliability: Reliability) -> None:

@@ -30,6 +30,7 @@ _VARIABLES = {
     PAPER: "paper",
 }
 _SVG = "http://www.w3.org/2000/svg"
+_DECIMALS = re.compile(r"(\.\d\d)\d+")
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -81,6 +82,9 @@ def inline_svg(figure: Figure, name: str, title: str, description: str) -> Marku
     for element in root.iter():
         if "style" in element.attrib:
             element.set("style", _themed(element.attrib["style"]))
+        if "d" in element.attrib:
+            # A hundredth of a pixel is all that anybody sees.
+            element.set("d", _DECIMALS.sub(r"\1", element.attrib["d"]))
     for attribute in ("width", "height", "version"):
         root.attrib.pop(attribute, None)
     root.attrib |= {"class": f"plot-{name}", "role": "img", "aria-label": description}

@@ -22,7 +22,7 @@ from model_export.comparison import (
 from model_export.errors import UsageError
 from model_export.metric import Metric
 from model_export.metrics import find_metric
-from model_export.report.document import ClassChange
+from model_export.report.output import ClassChange
 from model_export.sample_size import examples_needed
 from model_export.sections.gate import GateSection
 
@@ -307,15 +307,26 @@ def _wanting(tested: Metric, distinct: int) -> Metric:
     return Metric(name="wanting", lower_is_better=True, task="classification", compute=compute)
 
 
-def test_every_class_has_its_recall_before_and_after() -> None:
+def test_every_class_has_its_recall_and_precision_before_and_after() -> None:
     targets = np.array([0, 0, 0, 0, 1, 1])
     reference = np.eye(3)[[0, 0, 0, 1, 1, 1]]
     candidate = np.eye(3)[[0, 0, 2, 1, 1, 0]]
     found = compare("accuracy", reference, candidate, targets)
-    assert found.classes == (
-        ClassChange(label="cat", examples=4, reference=0.75, published=0.5),
-        ClassChange(label="dog", examples=2, reference=1.0, published=0.5),
-        ClassChange(label="eel", examples=0, reference=0.0, published=0.0),
+    told = {
+        "cat": (4, 0.75, 0.5, 1.0, 2 / 3),
+        "dog": (2, 1.0, 0.5, 2 / 3, 0.5),
+        "eel": (0, 0.0, 0.0, None, 0.0),  # nobody says so of any, and then of one that is none
+    }
+    assert found.classes == tuple(
+        ClassChange(
+            label=label,
+            examples=examples,
+            reference=before,
+            published=after,
+            reference_precision=precise,
+            published_precision=less_precise,
+        )
+        for label, (examples, before, after, precise, less_precise) in told.items()
     )
     assert found.worst_class_drop == 0.5
     assert found.agreement == pytest.approx(4 / 6)

@@ -20,7 +20,7 @@ from model_export.gate import (
     output_misses,
     require_choice,
 )
-from model_export.report.document import ClassChange
+from model_export.report.output import ClassChange
 from model_export.sample_size import examples_needed
 from model_export.sections.gate import GateSection
 from tests.support import tiny

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.metrics import find_metric
 from model_export.sections.gate import GateSection
-from model_export.thresholds import choose_thresholds
+from model_export.thresholds import choose_thresholds, threshold_curve
 
 Array = npt.NDArray[Any]
 SCORES = st.floats(0, 1, width=32)
@@ -96,3 +96,25 @@ def test_where_the_metric_knows_no_threshold_accuracy_decides(name: str) -> None
 def test_scores_of_nan_are_none_that_reach_a_threshold() -> None:
     scores = np.array([np.nan, 0.2, 0.4], np.float32)
     assert binary("accuracy", scores, np.array([False, False, True])) == 0.3
+
+
+@pytest.mark.parametrize("name", ["accuracy", "macro_f1", "log_loss"])
+def test_the_curve_tells_what_each_threshold_would_come_to(name: str) -> None:
+    rng = np.random.default_rng(0)
+    positive = rng.random(50) < 0.3
+    before, after = (rng.random((2, 50)) * 0.7 + 0.3 * positive).astype(np.float32)
+    metric = find_metric(GateSection(metric=name), "classification", 2, Path())
+    two, others = (np.stack([1 - scores, scores], axis=1) for scores in (before, after))
+    curve = threshold_curve(metric, two, others, positive.astype(np.int64))
+    judged = "macro_f1" if name == "macro_f1" else "accuracy"
+    assert curve.metric == judged
+    assert len(curve.points) == 101
+    for point in curve.points:
+        assert point.reference == pytest.approx(quality(judged, before, positive, point.threshold))
+        assert point.published == pytest.approx(quality(judged, after, positive, point.threshold))
+        said = after >= np.float32(point.threshold)
+        assert point.recall == pytest.approx((said & positive).sum() / positive.sum())
+        if point.precision is None:
+            assert not said.any()
+        else:
+            assert point.precision == pytest.approx((said & positive).sum() / said.sum())

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from model_export.report.document import (
-    Budget,
+from model_export.pictures.encoding import thumbnail
+from model_export.report.document import Budget, LayerCost, Report
+from model_export.report.output import (
     ChangedExample,
     ClassChange,
     Confusion,
-    LayerCost,
+    OutputReport,
     Reliability,
     ReliabilityBin,
-    Report,
+    ThresholdCurve,
+    ThresholdPoint,
+    ValueChange,
+    Values,
 )
 from tflite_serving.contract.evidence import (
     Candidate,
     Compression,
     FloatOperator,
     Latency,
+    OutputQuality,
     Provenance,
     PrunedLayer,
     Pruning,
@@ -117,8 +119,8 @@ def digits() -> Report:
         examples=540,
         verdict="static_int8_mixed: a third of the size, and 5 more of 540 test examples wrong.",
         budgets=(
-            Budget(key="gate.max_drop", limit=0.02, value=0.0056),
-            Budget(key="gate.max_class_drop", limit=0.05, value=0.0185),
+            Budget(key="gate.max_drop", limit=0.02, value=0.0056, output="scores"),
+            Budget(key="gate.max_class_drop", limit=0.05, value=0.0185, output="scores"),
             Budget(key="gate.max_bytes", limit=32_000, value=28_040),
             Budget(key="gate.max_latency_ms", limit=0.02, value=0.0163),
         ),
@@ -128,7 +130,7 @@ def digits() -> Report:
 
 
 def binary() -> Report:
-    """Two classes, features instead of pictures, two candidates at almost the same place."""
+    """One score, features instead of pictures, two candidates at almost the same place."""
     candidates = (
         candidate(
             "float32", bytes=1_812, quality=0.9, why_not="passes, but dynamic_int8 is faster"
@@ -137,10 +139,26 @@ def binary() -> Report:
     )
     report = _report("spam", candidates, ("ham", "spam"), examples=60, changed=2, changed_total=2)
     changed = tuple(
-        replace(example, pictures={}, values={"features": "[0.12, 3.4, -1.7, 0]"})
-        for example in report.changed
+        replace(example, pictures={}, values={"words": "12", "sender": "missing", "…": "7 more"})
+        for example in report.outputs[0].changed
     )
-    return replace(report, changed=changed, compression=replace(report.compression, pruning=None))
+    curve = ThresholdCurve(
+        metric="accuracy",
+        points=tuple(
+            ThresholdPoint(
+                threshold=step / 100,
+                reference=0.9 - abs(step / 100 - 0.4),
+                published=0.89 - abs(step / 100 - 0.42),
+                precision=0.5 + step / 200 if step < 90 else None,
+                recall=1 - step / 100,
+            )
+            for step in range(101)
+        ),
+    )
+    return replace(
+        with_output(report, changed=changed, thresholds={"spam": 0.41}, threshold_curve=curve),
+        compression=replace(report.compression, pruning=None),
+    )
 
 
 def regression() -> Report:
@@ -159,21 +177,82 @@ def regression() -> Report:
     )  # fmt: skip
     report = _report(
         "prices", candidates, (), examples=1_200,
-        budgets=(Budget(key="gate.max_drop", limit=100, value=78.54),),
+        budgets=(Budget(key="gate.max_drop", limit=100, value=78.54, output="scores"),),
     )  # fmt: skip
     quality = replace(
         report.quality, metric="rmse", lower_is_better=True, reference=2312.5, published=2391.04,
         drop=78.54, drop_interval_95=(41.2, 121.8), interval_method="bootstrap, 2000 resamples",
     )  # fmt: skip
     example = ChangedExample(
-        id="test[7]", truth="250000", reference="243112.2", published="231870.9",
+        id="test[7]", truth="250000 EUR", reference="243112 EUR", published="231871 EUR",
         reference_score=None, published_score=None, pictures={},
-        values={"rooms": "3", "place": "[52.1, 4.31]"},
+        values={"rooms": "3", "place": "52.1, 4.31"},
     )  # fmt: skip
     return replace(
-        report, task="regression", agreement=None, confusion=None, reliability=None,
-        quality=quality, changed=(example,), changed_total=12,
+        with_output(
+            report, task="regression", units="EUR", confusion=None,
+            reliability=None, classes=(), values=_values(), changed=(example,), changed_total=12,
+            quality=_output_quality("scores", quality, None),
+        ),
+        task="regression", quality=quality,
     )  # fmt: skip
+
+
+def several_labels() -> Report:
+    """Labels that do not exclude one another."""
+    candidates = (
+        candidate("float32", quality=0.81),
+        candidate("static_int8", bytes=28_040, quality=0.8, chosen=True),
+    )
+    topics = ("sport", "politics", "weather and everything else that falls from the sky")
+    report = _report("news", candidates, topics, examples=90, changed=3, changed_total=3)
+    first, *others = report.outputs[0].classes
+    classes = (replace(first, reference_precision=1.0, published_precision=None), *others)
+    text = "The minister said that the match would be played, whatever the weather. " * 4
+    changed = tuple(
+        replace(
+            example, pictures={}, values={"text": text}, truth=", ".join(topics),
+            reference=", ".join(topics[1:]), published="none of them", reference_score=None,
+            published_score=None,
+        )
+        for example in report.outputs[0].changed
+    )  # fmt: skip
+    thresholds = dict(zip(topics, (0.5, 0.27, 0.911), strict=True))
+    return replace(
+        with_output(
+            report, task="multi_label", confusion=None, classes=classes, thresholds=thresholds,
+            changed=changed,
+        ),
+        task="multi_label",
+    )  # fmt: skip
+
+
+def several_outputs(count: int = 8) -> Report:
+    """More outputs than the page shows plots of, of all tasks."""
+    made = [digits(), binary(), regression(), several_labels()]
+    names = [f"output_{index}" for index in range(count)]
+    outputs = tuple(
+        replace(
+            made[index % 4].outputs[0],
+            quality=replace(made[index % 4].outputs[0].quality, output=name),
+        )
+        for index, name in enumerate(names)
+    )
+    qualities = tuple(output.quality for output in outputs)
+    candidates = (
+        candidate("float32", outputs=qualities, why_not="passes, but static_int8 is smaller"),
+        candidate("static_int8", bytes=28_040, outputs=qualities, chosen=True),
+    )
+    report = digits()
+    return replace(
+        report,
+        outputs=outputs,
+        budgets=tuple(
+            Budget(key=f"outputs.{name}.max_drop", limit=0.02, value=0.0056, output=name)
+            for name in names
+        ),
+        compression=replace(report.compression, quantization="static_int8", candidates=candidates),
+    )
 
 
 def many_classes(count: int = 100) -> Report:
@@ -197,11 +276,10 @@ def many_classes(count: int = 100) -> Report:
 def one_candidate() -> Report:
     """Nothing to compare with, nothing that changed."""
     report = _report("iris", (candidate("float32", chosen=True),), ("a", "b", "c"), examples=60)
-    assert report.confusion is not None
+    confusion = report.outputs[0].confusion
+    assert confusion is not None
     return replace(
-        report,
-        agreement=1.0,
-        confusion=replace(report.confusion, published=report.confusion.reference),
+        with_output(report, confusion=replace(confusion, published=confusion.reference)),
         compression=replace(report.compression, pruning=None),
         layers=(),
         budgets=(),
@@ -236,6 +314,16 @@ def hostile() -> Report:
         True,  # noqa: FBT003
         tuple(PrunedLayer(name, 0.5) for name in HOSTILE),
     )
+    metric = HOSTILE[2] + HOSTILE[4]
+    first = report.outputs[0]
+    changed = tuple(
+        replace(example, id=name, values={name: name * 3})
+        for example, name in zip(first.changed, HOSTILE, strict=True)
+    )
+    report = with_output(
+        report, changed=changed, description=evil, interval_method=evil,
+        quality=replace(first.quality, metric=metric),
+    )  # fmt: skip
     return replace(
         report,
         version=evil,
@@ -243,20 +331,19 @@ def hostile() -> Report:
         prefer=evil,
         provenance=provenance,
         compression=replace(report.compression, pruning=pruning),
-        quality=replace(
-            report.quality, metric=HOSTILE[2] + HOSTILE[4], dataset=evil, interval_method=evil
-        ),
+        quality=replace(report.quality, metric=metric, dataset=evil, interval_method=evil),
         layers=tuple(
             replace(report.layers[0], layer=name, name=name, kind=name, dtype=name)
             for name in HOSTILE
         ),
-        changed=tuple(
-            replace(example, id=name, values={name: name * 3})
-            for example, name in zip(report.changed, HOSTILE, strict=True)
-        ),
         recipe="\n".join(HOSTILE),
         reproduce=" ".join(HOSTILE),
     )
+
+
+def with_output(report: Report, **fields: Any) -> Report:
+    """The report with something else of its only output."""
+    return replace(report, outputs=(replace(report.outputs[0], **fields),))
 
 
 def _report(
@@ -266,7 +353,9 @@ def _report(
     *,
     examples: int,
     verdict: str | None = None,
-    budgets: tuple[Budget, ...] = (Budget(key="gate.max_drop", limit=0.01, value=-0.0019),),
+    budgets: tuple[Budget, ...] = (
+        Budget(key="gate.max_drop", limit=0.01, value=-0.0019, output="scores"),
+    ),
     changed: int = 0,
     changed_total: int = 0,
 ) -> Report:
@@ -277,16 +366,37 @@ def _report(
         "magnitude", 0.5, "layer", (1, 1), "constant", 3, False,  # noqa: FBT003
         (PrunedLayer("edges", 0.5), PrunedLayer("shapes", 0.5), PrunedLayer("hidden", 0.5)),
     )  # fmt: skip
+    quality = Quality(
+        "accuracy", False, f"train:splits of {name}", examples, 0.9815,  # noqa: FBT003
+        chosen.quality, chosen.drop, chosen.drop_interval_95, "Agresti & Min (2005)",
+    )  # fmt: skip
+    output = OutputReport(
+        task="classification",
+        description="score of each class",
+        units="",
+        quality=_output_quality("scores", quality, 1 - changed_total / examples),
+        interval_method=quality.interval_method,
+        thresholds={},
+        threshold_curve=None,
+        classes=_classes(labels, reference, published),
+        confusion=Confusion(
+            labels=labels, reference=_rows(reference), published=_rows(published)
+        ),
+        reliability=Reliability(
+            reference_error=0.0121, published_error=0.0188,
+            reference=_bins(rng, examples, 0.04), published=_bins(rng, examples, -0.05),
+        ),
+        values=None,
+        changed=tuple(_changed(rng, index, labels) for index in range(changed)),
+        changed_total=changed_total,
+    )  # fmt: skip
     return Report(
         name=name,
         version="20261122T154447Z-2ddcfe30",
         created_at="2026-11-22T15:44:47Z",
         task="classification",
         verdict=verdict or f"{chosen.name}: {chosen.bytes:,} bytes, as good as before.",
-        quality=Quality(
-            "accuracy", False, f"train:splits of {name}", examples, 0.9815,  # noqa: FBT003
-            chosen.quality, chosen.drop, chosen.drop_interval_95, "Agresti & Min (2005)",
-        ),
+        quality=quality,
         compression=Compression(chosen.name, tuple(candidates), 89_468, 8, pruning),
         resources=Resources(
             chosen.cold_load_ms, chosen.peak_rss_mib, chosen.latency_ms, Recommended(256, 1, 8, 1)
@@ -297,25 +407,39 @@ def _report(
             "5c0841c" + "0" * 33, "AMD EPYC 7B13",
         ),
         prefer="size",
-        output=None,
-        thresholds=(),
-        units={},
-        agreement=1 - changed_total / examples,
         budgets=budgets,
-        classes=_classes(labels, reference, published),
-        confusion=Confusion(
-            labels=labels, reference=_rows(reference), published=_rows(published)
-        ),
-        reliability=Reliability(
-            reference_error=0.0121, published_error=0.0188,
-            reference=_bins(rng, examples, 0.04), published=_bins(rng, examples, -0.05),
-        ),
+        outputs=(output,),
         layers=_layers(),
-        changed=tuple(_changed(rng, index, labels) for index in range(changed)),
-        changed_total=changed_total,
         recipe='[model]\nname = "digits"\nsource = "digits.keras"\n\n[gate]\nmax_drop = 0.02\n',
         reproduce="python -m model_export export digits/recipe.toml --set gate.prefer=size",
     )  # fmt: skip
+
+
+def _output_quality(name: str, quality: Quality, agreement: float | None) -> OutputQuality:
+    return OutputQuality(
+        name,
+        quality.metric,
+        quality.lower_is_better,
+        quality.reference,
+        quality.published,
+        quality.drop,
+        quality.drop_interval_95,
+        agreement,
+    )
+
+
+def _values(count: int = 300) -> Values:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(250_000, 60_000, count)
+    before = truth + rng.normal(0, 2_300, count)
+    points = np.stack([truth, before, before + rng.normal(40, 400, count)], axis=1)
+    change = ValueChange(
+        index=0, deviation=60_012.3, reference_error=1_812.4, published_error=1_893.2,
+        reference_bias=-12.3, published_bias=28.1, moved=1_231.9,
+    )  # fmt: skip
+    return Values(
+        changes=(change,), plotted=0, points=tuple((x, y, z) for x, y, z in points.tolist())
+    )
 
 
 def _confusions(
@@ -342,9 +466,16 @@ def _classes(
             examples=int(totals[i]),
             reference=float(before[i, i] / totals[i]),
             published=float(after[i, i] / totals[i]),
+            reference_precision=_precision(before, i),
+            published_precision=_precision(after, i),
         )
         for i, label in enumerate(labels)
     )
+
+
+def _precision(matrix: npt.NDArray[np.int64], index: int) -> float | None:
+    said = int(matrix[:, index].sum())
+    return int(matrix[index, index]) / said if said else None
 
 
 def _rows(matrix: npt.NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
@@ -400,9 +531,7 @@ def _changed(rng: np.random.Generator, index: int, labels: Sequence[str]) -> Cha
 
 
 def picture(rng: np.random.Generator, side: int) -> str:
-    """A PNG of a ring, as base64."""
+    """A ring, as a data URI: as PNG if it is small, else as JPEG."""
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     ring = np.exp(-((np.hypot(x, y) - rng.uniform(0.4, 0.7)) ** 2) * 20)
-    buffer = io.BytesIO()
-    Image.fromarray((255 * ring).astype(np.uint8)).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
+    return thumbnail((255 * ring)[..., np.newaxis])

@@ -234,7 +234,9 @@ def candidates_named(name: str, *, chosen: bool) -> st.SearchStrategy[Candidate]
         kept_in_float=st.lists(operators, max_size=2).map(tuple),
         outputs=st.lists(
             st.builds(
-                OutputQuality, texts, texts, st.booleans(), numbers, numbers, numbers, intervals
+                OutputQuality,
+                *(texts, texts, st.booleans(), numbers, numbers, numbers, intervals),
+                *(st.none() | fractions, st.none() | numbers, st.none() | fractions),
             ),
             max_size=2,
         ).map(tuple),

@@ -46,7 +46,7 @@ class OutputQuality:
         output: its name.
         metric, lower_is_better: as in `Quality`.
         reference, quality: the metric of the Keras model and of the candidate.
-        drop, drop_interval_95: as in `Candidate`.
+        drop, drop_interval_95, agreement, worst_class_drop, calibration_error: as in `Candidate`.
     """
 
     output: str
@@ -56,6 +56,9 @@ class OutputQuality:
     quality: float
     drop: float
     drop_interval_95: tuple[float, float]
+    agreement: float | None = None
+    worst_class_drop: float | None = None
+    calibration_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,13 +54,16 @@ def test_every_part_of_a_report_on_images(
         gate__max_bytes=10**6,
     )
     report = report_of(recipe)
-    assert [change.label for change in report.classes] == list(keras_models.LABELS)
-    assert [change.examples for change in report.classes] == [30, 30, 30]
-    assert report.confusion is not None
-    assert np.sum(report.confusion.reference) == np.sum(report.confusion.published) == 90
-    reference = np.diag(np.array(report.confusion.reference)) / 30
-    assert [change.reference for change in report.classes] == pytest.approx(reference.tolist())
-    assert report.reliability is not None
+    (output,) = report.outputs
+    assert [change.label for change in output.classes] == list(keras_models.LABELS)
+    assert [change.examples for change in output.classes] == [30, 30, 30]
+    assert output.confusion is not None
+    assert np.sum(output.confusion.reference) == np.sum(output.confusion.published) == 90
+    reference = np.diag(np.array(output.confusion.reference)) / 30
+    assert [change.reference for change in output.classes] == pytest.approx(reference.tolist())
+    assert output.reliability is not None
+    assert output.threshold_curve is None
+    assert output.values is None
     assert {budget.key for budget in report.budgets} == {
         "gate.max_drop",
         "gate.max_class_drop",
@@ -72,10 +75,12 @@ def test_every_part_of_a_report_on_images(
     assert layers["hidden"].sparsity >= 0.9
     assert layers["shape"].sparsity < 0.5
     # So many zeros change answers, and these are shown with their picture.
-    assert report.changed_total > 0
-    example = report.changed[0]
+    assert output.changed_total > 0
+    example = output.changed[0]
     assert example.reference != example.published
-    picture = Image.open(io.BytesIO(base64.b64decode(example.pictures["pixels"])))
+    kind, _, data = example.pictures["pixels"].partition(",")
+    assert kind == "data:image/png;base64"
+    picture = Image.open(io.BytesIO(base64.b64decode(data)))
     assert picture.size == (keras_models.SIDE, keras_models.SIDE)
     assert example.values == {}
     assert report.reproduce.startswith("python -m model_export export")
@@ -91,7 +96,7 @@ def test_answers_that_were_right_and_are_lost_come_first(
         prune__epochs=0,
         gate__max_drop=1.0,
     )
-    changed = report_of(recipe).changed
+    changed = report_of(recipe).outputs[0].changed
     lost = [example.reference == example.truth for example in changed]
     assert lost == sorted(lost, reverse=True)
     scores = [
@@ -110,10 +115,10 @@ def test_inputs_that_are_no_pictures_are_shown_as_numbers(
         prune__epochs=0,
         gate__max_drop=1.0,
     )
-    report = report_of(recipe)
-    assert report.changed
-    assert all(not example.pictures for example in report.changed)
-    assert all(example.values["features"].count(",") == 3 for example in report.changed)
+    changed = report_of(recipe).outputs[0].changed
+    assert changed
+    assert all(not example.pictures for example in changed)
+    assert all(example.values["features"].count(",") == 3 for example in changed)
 
 
 def test_the_recipe_in_the_report_is_the_one_that_was_run(recipe_for: Recipes) -> None:

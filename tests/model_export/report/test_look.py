@@ -14,7 +14,9 @@ WIDTHS = (360, 390, 1200)
 KINDS = {
     "digits": reports.digits,
     "binary": reports.binary,
+    "labels": reports.several_labels,
     "regression": reports.regression,
+    "several-outputs": reports.several_outputs,
     "many-classes": reports.many_classes,
     "one-candidate": reports.one_candidate,
     "hostile": reports.hostile,

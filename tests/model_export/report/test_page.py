@@ -56,7 +56,7 @@ def rendered(make: Callable[[], Report]) -> bytes:
 
 
 def sections(html: bytes) -> set[str]:
-    return set(re.findall(r'<section id="(\w+)"', html.decode()))
+    return set(re.findall(r'<section id="([\w-]+)"', html.decode()))
 
 
 def section(html: bytes, name: str) -> str:
@@ -75,7 +75,7 @@ def test_the_page_needs_no_network_and_runs_no_script(make: Callable[[], Report]
     page = Page(html)
     assert not {"script", "link", "iframe", "object", "embed", "base"} & set(page.tags)
     assert not [name for name, _ in page.attributes if name.startswith("on")]
-    assert all(value.startswith("data:image/png;base64,") for value in page.values("src"))
+    assert all(re.match("data:image/(png|jpeg);base64,", value) for value in page.values("src"))
     assert all(value.startswith("#") for value in page.values("href"))
     assert not {"srcset", "action", "background"} & {name for name, _ in page.attributes}
     style = re.findall(r"<style>(.*?)</style>", html.decode(), re.DOTALL)
@@ -92,17 +92,41 @@ def test_a_report_of_ten_classes_stays_small() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "absent"),
+    ("make", "expected"),
     [
-        (reports.digits, set()),
-        (reports.binary, set()),
-        (reports.many_classes, set()),
-        (reports.regression, {"classes", "confusion", "reliability"}),
-        (reports.one_candidate, {"pareto", "layers"}),
+        (reports.digits, ALL),
+        (reports.binary, ALL | {"threshold"}),
+        (reports.many_classes, ALL),
+        (reports.several_labels, ALL - {"confusion"}),
+        (reports.regression, ALL - {"classes", "confusion", "reliability"} | {"values"}),
+        (reports.one_candidate, ALL - {"pareto", "layers"}),
     ],
 )
-def test_a_section_without_data_is_absent(make: Callable[[], Report], absent: set[str]) -> None:
-    assert sections(rendered(make)) == ALL - absent
+def test_a_section_without_data_is_absent(make: Callable[[], Report], expected: set[str]) -> None:
+    assert sections(rendered(make)) == expected
+
+
+def test_each_of_several_outputs_has_sections_of_its_own() -> None:
+    html = rendered(reports.several_outputs)
+    found = sections(html)
+    assert {f"pareto-{number}" for number in range(1, 7)} <= found
+    assert {"confusion-1", "threshold-2", "values-3", "classes-4", "confusion-5"} <= found
+    assert not {"values-1", "confusion-3", "reliability-3", "confusion-4", "threshold-4"} & found
+    assert "Output output_2 regression · " in section(html, "output-3")
+    assert "rmse, lower is better 2,312.5 → 2,391.0" in section(html, "output-3")
+    assert "outputs.output_2.max_drop 0.0056 of 0.0200 kept" in section(html, "output-3")
+
+
+def test_of_many_outputs_the_first_have_plots_and_all_have_figures() -> None:
+    html = rendered(reports.several_outputs)
+    assert "pareto-7" not in sections(html)
+    told = section(html, "figures")
+    assert "about the first 6 of them" in told
+    for output in reports.several_outputs().outputs:
+        assert f"{output.name} {output.task.replace('_', ' ')} {output.quality.metric}" in told
+    assert section(html, "candidates").count("output_7") == 2
+    assert "score of each class" not in section(html, "candidates")
+    assert len(render(reports.several_outputs(40))) < 500_000
 
 
 def test_the_verdict_comes_first_with_its_figures_and_budgets() -> None:
@@ -133,7 +157,7 @@ def test_the_worst_class_comes_first() -> None:
 
 def test_of_many_classes_those_that_changed_most_are_shown() -> None:
     html = rendered(reports.many_classes)
-    assert "The 20 of 100 classes that changed most." in section(
+    assert "the 20 of 100 classes that changed most." in section(
         rendered(reports.many_classes), "classes"
     )
     assert section(html, "classes").count("some longer name") == 20
@@ -147,10 +171,35 @@ def test_a_thousand_classes_do_not_make_the_page_long() -> None:
 
 def test_classes_without_examples_are_left_out() -> None:
     report = reports.binary()
-    classes = tuple(
-        replace(row, examples=0, reference=math.nan, published=math.nan) for row in report.classes
-    )
-    assert "classes" not in sections(render(replace(report, classes=classes)))
+    classes = tuple(replace(row, examples=0) for row in report.outputs[0].classes)
+    assert "classes" not in sections(render(reports.with_output(report, classes=classes)))
+
+
+def test_each_label_has_its_threshold_and_both_kinds_of_mistakes() -> None:
+    told = section(rendered(reports.several_labels), "classes")
+    assert "label threshold recall before after change" in told
+    assert "politics 0.27" in told
+    # Python's split takes a no-break space for one.
+    assert "100.0 % – 30" in told
+
+
+def test_a_threshold_is_shown_among_others() -> None:
+    told = section(rendered(reports.binary), "threshold")
+    assert "A score of 0.41 or more means spam" in told
+    (plot,) = [plot for plot in plots(rendered(reports.binary)) if "plot-threshold" in plot]
+    assert "At a threshold of 0.41: accuracy of the Keras model 0.8900, published 0.8800" in plot
+
+
+def test_values_of_a_regression_are_shown_against_the_truth_in_their_units() -> None:
+    html = rendered(reports.regression)
+    told = section(html, "values")
+    assert "1,812.4 1,893.2 −12.30 +28.10 1,231.9 60,012.3" in told
+    assert "All in EUR." in told
+    assert "300 of 1,200 examples" in told
+    (plot,) = [plot for plot in plots(html) if "plot-values" in plot]
+    assert ">truth, EUR<" in plot
+    # Points are one path for each model, and not hundreds of marks.
+    assert plot.count("<use") < 30
 
 
 def test_the_confusion_is_told_as_a_difference() -> None:
@@ -164,7 +213,9 @@ def test_changed_examples_are_shown_and_the_others_counted() -> None:
     assert told.count("before") == 24
     assert "now wrong" in told
     assert len(Page(rendered(reports.digits)).values("src")) == 24
-    assert "[0.12, 3.4, -1.7, 0]" in section(rendered(reports.binary), "examples")
+    assert "words 12 sender missing … 7 more" in section(rendered(reports.binary), "examples")
+    assert "the match would be played" in section(rendered(reports.several_labels), "examples")
+    assert "before 243112 EUR" in section(rendered(reports.regression), "examples")
 
 
 def test_small_pictures_alone_are_enlarged_pixel_by_pixel() -> None:
@@ -198,7 +249,9 @@ def test_recipe_command_and_provenance_are_there() -> None:
     assert "numpy 2.4.1" in told
 
 
-@pytest.mark.parametrize("make", [reports.digits, reports.regression, reports.hostile])
+@pytest.mark.parametrize(
+    "make", [reports.digits, reports.regression, reports.hostile, reports.several_outputs]
+)
 def test_plots_are_well_formed_and_described(make: Callable[[], Report]) -> None:
     for plot in plots(rendered(make)):
         root = ET.fromstring(plot)  # noqa: S314  # our own
@@ -209,10 +262,13 @@ def test_plots_are_well_formed_and_described(make: Callable[[], Report]) -> None
         assert root.get("width") is None
 
 
-def test_ids_are_unique_in_the_page_and_found() -> None:
-    page = Page(rendered(reports.digits))
+@pytest.mark.parametrize(
+    ("make", "count"), [(reports.digits, 2), (reports.several_outputs, 6 + 5 + 2 + 1)]
+)
+def test_ids_are_unique_in_the_page_and_found(make: Callable[[], Report], count: int) -> None:
+    page = Page(rendered(make))
     ids = page.values("id")
-    assert len(plots(rendered(reports.digits))) == 2
+    assert len(plots(rendered(make))) == count
     assert len(set(ids)) == len(ids)
     references = [value.removeprefix("#") for value in page.values("href")]
     references += [value[5:-1] for value in page.values("clip-path")]
@@ -243,7 +299,7 @@ def test_names_cannot_become_part_of_the_page() -> None:
     page = Page(html)
     assert b"<script" not in html
     assert b"onerror=alert(1)>" not in html
-    assert set(page.values("src")) <= {f"data:image/png;base64,{p}" for p in _pictures()}
+    assert set(page.values("src")) <= _pictures()
     assert page.text.count("<script>alert(1)</script>") > 20
     assert "{{ 7*7 }}" in page.text
     assert "#010203" in page.text
@@ -253,5 +309,7 @@ def test_names_cannot_become_part_of_the_page() -> None:
 
 def _pictures() -> set[str]:
     return {
-        picture for example in reports.hostile().changed for picture in example.pictures.values()
+        picture
+        for example in reports.hostile().outputs[0].changed
+        for picture in example.pictures.values()
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from model_export.report.document import Report
 from model_export.report.pareto import front, pareto_plot
 from tests.support import reports
 from tflite_serving.contract.evidence import Latency
@@ -19,6 +20,10 @@ def names(lower_is_better: bool) -> list[str]:  # noqa: FBT001
     return [candidate.name for candidate in front(candidates, lower_is_better=lower_is_better)]
 
 
+def plotted(report: Report, output: int = 0) -> str:
+    return pareto_plot(report, report.outputs[output]) or ""
+
+
 def test_the_front_is_what_nothing_beats_in_both() -> None:
     assert names(lower_is_better=False) == ["fast", "best"]
     assert names(lower_is_better=True) == ["fast", "bad"]
@@ -30,12 +35,12 @@ def test_candidates_at_one_place_are_both_on_the_front() -> None:
 
 
 def test_one_candidate_is_not_plotted() -> None:
-    assert pareto_plot(reports.one_candidate()) is None
+    assert plotted(reports.one_candidate()) == ""
 
 
 def test_every_candidate_is_named_in_the_plot() -> None:
     report = reports.digits()
-    texts = re.findall(r"<text[^>]*>([^<]*)</text>", pareto_plot(report) or "")
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", plotted(report))
     names = {candidate.name for candidate in report.compression.candidates}
     assert names | {"Keras model", "max_drop"} <= set(texts)
 
@@ -48,6 +53,13 @@ def test_the_chosen_one_is_named_however_crowded_the_plot_is() -> None:
     ]
     candidates = (*crowd, *report.compression.candidates)
     crowded = replace(report, compression=replace(report.compression, candidates=candidates))
-    plot = pareto_plot(crowded) or ""
+    plot = plotted(crowded)
     assert ">static_int8_mixed</text>" in plot
     assert plot.count("<text") < 55
+
+
+def test_each_output_is_plotted_by_its_own_metric() -> None:
+    report = reports.several_outputs()
+    assert ">accuracy<" in plotted(report, 0)
+    assert ">rmse<" in plotted(report, 2)
+    assert "rmse 2,391.0" in plotted(report, 2)
