@@ -212,7 +212,9 @@ def _filled(values: Array, gaps: npt.NDArray[np.bool_], spec: InputSpec, where: 
         if default is None and is_missing:
             if spec.preprocess.kind != "record":
                 what = "finite numbers, got NaN" if spec.dtype != "string" else "strings, got None"
-                raise UsageError(f"{where}: {spec.name}: expected {what}")
+                raise UsageError(
+                    f"{where}: {spec.name}: expected {what}; leave out the examples without a value"
+                )
             raise UsageError(
                 f"{where}: {field.name}: a value is missing; say what stands for such ones: "
                 f"inputs.{field.name}.missing"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,12 +20,16 @@ def import_object(reference: str, folder: Path) -> Any:
         UsageError: there is no such module or name.
     """
     module_name, _, name = reference.partition(":")
-    if not all(part.isidentifier() for part in [*module_name.split("."), name]):
-        raise UsageError(f"{reference}: expected package.module:name")
+    parts = [*module_name.split("."), name]
+    if module_name.endswith(".py") or not all(part.isidentifier() for part in parts):
+        without = "; leave out .py" if module_name.endswith(".py") else ""
+        raise UsageError(f"{reference}: expected package.module:name{without}")
     module = _import_module(module_name, reference, folder)
     if not hasattr(module, name):
         where = getattr(module, "__file__", None) or module_name
-        raise UsageError(f"{reference}: {where} has no {name!r}")
+        near = get_close_matches(name, vars(module), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"{reference}: {where} has no {name!r}{hint}")
     return getattr(module, name)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model_export.data.batches import is_dataset, put_together
 from model_export.data.missing import mark_missing
 from model_export.data.objects import as_objects
 from model_export.data.splits import UNNAMED
@@ -21,13 +22,15 @@ def read_arrays(pair: Any, where: str) -> tuple[Mapping[str, Array], Mapping[str
     """One split's inputs and answers, each by name.
 
     Args:
-        pair: (x, y); each is an array or holds some by name: a dict, and of inputs also a
-            structured array or a data frame.
+        pair: (x, y), or a `tf.data.Dataset` of these; each is an array or holds some by name: a
+            dict, and of inputs also a structured array or a data frame.
         where: it comes from, for complaints.
 
     Raises:
         UsageError: it is something else.
     """
+    if is_dataset(pair):
+        pair = put_together(pair, where)
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise UsageError(f"{where}: expected (x, y), got {type(pair).__name__}")
     x, y = pair
@@ -58,8 +61,14 @@ def _array(values: Any, where: str, *, may_miss: bool = False) -> Array:
         array = np.asarray(values)
     except ValueError as error:
         if not all(isinstance(value, np.ndarray) for value in values):
-            raise UsageError(f"{where}: expected an array: {error}") from None
+            differ = "inhomogeneous" in str(error)  # in numpy's words
+            got = "rows of different lengths" if differ else str(error)
+            raise UsageError(f"{where}: expected an array, got {got}") from None
         array = as_objects(values)  # of pictures of different sizes
+    if array.dtype.kind == "U" and not isinstance(values, np.ndarray):
+        # Of a list, numpy makes the strings "nan" and "None" of what is missing among others.
+        objects = np.asarray(values, dtype=object)
+        array = array if all(isinstance(value, str) for value in objects.flat) else objects
     if array.dtype == object and all(isinstance(value, Path) for value in array.flat):
         array = array.astype(np.str_).astype(object)
     are_pictures = array.dtype == object and all(isinstance(v, np.ndarray) for v in array.flat)
@@ -69,6 +78,15 @@ def _array(values: Any, where: str, *, may_miss: bool = False) -> Array:
         isinstance(value, str) or (may_miss and value is None) for value in array.flat
     )
     if array.ndim == 0 or (array.dtype == object and not (is_text or are_pictures)):
-        what = "Python objects" if array.ndim else "a single value"
-        raise UsageError(f"{where}: expected an array with one row an example, got {what}")
+        raise UsageError(
+            f"{where}: expected an array with one row an example, got {_told(array, may_miss)}"
+        )
     return array
+
+
+def _told(array: Array, is_input: bool) -> str:  # noqa: FBT001
+    if array.ndim == 0:
+        return "a single value"
+    if is_input and any(isinstance(value, Mapping) for value in array.flat):
+        return 'dicts; give each column once, by name: {"age": [41, …], "job": ["cook", …]}'
+    return "Python objects"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model_export.data.names import others_than
 from model_export.data.splits import UNNAMED, Split, Splits
 from model_export.data.targets import read_targets
 from model_export.errors import UsageError
@@ -81,8 +82,11 @@ class Given:
         if set(answers) == {UNNAMED} and len(outputs) == 1:
             return {outputs[0]: answers[UNNAMED]}
         if set(answers) != set(outputs):
-            raise UsageError(
-                f"{self.source}: {split}: expected answers for the outputs {', '.join(outputs)}, "
-                f"got {', '.join(answers) if UNNAMED not in answers else 'one unnamed array'}"
-            )
+            where = f"{self.source}: {split}"
+            if UNNAMED in answers:
+                by_name = ", ".join(f'"{name}": …' for name in outputs)
+                raise UsageError(
+                    f"{where}: expected answers by output, {{{by_name}}}, got them without names"
+                )
+            raise UsageError(f"{where}: {others_than('answers for the outputs', outputs, answers)}")
         return answers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,12 @@ def load_given(source: str, folder: Path) -> Given:
     found = _from_file(folder / source) if source.endswith(".npz") else _call(source, folder)
     for name in _SPLITS:
         if name not in found:
-            raise UsageError(f"{source}: expected the split {name!r}, got only {sorted(found)}")
+            others = [other for other in found if other not in _SPLITS]
+            near = get_close_matches(name, others, n=1, cutoff=0.4)  # "val" is far from validation
+            hint = f"call {near[0]!r} so" if near else "hold some of the other examples back for it"
+            raise UsageError(
+                f"{source}: expected the split {name!r}, got only {', '.join(found)}; {hint}"
+            )
     return Given({name: read_arrays(found[name], f"{source}: {name}") for name in _SPLITS}, source)
 
 
@@ -53,6 +59,8 @@ def load_splits(source: str, folder: Path, task: Task = "classification") -> Spl
 
 
 def _call(source: str, folder: Path) -> Mapping[str, Any]:
+    if ":" not in source:
+        raise UsageError(f"{source}: expected module:function or a .npz file")
     function: Callable[[], Any] = import_object(source, folder)
     if not callable(function):
         raise UsageError(f"{source}: expected a function, got {type(function).__name__}")
@@ -62,7 +70,10 @@ def _call(source: str, folder: Path) -> Mapping[str, Any]:
         # It is the user's own code, which may raise anything.
         raise UsageError(f"{source}: it raised {told(error)}") from error
     if not isinstance(found, Mapping):
-        raise UsageError(f"{source}: expected a dict of splits, got {type(found).__name__}")
+        by_name = ", ".join(f'"{name}": (x, y)' for name in _SPLITS)
+        raise UsageError(
+            f"{source}: expected a dict of splits, {{{by_name}}}, got {type(found).__name__}"
+        )
     return found
 
 
@@ -70,10 +81,29 @@ def _from_file(path: Path) -> Mapping[str, Any]:
     try:
         # Opened here, because numpy forgets to close what turns out to be no archive.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {
-                split: (archive[f"x_{split}"], archive[f"y_{split}"])
-                for split in _SPLITS
-                if f"x_{split}" in archive.files and f"y_{split}" in archive.files
-            }
+            return _splits_of(archive)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise UsageError(f"{path}: expected an npz of x_train, y_train, …: {error}") from None
+
+
+def _splits_of(archive: Any) -> Mapping[str, Any]:
+    """`x_train` and `y_train`, or `x_train_<input>` and `y_train_<output>` for each; and so on."""
+    found: dict[str, Any] = {}
+    for split in _SPLITS:
+        x, y = (_arrays(archive, f"{part}_{split}") for part in "xy")
+        if x is not None and y is not None:
+            found[split] = (x, y)
+        elif x is not None or y is not None:
+            lacks = f"{'y' if y is None else 'x'}_{split}"
+            raise ValueError(f"there is no {lacks}, or {lacks}_<name> for each of several")
+    return found
+
+
+def _arrays(archive: Any, name: str) -> Any:
+    """An array, a dict of those whose names begin so, or None."""
+    parts = [each for each in archive.files if each.startswith(f"{name}_")]
+    if name in archive.files:
+        if parts:
+            raise ValueError(f"there is {name}, and also {parts[0]}")
+        return archive[name]
+    return {part.removeprefix(f"{name}_"): archive[part] for part in parts} or None

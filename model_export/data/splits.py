@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.data.missing import with_gaps
+from model_export.data.names import others_than
 from model_export.errors import UsageError
 
 Array = npt.NDArray[Any]
@@ -129,10 +130,11 @@ class Splits:
         if set(split.inputs) == {UNNAMED} and len(names) == 1:
             return split.given({names[0]: split.inputs[UNNAMED]})
         if set(split.inputs) != set(names):
-            raise UsageError(
-                f"{self.source}: {which}: expected the inputs {', '.join(names)}, got "
-                f"{', '.join(split.inputs) if UNNAMED not in split.inputs else 'one unnamed array'}"
-            )
+            where = f"{self.source}: {which}"
+            if UNNAMED in split.inputs:
+                by_name = ", ".join(f'"{name}": …' for name in names)
+                raise UsageError(f"{where}: expected the inputs {{{by_name}}}, got one array")
+            raise UsageError(f"{where}: {others_than('the inputs', names, split.inputs)}")
         # In the model's order, whatever the source's: calibration counts on it.
         return split.given({name: split.inputs[name] for name in names})
 

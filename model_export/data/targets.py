@@ -48,6 +48,12 @@ def _are_shares(answers: Array) -> bool:
 
 
 def _classes(answers: Array, where: str) -> Array:
+    if answers.dtype.kind in "USO":
+        raise UsageError(
+            f"{where}: expected class indices, got strings such as {str(answers.flat[0])[:40]!r}; "
+            "give the place of each among the labels, from 0"
+        )
+    _refuse_nan(answers, "class indices", where)
     if is_multi_hot(answers):
         raise UsageError(
             f"{where}: expected class indices, or one-hot rows, got rows of 0 and 1 with any "
@@ -70,6 +76,13 @@ def _classes(answers: Array, where: str) -> Array:
     return answers.astype(np.int64)
 
 
+def _refuse_nan(answers: Array, expected: str, where: str) -> None:
+    if answers.dtype.kind == "f" and np.isnan(answers).any():
+        raise UsageError(
+            f"{where}: expected {expected}, got NaN; leave out the examples without an answer"
+        )
+
+
 def _labels(answers: Array, where: str) -> Array:
     if answers.ndim != 2 or not _is_of_0_and_1(answers):
         raise UsageError(
@@ -80,8 +93,10 @@ def _labels(answers: Array, where: str) -> Array:
 
 
 def _values(answers: Array, where: str) -> Array:
+    _refuse_nan(answers, "numbers", where)
     if answers.dtype.kind not in "iuf" or not np.isfinite(answers).all():
-        raise UsageError(f"{where}: expected finite numbers as answers, got {answers.dtype} values")
+        got = "infinity" if answers.dtype.kind == "f" else f"{answers.dtype} values"
+        raise UsageError(f"{where}: expected finite numbers as answers, got {got}")
     return answers.reshape(len(answers), -1).astype(np.float32)
 
 

@@ -28,12 +28,16 @@ def test_an_error_in_the_users_code_names_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["my_data", "my_data:", ":splits", ".my_data:splits", "my_data:a.b", "my data:x"]
+    "source", ["my_data.py:", "my_data:", ":splits", ".my_data:splits", "my_data:a.b", "my data:x"]
 )
 def test_a_reference_that_is_none_is_refused(tmp_path: Path, source: str) -> None:
     assert f"{source}: expected package.module:name" in complaint(
         lambda: load_splits(source, tmp_path)
     )
+
+
+def test_a_file_in_place_of_a_module_is_told_to_lose_its_suffix(tmp_path: Path) -> None:
+    assert complaint(lambda: load_splits("my_data.py:splits", tmp_path)).endswith("leave out .py")
 
 
 def test_a_module_that_is_not_there_is_named(tmp_path: Path) -> None:

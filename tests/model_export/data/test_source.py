@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model_export.data.source import load_splits
+from model_export.data.source import load_given, load_splits
 from tests.support.data_modules import X, Y, complaint, load, returning
 
 Array = npt.NDArray[Any]
@@ -56,19 +56,27 @@ def test_both_sources_give_the_same_examples_and_digest(tmp_path: Path) -> None:
         (returning("({'a': x, 'b': x / 0}, y)"), "train: b: expected finite numbers, got infinity"),
         (returning("(x / 0, y)"), "my_data:splits: train: expected finite numbers, got infinity"),
         (returning("(x, y + 0.5)"), "train: expected class indices, got float64 values"),
-        (returning("(x, np.full(6, np.nan))"), "train: expected class indices, got float64"),
-        (returning("(x, np.array(list('abcabc')))"), "train: expected class indices, got <U1"),
-        (returning("([[1, 2], [3]], y)"), "train: expected an array: "),
-        (returning("(np.array([{}] * 6), y)"), "expected an array with one row an example, got Py"),
+        (returning("([[1, 2], [3]], y)"), "expected an array, got rows of different lengths"),
+        (returning("(x, [['a'], []] * 3)"), "answers: expected an array, got rows of different"),
+        (returning("([{'a': 1}] * 6, y)"), "got dicts; give each column once, by name"),
+        (returning("([1, 'a', 2, 3, 4, 5], y)"), "one row an example, got Python objects"),
+        (returning("(np.array([{1}] * 6), y)"), "array with one row an example, got Py"),
         (returning("(x, 3)"), "train: answers: expected an array with one row an example, got a"),
-        ("def splits():\n    return [1, 2]", "expected a dict of splits, got list"),
         (
-            "def splits():\n    return {'train': (x, y)}",
-            "expected the split 'validation', got only",
+            "def splits():\n    return [1, 2]",
+            '{"train": (x, y), "validation": (x, y), "test": (x, y)}, got list',
+        ),
+        (
+            "def splits():\n    return {'train': (x, y), 'test': (x, y)}",
+            "'validation', got only train, test; hold some of the other examples back for it",
+        ),
+        (
+            "def splits():\n    return {'train': (x, y), 'val': (x, y), 'test': (x, y)}",
+            "expected the split 'validation', got only train, val, test; call 'val' so",
         ),
         ("splits = 5", "my_data:splits: expected a function, got int"),
         ("def splits():\n    return 1 / 0", "it raised ZeroDivisionError: division by zero"),
-        ("def split():\n    pass", "my_data.py has no 'splits'"),
+        ("def split():\n    pass", "my_data.py has no 'splits'; did you mean 'split'?"),
         ("1 / 0", "the module cannot be imported: ZeroDivisionError: division by zero"),
         ("import pandsa", "No module named 'pandsa'; looked in "),
     ],
@@ -81,10 +89,54 @@ def test_a_source_that_gives_something_else_is_refused(
     assert expected in complaint(lambda: load(tmp_path, code))
 
 
-def test_a_file_without_a_split_is_refused(tmp_path: Path) -> None:
+def test_what_is_missing_in_a_list_of_texts_does_not_become_a_text(tmp_path: Path) -> None:
+    texts = "(['a', None, float('nan'), 'b', 'nan', 'c'], y)"
+    inputs = load(tmp_path, returning(texts)).named(("text",)).train.inputs["text"]
+    assert inputs.tolist() == ["a", None, None, "b", "nan", "c"]
+
+
+def test_an_npz_file_has_several_inputs_and_outputs_by_name(tmp_path: Path) -> None:
+    arrays: dict[str, Array] = {}
+    for name in SPLITS:
+        arrays |= {f"x_{name}_age": X[:, 0], f"x_{name}_job": np.array(list("abcabc"))}
+        arrays |= {f"y_{name}_kind": Y, f"y_{name}_price_in_EUR": Y / 2}
+    np.savez(tmp_path / "data.npz", allow_pickle=True, **arrays)
+    given = load_given("data.npz", tmp_path)
+    assert given.names == ("age", "job")
+    splits = given.read({"kind": "classification", "price_in_EUR": "regression"})
+    np.testing.assert_array_equal(splits.test.targets, Y)
+    np.testing.assert_array_equal(splits.test.others["price_in_EUR"], Y[:, None] / 2)
+    assert splits.validation.inputs["job"].tolist() == list("abcabc")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"y_train_kind": Y}, "there is y_train, and also y_train_kind"),
+        ({"x_test_age": Y}, "there is x_test, and also x_test_age"),
+    ],
+)
+def test_an_array_both_with_and_without_a_name_is_refused(
+    tmp_path: Path, changes: dict[str, Array], problem: str
+) -> None:
+    save_npz(tmp_path, **changes)
+    assert complaint(lambda: load_splits("data.npz", tmp_path)).endswith(problem)
+
+
+def test_a_file_without_a_split_or_the_answers_of_one_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", x_train=X, y_train=Y, x_test=X, y_test=Y)
-    assert "expected the split 'validation', got only ['test', 'train']" in complaint(
+    assert "expected the split 'validation', got only train, test" in complaint(
         lambda: load_splits("data.npz", tmp_path)
+    )
+    np.savez(tmp_path / "data.npz", x_train=X)
+    assert complaint(lambda: load_splits("data.npz", tmp_path)).endswith(
+        "there is no y_train, or y_train_<name> for each of several"
+    )
+
+
+def test_another_kind_of_file_is_told_which_may_be(tmp_path: Path) -> None:
+    assert complaint(lambda: load_splits("data.csv", tmp_path)) == (
+        "data.csv: expected module:function or a .npz file"
     )
 
 

@@ -32,8 +32,6 @@ def test_smoothed_one_hot_rows_are_read_as_class_indices(tmp_path: Path) -> None
     [
         ("np.stack([y / 2, y * 3], 1)", "float64"),
         ("np.stack([1 + y, -y], 1)", "int64"),
-        ("np.eye(3)[y].astype(str)", "<U32"),
-        ("np.full((6, 2), np.nan)", "float64"),
     ],
 )
 def test_rows_of_other_numbers_are_no_classes(tmp_path: Path, rows: str, dtype: str) -> None:
@@ -56,14 +54,34 @@ def test_the_answers_of_a_regression_stay_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(splits.test.targets, np.stack([Y, -Y], axis=1))
 
 
-@pytest.mark.parametrize(("values", "dtype"), [("y / 0", "float64"), ("y.astype(str)", "<U21")])
+@pytest.mark.parametrize(
+    ("values", "got"), [("(y + 1) / 0", "infinity"), ("y.astype(str)", "<U21 values")]
+)
 @pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_answers_of_a_regression_that_are_no_numbers_are_refused(
-    tmp_path: Path, values: str, dtype: str
+    tmp_path: Path, values: str, got: str
 ) -> None:
     assert complaint(lambda: load(tmp_path, returning(f"(x, {values})"), "regression")) == (
-        f"my_data:splits: train: expected finite numbers as answers, got {dtype} values"
+        f"my_data:splits: train: expected finite numbers as answers, got {got}"
+    )
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("answers", ["y / y", "np.full((6, 2), np.nan)"])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_examples_without_an_answer_are_to_be_left_out(
+    tmp_path: Path, answers: str, task: Task
+) -> None:
+    told = complaint(lambda: load(tmp_path, returning(f"(x, {answers})"), task))
+    assert told.endswith("got NaN; leave out the examples without an answer")
+
+
+@pytest.mark.parametrize("answers", ["list('abcabc')", "np.array([list('ab')] * 6)"])
+def test_names_of_classes_are_told_to_be_their_places(tmp_path: Path, answers: str) -> None:
+    assert complaint(lambda: load(tmp_path, returning(f"(x, {answers})"))) == (
+        "my_data:splits: train: expected class indices, got strings such as 'a'; give the place of "
+        "each among the labels, from 0"
     )
 
 
@@ -128,8 +146,11 @@ def test_answers_to_several_outputs_are_named(tmp_path: Path) -> None:
     np.testing.assert_array_equal(turned.train.targets, Y)
     assert turned.sha256 != splits.sha256
     for names, problem in (
-        (("kind",), "expected answers for the outputs kind, got kind, price"),
-        (("kind", "cost"), "expected answers for the outputs kind, cost, got kind, price"),
+        (("kind",), "expected answers for the outputs kind, got also price"),
+        (
+            ("kind", "cost"),
+            "expected answers for the outputs kind, cost, got no cost but also price",
+        ),
     ):
         with pytest.raises(UsageError, match=problem):
             found.answers(names)
@@ -138,4 +159,6 @@ def test_answers_to_several_outputs_are_named(tmp_path: Path) -> None:
 def test_answers_that_lack_a_name_or_an_example_are_refused(tmp_path: Path) -> None:
     found = given_by(tmp_path, returning(f"(x, {NAMED})", "(x[:3], y)"))
     told = complaint(lambda: found.answers(("kind", "price")))
-    assert told.endswith("expected answers for the outputs kind, price, got one unnamed array")
+    assert told.endswith(
+        'expected answers by output, {"kind": …, "price": …}, got them without names'
+    )

@@ -1,0 +1,14 @@
+"""What is said of names that are not those of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+
+def others_than(what: str, expected: Collection[str], got: Collection[str]) -> str:
+    """What was expected, and in which names what came differs from it."""
+    missing = [name for name in expected if name not in got]
+    besides = [name for name in got if name not in expected]
+    told = [f"no {', '.join(missing)}"] if missing else []
+    told += [f"also {', '.join(besides)}"] if besides else []
+    return f"expected {what} {', '.join(expected)}, got {' but '.join(told)}"
