@@ -15,6 +15,7 @@ from rich.console import Console
 
 from benchmarks.compression.document import Block, show, write
 from benchmarks.raw_inputs import parity, refusals
+from benchmarks.serving.server import SubjectFailed
 from model_export.progress import Progress
 from model_export.provenance import host_cpu
 from model_export.show.console import open_console
@@ -52,7 +53,7 @@ def main(parts: list[str], document: Path) -> None:
     for name in parts:
         try:
             blocks = _PARTS[name](progress)
-        except (parity.ExampleFailed, refusals.Unexpected) as error:
+        except (parity.ExampleFailed, refusals.Unexpected, SubjectFailed) as error:
             console.print(f"error: {error}")
             sys.exit(1)
         measured = f"Measured on {datetime.now(UTC):%Y-%m-%d}, {host_cpu()}."

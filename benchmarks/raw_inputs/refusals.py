@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,15 +16,17 @@ from benchmarks.raw_inputs.hostile import MODELS, Hostile, questions
 from benchmarks.raw_inputs.parity import EXAMPLES, publish
 from benchmarks.serving.environments import ROOT
 from benchmarks.serving.ports import free_port
-from benchmarks.serving.server import Server, running
+from benchmarks.serving.questions import Question
+from benchmarks.serving.server import Server, serving
 from benchmarks.serving.subjects import function_from_here
 from benchmarks.soak.memory import sample, worker
 from model_export.progress import Progress
 
 _REGISTRY = ROOT / "build" / "raw_inputs" / "registry"
+_RECORDS = "wide_deep"
 _ROUNDS = 20
 _LONGEST_TOLD = 160
-_TIMEOUT_SECONDS, _POLL_SECONDS = 60.0, 0.02
+_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,13 @@ def run(progress: Progress) -> list[Block]:
     """Asks everything again and again, and tells what each got, and what memory did.
 
     Raises:
-        Unexpected: the function ended, or answered otherwise than it must.
+        Unexpected: the function answered otherwise than it must.
+        SubjectFailed: it did not start.
     """
     publish(MODELS, progress)
-    asked = questions(_right_record())
-    with _serving() as server, progress.step("hostile") as step:
+    record = _right_record()
+    asked = questions(record)
+    with _serving(record) as server, progress.step("hostile") as step:
         pid = worker(server.pid)
         _ask_each(server.port, asked)  # what is imported and allocated once
         before = sample(pid, 0)
@@ -75,33 +78,21 @@ def run(progress: Progress) -> list[Block]:
 
 
 @contextmanager
-def _serving() -> Iterator[Server]:
-    """The function from this environment, with all models of the examples."""
+def _serving(record: dict[str, object]) -> Iterator[Server]:
+    """The function from this environment, with all models of the examples.
+
+    Args:
+        record: that it must have answered.
+    """
     shutil.rmtree(_REGISTRY, ignore_errors=True)
     for name in MODELS:
         shutil.copytree(EXAMPLES / name / "registry" / "models" / name, _REGISTRY / "models" / name)
     port = free_port()
     settings = {"MODEL_REGISTRY": _REGISTRY.as_uri(), "MODELS": ",".join(MODELS)}
-    with running(function_from_here(port, settings), port) as server:
-        _wait_until_ready(server)
+    body = json.dumps({"instances": [record]}).encode()
+    right = Question("swallow", f"/models/{_RECORDS}/predict", "application/json", body, "")
+    with serving(function_from_here(port, settings), port, right) as server:
         yield server
-
-
-def _wait_until_ready(server: Server) -> None:
-    while True:
-        if server.process.poll() is not None:
-            raise Unexpected(f"the function ended:\n{server.log.read_text()[-2000:]}")
-        connection = server.connect()
-        try:
-            connection.request("GET", "/v2/health/ready")
-            response = connection.getresponse()
-            if response.status == 200:
-                return
-            raise Unexpected(response.read().decode())
-        except ConnectionRefusedError:
-            time.sleep(_POLL_SECONDS)
-        finally:
-            connection.close()
 
 
 def _ask_each(port: int, asked: list[Hostile]) -> list[Told]:
@@ -123,7 +114,7 @@ def _ask(port: int, question: Hostile) -> Told:
 
 def _right_record() -> dict[str, object]:
     """What the example with many inputs left as a request."""
-    path: Path = EXAMPLES / "wide_deep" / "example.json"
+    path: Path = EXAMPLES / _RECORDS / "example.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     record: dict[str, object] = document["instances"][0]
     return record
