@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -91,12 +91,12 @@ def model(name: str, progress: Progress) -> Model:
     """
     folder = WORK / "models" / name
     stamp = folder / "stamp.json"
-    digest = _digest(name)
-    if not stamp.exists() or json.loads(stamp.read_text(encoding="utf-8"))["digest"] != digest:
+    now = _digest(name)
+    if not stamp.exists() or json.loads(stamp.read_text(encoding="utf-8"))["digest"] != now:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         facts = _make(name, folder, progress)
-        stamp.write_text(json.dumps({"digest": digest, **facts}), encoding="utf-8")
+        stamp.write_text(json.dumps({"digest": now, **facts}), encoding="utf-8")
     facts = json.loads(stamp.read_text(encoding="utf-8"))
     example = np.load(folder / "example.npz")
     return Model(
@@ -120,15 +120,31 @@ def onnx_forms() -> dict[str, str]:
     }
 
 
-def _digest(name: str) -> str:
-    """Of everything that the forms of a model depend on."""
-    lock = (HERE / "onnx_export" / "requirements.txt").read_bytes()
-    sources = [HERE / "networks.py", HERE / "photos.py", HERE / "onnx_export" / "convert.py"]
+def digest(about: object, packages: Sequence[str], files: Sequence[Path]) -> str:
+    """Of everything that the forms of a model depend on.
+
+    Args:
+        about: what else they depend on, as JSON has it.
+        packages: that make them, beside our own.
+        files: that make them, beside our own.
+    """
+    sources = list(files)
     for folder in (ROOT / "model_export", ROOT / "functions" / "tflite_serving" / "contract"):
         sources += sorted(folder.rglob("*.py"))
-    versions = [f"{package} {metadata.version(package)}" for package in _PACKAGES]
-    parts = [_SECTIONS[name], versions, [path.read_text(encoding="utf-8") for path in sources]]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode() + lock).hexdigest()
+    versions = [f"{package} {metadata.version(package)}" for package in packages]
+    parts = [about, versions, [path.read_text(encoding="utf-8") for path in sources]]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(name: str) -> str:
+    onnx = HERE / "onnx_export"
+    files = [
+        HERE / "networks.py",
+        HERE / "photos.py",
+        onnx / "convert.py",
+        onnx / "requirements.txt",
+    ]
+    return digest(_SECTIONS[name], _PACKAGES, files)
 
 
 def _make(name: str, folder: Path, progress: Progress) -> dict[str, str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import sys
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import tomli_w
@@ -15,7 +13,7 @@ import tomli_w
 from benchmarks.serving import environments
 from benchmarks.serving.closed_loop import closed_loop
 from benchmarks.serving.environments import HERE, PEERS, ROOT, WORK
-from benchmarks.serving.models import REGISTRY, command_output
+from benchmarks.serving.models import REGISTRY, command_output, digest
 from benchmarks.serving.questions import Question
 from benchmarks.serving.run import Run
 from benchmarks.serving.server import new_port, serving
@@ -119,8 +117,8 @@ def _start(bert: Bert, key: str, port: int) -> Start:
 def _made(progress: Progress) -> Bert:
     """The model, which is built, published and converted if no former run did."""
     folder = WORK / "models" / "bert"
-    stamp, digest = folder / "stamp.json", _digest()
-    if not stamp.exists() or json.loads(stamp.read_text(encoding="utf-8"))["digest"] != digest:
+    stamp, now = folder / "stamp.json", _digest()
+    if not stamp.exists() or json.loads(stamp.read_text(encoding="utf-8"))["digest"] != now:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         with progress.step("build bert"):
@@ -133,7 +131,7 @@ def _made(progress: Progress) -> Bert:
             python = environments.program("onnx_export", "python")
             script = str(HERE / "onnx_export" / "convert_transformer.py")
             step.result = command_output([python, script, str(folder)]).splitlines()[-1]
-        facts = {"digest": digest, "onnx_form": step.result, "form": _form()}
+        facts = {"digest": now, "onnx_form": step.result, "form": _form()}
         stamp.write_text(json.dumps(facts), encoding="utf-8")
     facts = json.loads(stamp.read_text(encoding="utf-8"))
     return Bert(folder, facts["onnx_form"], facts["form"])
@@ -162,12 +160,7 @@ def _recipe(name: str, folder: Path) -> Path:
 
 
 def _digest() -> str:
-    """Of everything that the forms of the model depend on."""
-    locks = [HERE / "onnx_export", PEERS / "fastapi_tokenizers"]
-    sources = [HERE / "transformer.py", HERE / "onnx_export" / "convert_transformer.py"]
-    sources += [lock / "requirements.txt" for lock in locks]
-    for folder in (ROOT / "model_export", ROOT / "functions" / "tflite_serving" / "contract"):
-        sources += sorted(folder.rglob("*.py"))
-    versions = [f"{package} {metadata.version(package)}" for package in _PACKAGES]
-    parts = [_BUCKETS, versions, [path.read_text(encoding="utf-8") for path in sources]]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    onnx, peer = HERE / "onnx_export", PEERS / "fastapi_tokenizers"
+    files = [HERE / "transformer.py", onnx / "convert_transformer.py"]
+    files += [folder / "requirements.txt" for folder in (onnx, peer)]
+    return digest(_BUCKETS, _PACKAGES, files)
