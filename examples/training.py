@@ -26,9 +26,8 @@ def train_once(
         small: whether to train its smaller network or on fewer examples, if it has such.
     """
     stamp = model.with_suffix(".stamp")
-    assert example.__file__ is not None
     # Every module here may have a part in it, and Python's own library is data of two examples.
-    sources = [Path(example.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     inputs = f"{digest} {sys.version} {epochs} {small}"
     if model.exists() and stamp.exists() and stamp.read_text() == inputs:

@@ -132,6 +132,12 @@ def _input(
 ) -> InputSpec:
     section = recipe.inputs.get(info.name, InputSection())
     own = [(name, recipe.inputs.get(name, InputSection())) for name in columns]
+    for name, of in own:
+        if of.kind is not None or of.is_of_pictures:
+            raise UsageError(
+                f"recipe.inputs.{name}: expected description, units or missing of a column of "
+                f"{info.name!r}, got a key of whole inputs"
+            )
     try:
         record = Record(tuple(Column(name, None, of.description, of.units) for name, of in own))
         return InputSpec(

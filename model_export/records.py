@@ -48,10 +48,13 @@ def arrange(splits: Splits, inputs: Sequence[InputSpec]) -> Splits:
                 )
             columns = [found.pop(field.name) for field in fields]
             for field, column in zip(fields, columns, strict=True):
+                where = f"{splits.source}: {which}: {field.name}"
                 if column.dtype.kind not in "biuf":
+                    raise UsageError(f"{where}: expected numbers, got {column.dtype} values")
+                if column.size != len(column):
                     raise UsageError(
-                        f"{splits.source}: {which}: {field.name}: expected numbers, got "
-                        f"{column.dtype} values"
+                        f"{where}: expected one value an example, got the shape "
+                        f"{list(column.shape[1:])}"
                     )
             found[spec.name] = np.stack([column.reshape(len(column)) for column in columns], axis=1)
         return split.given(found)
@@ -104,15 +107,22 @@ def describe_missing(
 
 
 def _with_missing(column: Column, spec: InputSpec, recipe: Recipe, values: Array) -> Column:
+    """The column with what stands for missing values: by its own policy, or that of all."""
     of_all = recipe.inputs.get(spec.name, InputSection()).missing
     own = recipe.inputs.get(column.name, InputSection()).missing
     name = column.name if own is not None else spec.name
     policy = of_all if own is None else own
-    return replace(column, missing=_stands(policy, values, spec.dtype, f"recipe.inputs.{name}"))
+    where = f"recipe.inputs.{name}"
+    return replace(column, missing=_stands(policy, values, spec.dtype, where, of=column.name))
 
 
 def _stands(
-    policy: Value | None, values: Array, dtype: str, where: str, mask: Value | None = None
+    policy: Value | None,
+    values: Array,
+    dtype: str,
+    where: str,
+    mask: Value | None = None,
+    of: str = "",
 ) -> Value | None:
     """What stands for a missing value, by a policy; None if it must be there."""
     if policy is None or policy == "refuse":
@@ -124,7 +134,7 @@ def _stands(
             )
         return mask
     if policy in (*_NUMBERS, "most_frequent"):
-        return _learned(str(policy), values[~missing_of(values)], dtype, where)
+        return _learned(str(policy), values[~missing_of(values)], dtype, where, of)
     value = float(policy) if dtype == "float32" and type(policy) is int else policy
     try:
         check_value(value, dtype, "missing")
@@ -134,11 +144,14 @@ def _stands(
     return value
 
 
-def _learned(policy: str, there: Array, dtype: str, where: str) -> Value:
+def _learned(policy: str, there: Array, dtype: str, where: str, of: str) -> Value:
     if policy in _NUMBERS and dtype in ("string", "bool"):
         raise UsageError(f"{where}.missing: expected 'most_frequent' for {dtype}, got {policy!r}")
     if len(there) == 0:
-        raise UsageError(f"{where}.missing: there is no value in the training split to learn from")
+        what = f" of {of!r}" if of else ""
+        raise UsageError(
+            f"{where}.missing: there is no value{what} in the training split to learn from"
+        )
     if policy == "most_frequent":
         kept, counts = np.unique(there, return_counts=True)
         found = kept[counts.argmax()]

@@ -58,7 +58,7 @@ def _forget_namesake(package: str, folder: Path) -> None:
     if loaded is None or here is None:
         return
     file = getattr(loaded, "__file__", None)
-    if file is None or not here.samefile(file):
+    if file is None or here.resolve() != Path(file).resolve():  # which may be gone
         for module in [m for m in sys.modules if m == package or m.startswith(f"{package}.")]:
             del sys.modules[module]
     importlib.invalidate_caches()

@@ -73,7 +73,10 @@ def _array(values: Any, where: str, *, may_miss: bool = False) -> Array:
         array = array.astype(np.str_).astype(object)
     are_pictures = array.dtype == object and all(isinstance(v, np.ndarray) for v in array.flat)
     if may_miss and array.dtype == object and not are_pictures:
-        array = mark_missing(array)
+        try:
+            array = mark_missing(array)
+        except ValueError as error:
+            raise UsageError(f"{where}: expected {error}; fill them in before") from None
     is_text = array.dtype == object and all(
         isinstance(value, str) or (may_miss and value is None) for value in array.flat
     )

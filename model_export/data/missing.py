@@ -13,13 +13,20 @@ Array = npt.NDArray[Any]
 
 
 def mark_missing(array: Array) -> Array:
-    """Strings with None, or numbers with NaN, where objects stand for what is missing."""
+    """Strings with None, or numbers with NaN, where objects stand for what is missing.
+
+    Raises:
+        ValueError: a whole number is too large to stand beside NaN.
+    """
     flat = [None if _is_missing(value) else value for value in array.flat]
     there = [value for value in flat if value is not None]
     if there and all(isinstance(value, (bool, int, float, np.number)) for value in there):
         kinds = np.array(there)
         if len(there) == len(flat):
             return kinds.reshape(array.shape)
+        rounded = next((value for value in there if float(value) != value), None)
+        if rounded is not None:
+            raise ValueError(f"whole numbers to 2**53 beside missing ones, got {rounded}")
         return np.array(flat, np.float64).reshape(array.shape)
     return as_objects(flat).reshape(array.shape)
 

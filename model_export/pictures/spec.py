@@ -33,7 +33,7 @@ def picture_spec(info: TensorInfo, section: InputSection, front: Front | None) -
     where = f"recipe.inputs.{info.name}"
     channels = info.shape[3] if len(info.shape) == 4 else None
     mode = next((mode for mode, count in CHANNELS.items() if count == channels), None)
-    told = section.kind == "image" or section.resize is not None or section.scale is not None
+    told = section.is_of_pictures
     seen = mode is not None and (info.dtype == "uint8" or front is not None)
     if section.kind == "tensor" or not (told or (seen and _is_certain(info, front))):
         return None

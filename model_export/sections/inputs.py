@@ -81,9 +81,14 @@ class InputSection:
             value = getattr(self, name)
             check(name, value, 'a number, or a fraction such as "1/255"', _is_number(value))
         check("scale", self.scale, "another number than 0", self.scale_factor != 0)
-        others = (self.scale, self.offset_value, self.exif_orientation, self.resize)
-        if self.kind == "tensor" and others != (None, 0.0, True, None):
+        if self.kind == "tensor" and self.is_of_pictures:
             raise ContractError("kind", "expected 'image' beside keys of pictures, got 'tensor'")
+
+    @property
+    def is_of_pictures(self) -> bool:
+        """Whether it says what only an input of pictures can have."""
+        keys = (self.scale, self.offset_value, self.exif_orientation, self.resize)
+        return self.kind == "image" or keys != (None, 0.0, True, None)
 
     @property
     def scale_factor(self) -> float:

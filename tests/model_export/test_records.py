@@ -319,7 +319,25 @@ ALL = "{'age': [1, 2, 3, 4], 'job': ['a'] * 4, 'level': [1, 2, 3, 4]}"
             "np.array([[nan, 1], [nan, 2], [nan, 3], [nan, 4]])",
             ROW,
             {"features": InputSection(columns=("age", "income"), missing="mean")},
-            "inputs.features.missing: there is no value in the training split to learn from",
+            "inputs.features.missing: there is no value of 'age' in the training split to learn",
+        ),
+        (
+            "{'age': np.ones((4, 2)), 'income': [1, 2, 3, 4]}",
+            ROW,
+            {"features": NAMES},
+            "train: age: expected one value an example, got the shape [2]",
+        ),
+        (
+            ARRAY,
+            ROW,
+            {"features": NAMES, "age": InputSection(scale=2.0)},
+            "recipe.inputs.age: expected description, units or missing of a column of 'features'",
+        ),
+        (
+            "{'age': [1, 2, 3, 4], 'job': ['a'] * 4, 'level': [2**60 + 1, None, 3, 4]}",
+            PERSON,
+            {},
+            "level: expected whole numbers to 2**53 beside missing ones, got 1152921504606846977",
         ),
         (
             ARRAY,

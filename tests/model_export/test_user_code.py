@@ -67,6 +67,15 @@ def test_two_recipes_may_have_modules_of_one_name(tmp_path: Path) -> None:
     assert import_object("my_data:splits", second) is import_object("my_data:splits", second)
 
 
+def test_a_module_that_is_gone_gives_way_to_one_of_its_name(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    assert len(load(first, returning("(x, y)")).train) == 6
+    (first / "my_data.py").unlink()
+    assert len(load(second, returning("(x[:2], y[:2])")).train) == 2
+
+
 def test_a_module_never_replaces_one_of_pythons_own(tmp_path: Path) -> None:
     (tmp_path / "queue.py").write_text(GOOD + returning("(x, y)"))
     before = sys.modules.get("queue")
