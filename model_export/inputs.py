@@ -41,7 +41,7 @@ def describe_inputs(
         if not info.shape or info.shape[0] is not None:
             raise ConversionError(
                 f"input {info.name!r}: expected a shape that leaves the batch open, got "
-                f"{list(info.shape)}; build the model without a batch size"
+                f"{list(info.shape)}; begin the model with keras.Input(shape=…)"
             )
     pictures = {
         info.name: picture_spec(

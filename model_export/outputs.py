@@ -186,6 +186,11 @@ def _labels(
     if isinstance(labels, str):
         try:
             text = (folder / labels).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise UsageError(
+                f"{where}: {folder / labels}: there is no such file; without one, labels are a "
+                'list, ["a", "b"]'
+            ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{where}: {folder / labels}: {error}") from None
         return tuple(text.splitlines())

@@ -22,6 +22,11 @@ from tflite_serving.contract.tensors import Arrays, Shape
 
 _BATCH = 256
 _HUB = "keras_hub"
+_HDF5 = (".h5", ".hdf5")
+# By which compile() knows these losses, and Keras does not find them again in an HDF5 file.
+_SHORT_LOSSES = {
+    name: keras.losses.get(name) for name in ("bce", "kld", "mae", "mape", "mse", "msle")
+}
 _UNKNOWN = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([\w<>]+)'")
 
 
@@ -215,6 +220,8 @@ def load_source(
     keras.utils.set_random_seed(0)
     # KerasHub's tasks cannot be compiled again from a file.
     compiled = not is_hub
+    if path.suffix in _HDF5:
+        custom_objects = {**_SHORT_LOSSES, **(custom_objects or {})}
     try:
         model = keras.saving.load_model(
             path, custom_objects=custom_objects, compile=compiled, safe_mode=not unsafe_load

@@ -59,7 +59,9 @@ def test_labels_are_read_from_a_file_one_a_line(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("Löwenzahn\nyellow daisy\nrose\n", encoding="utf-8")
     found = described(recipe=recipe("labels.txt"), folder=tmp_path)
     assert found.outputs[0].labels == ("Löwenzahn", "yellow daisy", "rose")
-    with pytest.raises(UsageError, match=r"recipe\.model\.labels: .*missing\.txt"):
+    with pytest.raises(
+        UsageError, match=r"recipe\.model\.labels: .*missing\.txt: there is no such"
+    ):
         described(recipe=recipe("missing.txt"), folder=tmp_path)
 
 
@@ -119,7 +121,7 @@ def test_notes_on_an_input_that_the_model_lacks_are_refused() -> None:
             Source(inputs=(Info("x", "float32", (1, 4)),)),
             (
                 "input 'x': expected a shape that leaves the batch open, got [1, 4]; "
-                "build the model without a batch size"
+                "begin the model with keras.Input(shape=…)"
             ),
         ),
         (

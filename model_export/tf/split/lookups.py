@@ -69,9 +69,11 @@ def _words(layer: Any, where: str) -> Words:
         ("ragged", config["ragged"], (False,)),
     ):
         if value not in known:
+            got = getattr(value, "__name__", value)
             raise ConversionError(
                 f"{where}: layer {layer.name!r}: {name}: expected one of "
-                f"{', '.join(map(str, known))}, got {value}; the function does no others"
+                f"{', '.join(map(str, known))}, got {got}; the function does no others: train with "
+                "one of these, on texts that are changed before, as clients then do"
             )
     length = config["output_sequence_length"]
     if config["output_mode"] == "int" and length is None:

@@ -271,6 +271,17 @@ def test_an_unknown_loss_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert "it does not know 'my_loss'" in complaint(save(model, tmp_path / "model.keras"))
 
 
+@pytest.mark.parametrize("loss", ["bce", "kld", "mae", "mape", "mse", "msle"])
+def test_a_loss_of_an_hdf5_file_is_known_by_its_short_name(tmp_path: Path, loss: str) -> None:
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+    model.compile(loss=loss, metrics=["mae"])
+    model.fit(X[:2], np.zeros((2, 3)), verbose=0)  # until then Keras has no metrics to write down
+    source = load_source(save(model, tmp_path / "model.h5"))
+    assert isinstance(source, KerasSource)
+    found = source.model.loss
+    assert getattr(found, "fn", found) is keras.losses.get(loss)
+
+
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_a_class_that_is_given_is_used(tmp_path: Path, suffix: str) -> None:
     model = custom()

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -227,6 +228,10 @@ def nested() -> Any:
     return keras.Model(entry, seen(StringLookup(vocabulary=COLORS, name="inner"))(entry))
 
 
+def without_tags(texts: Any) -> Any:
+    return tf.strings.regex_replace(texts, "<br />", " ")
+
+
 @pytest.mark.parametrize(
     ("model", "complaint"),
     [
@@ -235,6 +240,10 @@ def nested() -> Any:
         (
             lambda: seen(TextVectorization(vocabulary=WORDS, name="open")),
             "'open': give it an output_sequence_length",
+        ),
+        (
+            lambda: seen(TextVectorization(standardize=without_tags, vocabulary=WORDS)),
+            "standardize: expected one of .*, got without_tags; the function does no others: train",
         ),
         (
             lambda: seen(VECTORIZATIONS["counts"](), (1,)),
