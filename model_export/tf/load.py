@@ -87,7 +87,7 @@ class KerasSource:
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The model's raw outputs, computed in batches."""
         xs = [inputs[info.name] for info in self.inputs]
-        if any(isinstance(x[0], np.ndarray) and x.dtype == object for x in xs):
+        if any(x.dtype == object and x.ndim == 1 and isinstance(x[0], np.ndarray) for x in xs):
             return self._predict_each(xs)
         pieces = [
             [np.asarray(output) for output in self._graph([x[start : start + _BATCH] for x in xs])]

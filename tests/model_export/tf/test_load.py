@@ -292,6 +292,27 @@ def test_a_class_that_is_given_is_used(tmp_path: Path, suffix: str) -> None:
     assert "double" in source.layers
 
 
+def test_texts_are_asked_about_many_at_a_time(tmp_path: Path) -> None:
+    asked = []
+
+    class Counting(keras.layers.Layer):  # type: ignore[misc]  # keras has no types
+        def call(self, x: Any) -> Any:
+            asked.append(x.shape)
+            return x
+
+    lookup = layers.StringLookup(vocabulary=["a"], output_mode="one_hot")
+    for shape in ((), (1,)):
+        model = keras.Sequential([keras.Input(shape, dtype="string"), lookup, Counting()])
+        source = load_source(
+            save(model, tmp_path / "model.keras"), custom_objects={"Counting": Counting}
+        )
+        texts = np.array(["a", "b"] * 20, object).reshape(-1, *shape)
+        asked.clear()
+        (answers,) = source.predict({source.inputs[0].name: texts}).values()
+        assert answers.tolist() == [[0, 1], [1, 0]] * 20
+        assert len(asked) == 1
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_model_need_not_be_compiled(tmp_path: Path, *, compiled: bool) -> None:
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
