@@ -281,7 +281,8 @@ def packed_outputs(model: keras.Model) -> Any:
 def output_names(model: keras.Model) -> list[str]:
     """The names of a model's outputs, in the order of `model.outputs`.
 
-    A dict of outputs names them itself; else they are named by their layers.
+    A dict of outputs names them itself; else they are named by their layers, and those of one
+    model by the layers in it.
     """
     found = packed_outputs(model)
     if isinstance(found, Mapping):
@@ -289,7 +290,17 @@ def output_names(model: keras.Model) -> list[str]:
             next(name for name, each in found.items() if each is tensor) for tensor in model.outputs
         ]
     # A Sequential model has no output_names; its only output is its last layer's.
-    return list(getattr(model, "output_names", None) or [model.layers[-1].name])
+    names = list(getattr(model, "output_names", None) or [model.layers[-1].name])
+    if len(set(names)) < len(names):
+        names = [_name_within(tensor) for tensor in model.outputs]
+    return names
+
+
+def _name_within(tensor: Any) -> str:
+    """What an output is called by the innermost model that it is one of several outputs of."""
+    producer, _, index = tensor._keras_history  # noqa: SLF001
+    is_one_of_several = isinstance(producer, keras.Model) and len(producer.outputs) > 1
+    return output_names(producer)[index] if is_one_of_several else str(producer.name)
 
 
 def endings(model: keras.Model) -> tuple[Ending, ...]:
