@@ -30,7 +30,8 @@ def cut_off_pictures(
         return source, {}
     tensors = [name for name, section in recipe.inputs.items() if section.kind == "tensor"]
     parts = split_pictures(source, recipe.model.source, tensors)
-    cut = [layer for front in parts.fronts.values() for layer in front.layers]
+    # Each once: several inputs may share them.
+    cut = dict.fromkeys(layer for front in parts.fronts.values() for layer in front.layers)
     if cut:
         with progress.step("split") as step:
             step.result = f"{', '.join(cut)}: left to the function"
@@ -60,6 +61,7 @@ def cut_off_preprocessing(
     if parts is None:
         return source, None, {}
     with progress.step("split") as step:
-        layers = ", ".join(cut.layer for cut in parts.preprocessing.steps)
+        # Each once: a model of them may be used several times.
+        layers = ", ".join(dict.fromkeys(cut.layer for cut in parts.preprocessing.steps))
         step.result = f"{layers}: left to the function"
     return parts.core, parts.preprocessing, parts.assets

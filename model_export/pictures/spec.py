@@ -58,8 +58,7 @@ def picture_spec(info: TensorInfo, section: InputSection, front: Front | None) -
         assert resize is not None
         if resize.fit == "pad":
             resize = replace(resize, fill=(resize.fill - offset) / scale)
-        # Of whole numbers, Resizing makes whole numbers; a layer in front of it, floats.
-        rounds = rounds and resize.fit != "center" and len(front.layers) == 1
+        rounds = front.rounds
         scale, offset = scale * front.scale, offset * front.scale + front.offset
     try:
         image = Image(

@@ -136,7 +136,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Cli], Exported
             keras.layers.Resizing(12, 10, crop_to_aspect_ratio=True, antialias=True, name="size"),
             keras.layers.Rescaling(1 / 127.5, -1, name="range"),
         ]
-        model = of_any_size(layers)
+        prepared = keras.Sequential([keras.layers.RandomFlip(name="flip"), *layers])
+        model = of_any_size([prepared])
         paths, kinds = data["train"]
         pictures = [keras.utils.img_to_array(keras.utils.load_img(folder / p)) for p in paths]
         small = np.stack([np.asarray(layers[0](picture)) for picture in pictures])
@@ -152,7 +153,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Cli], Exported
 
 def by_keras(model: keras.Model, *files: bytes) -> list[Any]:
     loaded = [keras.utils.img_to_array(keras.utils.load_img(io.BytesIO(file))) for file in files]
-    return [pytest.approx(np.asarray(model(x[np.newaxis]))[0], abs=TOLERANCE) for x in loaded]
+    return [
+        pytest.approx(np.asarray(model(x[np.newaxis], training=False))[0], abs=TOLERANCE)
+        for x in loaded
+    ]
 
 
 def test_a_resizing_layer_becomes_part_of_the_manifest(

@@ -93,7 +93,8 @@ def text_model(x: dict[str, Array], y: Array) -> keras.Model:
     )
     vectorize.adapt(x["text"])
     text = keras.Input((), dtype="string", name="text")
-    vectors = keras.layers.Embedding(30, 8, name="vectors")(vectorize(text))
+    prepared = keras.Sequential([vectorize], name="prepared")  # As many tutorials have it.
+    vectors = keras.layers.Embedding(30, 8, name="vectors")(prepared(text))
     hidden = keras.layers.Conv1D(16, 3, activation="relu", name="hidden")(vectors)
     pooled = keras.layers.GlobalMaxPooling1D()(hidden)
     answer = keras.layers.Dense(2, activation="softmax", name="mood")(pooled)

@@ -13,7 +13,9 @@ import keras
 
 from model_export.errors import ConversionError
 from model_export.tf.load import KerasSource, packed_outputs, walk_layers
+from model_export.tf.split.nested import holding, is_graph, opened
 from model_export.tf.split.operations import kind_of, refusal_of
+from model_export.tf.split.rest import rest_of
 from tflite_serving.contract.preprocessing import Preprocessing, Step
 
 
@@ -50,12 +52,13 @@ def split(source: KerasSource, where: str) -> SplitModel | None:
         refusal = refusal_of(layer)
         if refusal:
             raise ConversionError(f"{where}: layer {path!r} ({type(layer).__name__}): {refusal}")
-        if "/" in path:
-            raise ConversionError(
-                f"{where}: layer {path!r} ({type(layer).__name__}): it is inside another model, "
-                "where it cannot be cut off; let it take the model's own input"
-            )
-    return _Cut(source, where).split() if must else None
+    if not must:
+        return None
+    # A Sequential model is not a graph by itself.
+    graph = keras.Model(source.model.inputs, packed_outputs(source.model))
+    graph = opened(graph, holding([layer for _, layer in must]), where)
+    _check_reached(graph, where)
+    return _Cut(source, graph, where).split()
 
 
 def _cut_layers(model: Any) -> Iterator[tuple[str, Any]]:
@@ -70,21 +73,35 @@ def _cut_layers(model: Any) -> Iterator[tuple[str, Any]]:
             yield path, layer
 
 
+def _check_reached(graph: keras.Model, where: str) -> None:
+    """Raises `ConversionError` if a layer that cannot stay is in one that cannot be opened."""
+    outer = {layer.name: layer for layer in graph.layers}
+    for path, layer in _cut_layers(graph):
+        holder = outer[path.partition("/")[0]]
+        if holder is not layer:
+            raise ConversionError(
+                f"{where}: layer {path!r} ({type(layer).__name__}): it cannot be cut off inside "
+                f"{holder.name!r} ({type(holder).__name__}), which is neither a Sequential nor a "
+                "functional model; let it take the model's own input"
+            )
+
+
 class _Cut:
-    def __init__(self, source: KerasSource, where: str) -> None:
+    def __init__(self, source: KerasSource, graph: keras.Model, where: str) -> None:
         self._source = source
+        self._graph = graph
         self._where = where
-        model = source.model
-        # A Sequential model is not a graph by itself.
-        self._graph = keras.Model(model.inputs, model.outputs)
         self._names = {
-            id(t): info.name for t, info in zip(model.inputs, source.inputs, strict=True)
+            id(t): info.name for t, info in zip(graph.inputs, source.inputs, strict=True)
         }
         self._raw = dict(self._names)  # by tensor: the model's inputs, and what steps put out
 
     def split(self) -> SplitModel:
         nodes = [pair for pair in self._nodes() if not isinstance(pair[0], keras.layers.InputLayer)]
-        cut = self._cut_nodes(nodes)
+        cut, nested = self._cut_nodes(nodes)
+        if nested:
+            graph = opened(self._graph, nested.__contains__, self._where)
+            return _Cut(self._source, graph, self._where).split()
         steps = [self._step(layer, node) for layer, node in nodes if id(node) in cut]
         kept: dict[int, Any] = {}  # tensors at which the core begins, by id
         for _, node in nodes:
@@ -106,14 +123,9 @@ class _Cut:
 
     def _core(self, kept: list[Any], preprocessing: Preprocessing) -> KerasSource:
         order = preprocessing.tensors(self._names.values())
-        kept = sorted(kept, key=lambda tensor: order.index(self._raw[id(tensor)]))
-        model = self._source.model
-        core = keras.Model(kept, packed_outputs(model), name=model.name)
-        for entry, tensor in zip(core.inputs, kept, strict=True):
-            entry.name = self._raw[id(tensor)]
-        if model.compiled:
-            core.compile_from_config(model.get_compile_config())
-        return KerasSource(core, self._where)
+        named = {self._raw[id(tensor)]: tensor for tensor in kept}
+        cut = sorted(named.items(), key=lambda pair: order.index(pair[0]))
+        return rest_of(self._source, self._graph, cut, self._where)
 
     def _nodes(self) -> Iterator[tuple[Any, Any]]:
         """Every layer with every place that it is used in, in the order of computation."""
@@ -122,14 +134,21 @@ class _Cut:
             for node in self._graph._nodes_by_depth[depth]:  # noqa: SLF001
                 yield node.operation, node
 
-    def _cut_nodes(self, nodes: list[tuple[Any, Any]]) -> set[int]:
-        """By id: the layers that cannot be converted, and all that these take their values from."""
+    def _cut_nodes(self, nodes: list[tuple[Any, Any]]) -> tuple[set[int], list[Any]]:
+        """The layers that cannot be converted, and all that these take their values from.
+
+        Returns:
+            ids of their nodes; and models among the latter, whose own layers are still to be told.
+        """
         cut: set[int] = set()
+        nested: list[Any] = []
         takers: dict[int, Any] = {}  # by id of a tensor: a layer that is cut off and takes it
         for layer, node in reversed(nodes):
             kind = kind_of(layer)
             taker = next((takers[id(t)] for t in node.output_tensors if id(t) in takers), None)
-            if kind is None and taker is not None:
+            if taker is not None and is_graph(layer):
+                nested.append(layer)
+            elif taker is not None and kind is None:
                 raise ConversionError(
                     f"{self._where}: layer {taker.name!r} ({type(taker).__name__}): it takes what "
                     f"{layer.name!r} ({type(layer).__name__}) puts out, which the function cannot "
@@ -138,7 +157,7 @@ class _Cut:
             if kind is not None and (taker is not None or not kind.converts):
                 cut.add(id(node))
                 takers |= {id(tensor): layer for tensor in node.input_tensors}
-        return cut
+        return cut, nested
 
     def _step(self, layer: Any, node: Any) -> Step:
         kind = kind_of(layer)

@@ -11,13 +11,40 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
+import numpy as np
 
 from model_export.errors import ConversionError
-from model_export.tf.load import KerasSource
+from model_export.tf.load import KerasSource, packed_outputs
+from model_export.tf.split.nested import holding, line, opened
+from model_export.tf.split.rest import rest_of
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.image import Fit, Resize
 
 _SIZING = (keras.layers.Resizing, keras.layers.CenterCrop)
+RANDOM = (
+    keras.layers.AugMix,
+    keras.layers.RandAugment,
+    keras.layers.RandomBrightness,
+    keras.layers.RandomColorDegeneration,
+    keras.layers.RandomColorJitter,
+    keras.layers.RandomContrast,
+    keras.layers.RandomElasticTransform,
+    keras.layers.RandomErasing,
+    keras.layers.RandomFlip,
+    keras.layers.RandomGaussianBlur,
+    keras.layers.RandomGrayscale,
+    keras.layers.RandomHue,
+    keras.layers.RandomInvert,
+    keras.layers.RandomPerspective,
+    keras.layers.RandomPosterization,
+    keras.layers.RandomRotation,
+    keras.layers.RandomSaturation,
+    keras.layers.RandomSharpness,
+    keras.layers.RandomShear,
+    keras.layers.RandomTranslation,
+    keras.layers.RandomZoom,
+)
+"""Outside of a training they give what they take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +52,11 @@ class Front:
     """What a model does first to an input that holds pictures.
 
     Attributes:
-        layers: names of those that were cut off.
+        layers: names of those that were cut off, but for what does nothing outside of a training.
         resize: what they did; None if none was cut off.
         scale, offset: what a `Rescaling` did that was cut off with them.
         takes_bytes: whether it begins by bringing 0 to 255 to a range of 1 or 2.
+        rounds: whether what was resized was whole numbers, and became such again.
     """
 
     layers: tuple[str, ...] = ()
@@ -36,6 +64,7 @@ class Front:
     scale: float = 1.0
     offset: float = 0.0
     takes_bytes: bool = False
+    rounds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,50 +92,40 @@ def split_pictures(source: KerasSource, where: str, tensors: Collection[str] = (
         ConversionError: a layer does what the function does not; named, with advice.
     """
     model = source.model
-    graph = keras.Model(model.inputs, model.outputs)
-    takers = _takers(graph)
-    fronts, starts = {}, []
+    graph = keras.Model(model.inputs, packed_outputs(model))
+    fronts, cut = {}, {}
     for tensor, info in zip(model.inputs, source.inputs, strict=True):
         is_picture = len(info.shape) == 4 and info.shape[3] in (1, 3, 4)
-        front, start = Front(), tensor
-        if is_picture and info.name not in tensors:
-            front, start = _front(tensor, takers, where)
+        if not is_picture or info.name in tensors:
+            continue
+        front, layers = _front(graph, tensor, where)
         if front != Front():
             fronts[info.name] = front
-        starts.append(start)
-    if not any(front.resize for front in fronts.values()):
+        cut[info.name] = layers
+    if not any(cut.values()):
         return PictureSplit(source, fronts)
-    core = keras.Model(starts, model.outputs, name=model.name)
-    for entry, info in zip(core.inputs, source.inputs, strict=True):
-        entry.name = info.name
-    if model.compiled:
-        core.compile_from_config(model.get_compile_config())
-    return PictureSplit(KerasSource(core, where), fronts)
+    # The others keep their layers, and the names of these.
+    graph = opened(graph, holding([layer for layers in cut.values() for layer in layers]), where)
+    starts = [
+        (info.name, _behind(graph, tensor, cut.get(info.name, [])))
+        for tensor, info in zip(graph.inputs, source.inputs, strict=True)
+    ]
+    return PictureSplit(rest_of(source, graph, starts, where), fronts)
 
 
-def _takers(graph: Any) -> dict[int, list[tuple[Any, Any]]]:
-    """By id of a tensor: the layers that take it, with the place that each is used in."""
-    found: dict[int, list[tuple[Any, Any]]] = {}
-    for nodes in graph._nodes_by_depth.values():  # noqa: SLF001
-        for node in nodes:
-            for tensor in node.input_tensors:
-                found.setdefault(id(tensor), []).append((node.operation, node))
-    return found
-
-
-def _front(
-    tensor: Any, takers: Mapping[int, list[tuple[Any, Any]]], where: str
-) -> tuple[Front, Any]:
-    """What happens to an input first, and the tensor at which the rest begins."""
-    front, start, at = Front(), tensor, tensor
+def _front(graph: keras.Model, tensor: Any, where: str) -> tuple[Front, list[Any]]:
+    """What happens to an input first, and the layers to cut off."""
+    front, cut, found = Front(), [], []
     is_open = None in tensor.shape[1:3]
-    scale, offset, names = 1.0, 0.0, []
-    while len(taken := takers.get(id(at), [])) == 1:
-        layer, node = taken[0]
+    scale, offset, whole = 1.0, 0.0, True
+    for layer, at, _ in line(graph, tensor):
+        found.append(layer)
+        if isinstance(at._keras_history.operation, keras.layers.InputLayer):  # noqa: SLF001
+            whole = at.dtype == "uint8"  # A nested model casts what it is given.
         if isinstance(layer, keras.layers.Rescaling):
             if not _is_plain(layer):
                 break
-            names.append(layer.name)
+            whole = False
             scale, offset = (
                 scale * float(layer.scale),
                 offset * float(layer.scale) + float(layer.offset),
@@ -114,19 +133,32 @@ def _front(
             front = replace(front, takes_bytes=front.takes_bytes or _is_of_bytes(scale))
         elif isinstance(layer, _SIZING) and layer.data_format == "channels_last":
             if is_open and front.resize is None:
-                names.append(layer.name)
+                cut = list(found)
                 front = replace(
                     front,
-                    layers=tuple(names),
+                    layers=tuple(layer.name for layer in cut if not isinstance(layer, RANDOM)),
                     resize=_resize(layer, scale, offset, where),
                     scale=scale,
                     offset=offset,
+                    rounds=whole and isinstance(layer, keras.layers.Resizing),
                 )
-                start = node.output_tensors[0]
+        elif isinstance(layer, RANDOM):
+            whole = whole and _keeps_bytes(layer, tensor.shape[-1])
         else:
             break
-        at = node.output_tensors[0]
-    return front, start
+    return front, cut
+
+
+def _behind(graph: keras.Model, tensor: Any, cut: list[Any]) -> Any:
+    """What the last of some layers puts out that come first after an input."""
+    if not cut:
+        return tensor
+    return next(out for layer, _, out in line(graph, tensor) if layer is cut[-1])
+
+
+def _keeps_bytes(layer: Any, channels: int) -> bool:
+    """Whether whole numbers stay what they are; what Keras says of its types is not always so."""
+    return bool(layer(np.zeros((1, 8, 8, channels), np.uint8), training=False).dtype == "uint8")
 
 
 def _is_plain(layer: Any) -> bool:

@@ -223,11 +223,6 @@ def late() -> Any:
     return keras.Model(entry, keras.layers.Dense(1)(found))
 
 
-def nested() -> Any:
-    entry = keras.Input((), name="entry", dtype="string")
-    return keras.Model(entry, seen(StringLookup(vocabulary=COLORS, name="inner"))(entry))
-
-
 def without_tags(texts: Any) -> Any:
     return tf.strings.regex_replace(texts, "<br />", " ")
 
@@ -236,7 +231,6 @@ def without_tags(texts: Any) -> Any:
     ("model", "complaint"),
     [
         (late, "layer 'late'.*takes what 'turned'.*puts out"),
-        (nested, "inner.*inside another model"),
         (
             lambda: seen(TextVectorization(vocabulary=WORDS, name="open")),
             "'open': give it an output_sequence_length",

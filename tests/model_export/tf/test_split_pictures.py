@@ -74,6 +74,57 @@ FRONTS: dict[str, tuple[list[Any], str, InputSection]] = {
         "float32",
         InputSection(scale="1/127.5", offset=-1.0),
     ),
+    "within a model of its own": (
+        [
+            keras.Sequential(
+                [
+                    layers.RandomFlip(),
+                    layers.RandomRotation(0.1),
+                    layers.Resizing(7, 9, crop_to_aspect_ratio=True),
+                    layers.Rescaling(1 / 255),
+                ]
+            )
+        ],
+        "float32",
+        InputSection(),
+    ),
+    "within several models, and models of these": (
+        [
+            keras.Sequential([layers.RandomZoom(0.1)]),
+            keras.Sequential([keras.Sequential([layers.Rescaling(1 / 127.5, -1)])]),
+            keras.Sequential([layers.Resizing(7, 9, pad_to_aspect_ratio=True, fill_value=0.25)]),
+        ],
+        "float32",
+        InputSection(),
+    ),
+    "the middle, within a model": (
+        [keras.Sequential([layers.CenterCrop(7, 9)])],
+        "uint8",
+        InputSection(),
+    ),
+    "whole numbers that a model makes floats of": (
+        [keras.Sequential([layers.Resizing(7, 9, interpolation="bicubic")])],
+        "uint8",
+        InputSection(),
+    ),
+    "whole numbers that a model takes": (
+        [
+            keras.Sequential(
+                [
+                    keras.Input(ANY, dtype="uint8"),
+                    layers.RandomContrast(0.1),
+                    layers.Resizing(7, 9, interpolation="bicubic"),
+                ]
+            )
+        ],
+        "uint8",
+        InputSection(),
+    ),
+    "whole numbers that a random layer makes floats of": (
+        [layers.RandomFlip(), layers.Resizing(7, 9, interpolation="bicubic")],
+        "uint8",
+        InputSection(),
+    ),
     "a resize before another": (
         [layers.Resizing(20, 30), layers.CenterCrop(7, 9), layers.Rescaling(1 / 255)],
         "float32",
@@ -143,6 +194,7 @@ def test_a_scale_of_bytes_tells_of_pictures() -> None:
     for layer, expected in (
         (layers.Rescaling(1 / 255), True),
         (layers.Rescaling(1 / 127.5, -1), True),
+        (keras.Sequential([layers.RandomFlip(), layers.Rescaling(1 / 255)]), True),
         (layers.Rescaling(1 / 16), False),
         (layers.Normalization(mean=0, variance=1), False),
     ):
@@ -253,8 +305,7 @@ def test_a_resize_of_the_recipe_is_one_to_the_models_size() -> None:
 
 
 def test_pictures_of_several_sizes_need_a_layer_that_was_cut_off() -> None:
-    inner = keras.Sequential([layers.Resizing(7, 9)], name="inner")
-    whole = model([inner])
+    whole = model([layers.ReLU(), layers.Resizing(7, 9)])
     assert split_pictures(whole, "model.keras").core is whole
     spec = picture_spec(whole.inputs[0], InputSection(kind="image"), front_of(whole))
     assert spec is not None
