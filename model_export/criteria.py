@@ -82,4 +82,9 @@ def _find(
     metric = find_metric(
         gate, output.task, len(output.labels or ()), folder, output.thresholds, key
     )
+    if output.task == "regression" and gate.max_drop is None:
+        raise UsageError(
+            f"gate.max_drop: {output.name!r} is a regression, and nobody else knows its scale: say "
+            f"by how much its {metric.name} may be worse"
+        )
     return Criterion(output, metric, gate, is_only=not several)

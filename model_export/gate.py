@@ -124,7 +124,7 @@ def keeps_drops(drops: Mapping[str, float], budgets: Mapping[str, GateSection]) 
     Args:
         drops, budgets: by output name.
     """
-    return all(drop <= budgets[name].max_drop + _ROUNDING for name, drop in drops.items())
+    return all(drop <= budgets[name].allowed_drop + _ROUNDING for name, drop in drops.items())
 
 
 def worst_drop(drops: Mapping[str, float], budgets: Mapping[str, GateSection]) -> float:
@@ -138,7 +138,7 @@ def worst_drop(drops: Mapping[str, float], budgets: Mapping[str, GateSection]) -
     """
     if len(drops) == 1:
         return next(iter(drops.values()))
-    return max(drop / max(budgets[name].max_drop, _ROUNDING) for name, drop in drops.items())
+    return max(drop / max(budgets[name].allowed_drop, _ROUNDING) for name, drop in drops.items())
 
 
 def _drops(comparisons: Mapping[str, Comparison]) -> dict[str, float]:
@@ -153,8 +153,8 @@ def output_misses(comparison: Comparison, gate: GateSection) -> list[str]:
     else:
         drop = comparison.interval[1]
         what = f"{comparison.metric} may be {drop:.4f} worse ({gate.confidence:.0%} interval)"
-    if drop > gate.max_drop + _ROUNDING:
-        over = f"{what}, {drop - gate.max_drop:.4f} over max_drop {gate.max_drop:g}"
+    if drop > gate.allowed_drop + _ROUNDING:
+        over = f"{what}, {drop - gate.allowed_drop:.4f} over max_drop {gate.allowed_drop:g}"
         found.append(over + _how_many(comparison, gate))
     worst = comparison.worst_class_drop
     most = gate.max_class_drop
@@ -175,7 +175,7 @@ def _how_many(comparison: Comparison, gate: GateSection) -> str:
     """How many examples would prove a drop that is within the budget but not certain."""
     if gate.confidence is None:
         return ""
-    needed = examples_needed(comparison, gate.max_drop)
+    needed = examples_needed(comparison, gate.allowed_drop)
     if needed is None:
         return ""
     return (

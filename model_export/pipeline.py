@@ -159,7 +159,7 @@ def _prune(
             ready.splits.train,
             ready.splits.validation,
             [
-                Goal(each.metric, each.output.activation, each.gate.max_drop, each.name)
+                Goal(each.metric, each.output.activation, each.gate.allowed_drop, each.name)
                 for each in ready.criteria
             ],
             progress.tell,

@@ -135,7 +135,7 @@ def _budgets(gate: GateSection, findings: Findings, chosen: Candidate) -> Iterat
         comparison = findings.answered.comparisons[name]
         place = "gate" if criterion.is_only else f"outputs.{name}"
         drop = comparison.drop if own.confidence is None else comparison.interval[1]
-        yield Budget(key=f"{place}.max_drop", limit=own.max_drop, value=drop, output=name)
+        yield Budget(key=f"{place}.max_drop", limit=own.allowed_drop, value=drop, output=name)
         worst, most = comparison.worst_class_drop, own.max_class_drop
         if most is not None and worst is not None:
             yield Budget(key="gate.max_class_drop", limit=most, value=worst, output=name)

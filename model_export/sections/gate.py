@@ -7,6 +7,8 @@ from typing import Literal
 
 from model_export.sections.checks import check, check_own_metric
 
+_USUAL_DROP = 0.01
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateSection:
@@ -17,7 +19,8 @@ class GateSection:
             "log_loss", "mae", "rmse", or ``module:function`` of your own; see `find_metric`. None
             is the usual one of the task.
         lower_is_better: what a metric of your own means; None for the others, which know.
-        max_drop: by how much the metric may be worse than the Keras model's.
+        max_drop: by how much the metric may be worse than the Keras model's; None is 0.01, but for
+            a regression, whose scale nobody else knows.
         confidence: when set, the upper end of this interval of the drop must keep the budget,
             not the drop itself.
         max_class_drop: by how much the recall of any single class may be worse.
@@ -28,7 +31,7 @@ class GateSection:
 
     metric: str | None = None
     lower_is_better: bool | None = None
-    max_drop: float = 0.01
+    max_drop: float | None = None
     confidence: float | None = None
     max_class_drop: float | None = None
     prefer: Literal["latency", "size", "quality"] = "latency"
@@ -40,3 +43,8 @@ class GateSection:
         confidence = self.confidence
         check("confidence", confidence, "0.5 to 1", confidence is None or 0.5 <= confidence < 1)
         check_own_metric(self.metric, self.lower_is_better)
+
+    @property
+    def allowed_drop(self) -> float:
+        """`max_drop`, or what it is by default."""
+        return _USUAL_DROP if self.max_drop is None else self.max_drop

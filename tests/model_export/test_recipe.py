@@ -144,7 +144,8 @@ def test_all_but_the_model_and_its_examples_has_a_default(tmp_path: Path) -> Non
     assert recipe.quantize.variants == ("float32", "static_int8")
     assert recipe.calibration == CalibrationSection(examples=200, method="min_max")
     assert recipe.measure == MeasureSection(batch=8, threads=1)
-    assert recipe.gate == GateSection(metric=None, max_drop=0.01, prefer="latency")
+    assert recipe.gate == GateSection(metric=None, max_drop=None, prefer="latency")
+    assert recipe.gate.allowed_drop == 0.01
     assert recipe.publish == PublishSection(registry=None, alias=None)
 
 
@@ -318,5 +319,5 @@ def test_the_digest_does_not_depend_on_where_the_artifact_goes(
 
 
 def test_the_digest_does_not_depend_on_how_the_recipe_is_written(tmp_path: Path) -> None:
-    spelled: dict[str, Any] = {"before": MINIMAL, "after": MINIMAL + "[gate]\nmax_drop = 0.01\n"}
+    spelled: dict[str, Any] = {"before": MINIMAL, "after": MINIMAL + "[measure]\nbatch = 8\n"}
     assert len({read(tmp_path, text).sha256 for text in spelled.values()}) == 1
