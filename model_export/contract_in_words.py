@@ -192,7 +192,9 @@ def image_in_words(image: Image) -> str:
         offset = (
             f" {'+' if image.offset > 0 else '-'} {abs(image.offset):g}" if image.offset else ""
         )
-        done.append(f"each value × {image.scale:g}{offset}")
+        # Dividing by 255 says more than multiplying by 0.00392157.
+        by = f"÷ {1 / image.scale:g}" if 0 < image.scale < 1 else f"× {image.scale:g}"
+        done.append(f"each value {by}{offset}")
     return ", ".join(done)
 
 
@@ -251,7 +253,11 @@ def _kind_in_words(spec: InputSpec) -> str:
         case "text":
             return "a text"
         case "image":
-            return "a picture: JPEG, PNG or WebP as the body or in base64, or its pixels, 0 to 255"
+            height, width = spec.shape[1:3]
+            size = "" if height == width is None else f" of {_sizes((width, height))} pixels"
+            return (
+                f"a picture{size}: JPEG, PNG or WebP as the body or in base64, or values 0 to 255"
+            )
         case "record":
             record = spec.preprocess.record
             missing = None if record is None else record.missing

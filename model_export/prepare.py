@@ -159,10 +159,15 @@ def _read_data(
         interface = replace(interface, inputs=inputs)
         splits = fill(splits, inputs)
         splits = cast_inputs(splits, interface, folder)
-        for name in interface.pictures:
+        for name, spec in interface.pictures.items():
             where = f"{splits.source}: train: {name}"
             section = recipe.inputs.get(name, InputSection())
             check_brightness(splits.train.inputs[name], section, name, where)
+            if None not in spec.shape[1:]:
+                progress.tell(
+                    f"{name}: pictures of any other size than {spec.shape[2]} by {spec.shape[1]} "
+                    f"will be refused, unless inputs.{name}.resize says how they become so large"
+                )
         sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         step.result = ", ".join(f"{len(split)} {name}" for name, split in sizes.items())
     return interface, splits

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from model_export.parity.answers import Answers, answers_of
 from model_export.parity.questions import Questions
+from model_export.pictures.reading import PictureFile
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec
 from tflite_serving.dialects.answers import label_names
@@ -137,7 +138,8 @@ def sent_in_words(specs: Sequence[InputSpec], inputs: Arrays, row: int) -> str:
     """One question, short enough for a line of a table."""
     values: dict[str, npt.NDArray[Any]] = {}
     for spec in specs:
-        value = np.asarray(inputs[spec.name][row])
+        given = inputs[spec.name][row]
+        value = np.asarray(given.path[-_LONGEST:] if isinstance(given, PictureFile) else given)
         columns = value if spec.fields != (spec,) else [value]
         values |= {field.name: each for field, each in zip(spec.fields, columns, strict=True)}
     if len(values) == 1:

@@ -5,5 +5,5 @@ An example is the array of a picture's values, or the path of a file. Arrays of 
 into pixels again. Once read, examples are one of
 
 - [examples, height, width, channels] uint8, or float32 where pixels are no whole numbers;
-- objects: such pictures of different sizes, or files as bytes.
+- objects: such pictures of different sizes, or files as bytes that know their path.
 """

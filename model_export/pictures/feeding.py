@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from model_export.data.objects import as_objects
 from model_export.errors import UsageError
+from model_export.pictures.reading import PictureFile
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.image import PictureReader
@@ -41,11 +42,11 @@ def tensors(pictures: Array, spec: InputSpec, where: str) -> Array:
         if pictures.dtype != object:
             return reader.read(Numbers(pictures, place), Timings())
         found = [
-            reader.read(_raw(each, f"{place.format(index)}"), Timings())[0]
+            reader.read(_raw(each, place.format(index)), Timings())[0]
             for index, each in enumerate(pictures)
         ]
     except RequestError as error:
-        raise UsageError(error.message) from None
+        raise UsageError(error.message + _advice(error, spec)) from None
     same = len({each.shape for each in found}) == 1
     return np.stack(found) if same else as_objects(found)
 
@@ -70,7 +71,19 @@ def one_size(found: Array, where: str) -> Array:
 
 
 def _raw(picture: Any, place: str) -> RawInput | Numbers:
+    if isinstance(picture, PictureFile):
+        place = f"{place} ({picture.path})"
     place = place.replace("{", "{{").replace("}", "}}")
     if isinstance(picture, bytes):
         return RawInput([picture], place, True)  # noqa: FBT003
     return Numbers(picture[np.newaxis], place)
+
+
+def _advice(error: RequestError, spec: InputSpec) -> str:
+    if error.code != "wrong_shape":
+        return ""
+    return (
+        f": if pictures were resized for the training, inputs.{spec.name}.resize says how, such as "
+        '{by = "keras"} for image_dataset_from_directory, or {by = "pil", method = "nearest"} for '
+        "load_img"
+    )

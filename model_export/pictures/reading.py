@@ -20,6 +20,12 @@ _WHOLE = 1e-3  # of a pixel: what scaling and scaling back may have moved it by
 _DARK = 127
 
 
+class PictureFile(bytes):
+    """A file's bytes, with the path that the data source gave for them."""
+
+    path: str
+
+
 def read_pictures(values: Array, fed: InputSpec, folder: Path, where: str) -> Array:
     """The examples of a data source; see `model_export.pictures` for what comes in and out.
 
@@ -33,7 +39,7 @@ def read_pictures(values: Array, fed: InputSpec, folder: Path, where: str) -> Ar
         UsageError: they are no pictures, or not in the range that the recipe says.
     """
     if values.dtype.kind in "US" or (values.dtype == object and isinstance(values[0], str)):
-        return as_objects([_file(folder / str(path), where) for path in values.tolist()])
+        return as_objects([_file(str(path), folder, where) for path in values.tolist()])
     if values.dtype != object:
         return _pixels(values, fed, where)
     pictures = [
@@ -67,11 +73,13 @@ def check_brightness(pictures: Array, section: InputSection, name: str, where: s
         )
 
 
-def _file(path: Path, where: str) -> bytes:
+def _file(path: str, folder: Path, where: str) -> PictureFile:
     try:
-        return path.read_bytes()
+        file = PictureFile((folder / path).read_bytes())
     except OSError as error:
-        raise UsageError(f"{where}: {path}: cannot be read: {error.strerror}") from None
+        raise UsageError(f"{where}: {folder / path}: cannot be read: {error.strerror}") from None
+    file.path = path
+    return file
 
 
 def _pixels(values: Array, fed: InputSpec, where: str) -> Array:

@@ -148,7 +148,8 @@ class ChangedExample:
         reference, published: the same, as it was answered.
         reference_score, published_score: of one class; None for labels and for a regression.
         pictures: by input name, a data URI, of inputs that are pictures or look like some.
-        values: all others, by input name or by column, as people read them; shortened.
+        values: all others, by input name or by column, as people read them, shortened; and the
+            paths of pictures that came as files.
     """
 
     id: str

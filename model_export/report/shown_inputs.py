@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from model_export.data.splits import Split
 from model_export.pictures.encoding import thumbnail, thumbnail_of_file
+from model_export.pictures.reading import PictureFile
 from tflite_serving.contract.tensors import InputSpec
 
 _MOST_VALUES = 12
@@ -36,13 +37,17 @@ class InputsShown:
         """One example.
 
         Returns:
-            pictures as data URIs, by input name; all else in words, by input name or by column.
+            pictures as data URIs, by input name; in words, by input name or by column, all else
+            and the paths of pictures.
         """
         sent = [(spec, self._sent[spec.name][row]) for spec in self._inputs]
         pictures = {spec.name: self._picture(spec, value) for spec, value in sent}
         found = {name: picture for name, picture in pictures.items() if picture is not None}
         values = [
-            pair for spec, value in sent if spec.name not in found for pair in _named(spec, value)
+            pair
+            for spec, value in sent
+            if spec.name not in found or isinstance(value, PictureFile)
+            for pair in _named(spec, value)
         ]
         shown = dict(values[:_MOST_VALUES])
         if len(values) > _MOST_VALUES:
@@ -88,6 +93,8 @@ def _named(spec: InputSpec, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _in_words(value: Any, units: str) -> str:
+    if isinstance(value, PictureFile):
+        return value.path
     if isinstance(value, str):
         return value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "…"
     flat = np.ravel(value)

@@ -195,7 +195,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], int, str, str]] = {
         *(
             400,
             "malformed_image",
-            "body: expected a JPEG, PNG or WebP picture, got bytes that begin",
+            "body: expected a JPEG, PNG or WebP picture, got a text that begins with '<html>",
         ),
     ),
     "nothing": (

@@ -133,7 +133,11 @@ INPUTS = [
     ),
     (
         InputSpec("x", "float32", (None, None, None, 3), Preprocess("image", image=PICTURE)),
-        "a picture: JPEG, PNG or WebP as the body or in base64, or its pixels, 0 to 255",
+        "a picture: JPEG, PNG or WebP as the body or in base64, or values 0 to 255",
+    ),
+    (
+        InputSpec("x", "uint8", (None, 28, 32, 1), Preprocess("image", image=Image(mode="gray"))),
+        "a picture of 32×28 pixels: JPEG, PNG or WebP as the body or in base64, or values 0 to 255",
     ),
 ]
 OUTPUTS = [
@@ -185,7 +189,7 @@ def test_every_kind_has_words() -> None:
             PICTURE,
             (
                 "decoded, turned as its EXIF data say, made RGB, resized to 128×96, whatever its "
-                "shape (bilinear, as Keras does it), each value × 0.00784314 - 1"
+                "shape (bilinear, as Keras does it), each value ÷ 127.5 - 1"
             ),
         ),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from click.testing import Result
 from PIL import Image as PillowImage
 
+from model_export.data.source import load_splits
 from tests.support.pictures import b64, encoded, turned
 from tests.support.serving import running
 from tflite_serving.contract.golden import read_golden
@@ -205,6 +207,7 @@ def test_such_a_model_is_verified_against_keras_and_shown_in_words(
     parity = json.loads(result.stdout)
     assert (parity["questions"], parity["label_agreement"]) == (30, 1.0)
     assert parity["largest"] <= TOLERANCE
+    assert all(worst["sent"].startswith("'images/test-") for worst in parity["worst"])
     version = next(Path("registry/models/scenes/versions").iterdir())
     shown = cli("show", version)
     assert (
@@ -299,6 +302,38 @@ def test_pictures_in_another_range_than_clients_send_are_refused(
     result = cli("export", path, "--dry-run", *options)
     assert result.exit_code == 2, result.stderr
     assert problem in result.stderr
+
+
+def test_a_model_of_one_size_is_said_to_refuse_others(
+    small: tuple[keras.Model, Path], cli: Cli, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = recipe(small[1], "gray", "data.npz")
+    result = cli("export", path, "--dry-run", "--set", 'inputs.photo.scale="1/255"')
+    assert result.exit_code == 0, result.stderr
+    told = capfd.readouterr().err
+    assert "photo: pictures of any other size than 8 by 9 will be refused, unless" in told
+
+
+def test_folders_of_pictures_are_given_as_the_documentation_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "2-recipe.md").read_text()
+    (code,) = (c for c in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if '"flowers"' in c)
+    rng = np.random.default_rng(0)
+    for kind in ("tulip", "rose"):
+        (tmp_path / "flowers" / kind).mkdir(parents=True)
+        for index in range(10):
+            file = tmp_path / "flowers" / kind / f"{index}.jpg"
+            file.write_bytes(encoded(scene(0, rng), "JPEG"))
+    (tmp_path / "flower_folders.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    found = load_splits("flower_folders:splits", tmp_path)
+    splits = (found.train, found.validation, found.test)
+    assert [len(split) for split in splits] == [16, 2, 2]
+    paths = [path for split in splits for path in split.inputs[""].tolist()]
+    assert len(set(paths)) == 20
+    for path, target in zip(paths, found.train.targets, strict=False):
+        assert Path(path).parent.name == ("rose", "tulip")[target]
 
 
 # Pictures of different sizes in a list, and a number beside each.

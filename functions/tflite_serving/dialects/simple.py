@@ -24,12 +24,13 @@ from tflite_serving.inputs.raw import RawInput
 _NPY = "application/x-npy"
 _TEXT = "text/plain"
 _CSV = "text/csv"
-_PICTURES = ("image/jpeg", "image/png", "image/webp")
+_PICTURES = ("image/jpeg", "image/jpg", "image/png", "image/webp")  # people say jpg, too
 _KNOWN = frozenset({"", "application/json", _NPY, _TEXT, _CSV, *_PICTURES})
 _ADVICE = {
     # What curl says unless it is told.
     "application/x-www-form-urlencoded": "; with curl, add -H 'Content-Type: application/json', or "
-    "text/plain where the body is a text, text/csv where it is a table",
+    "text/plain where the body is a text, text/csv where it is a table, image/jpeg where it is a "
+    "photo",
     "multipart/form-data": "; send the file alone, as the whole body: with curl, --data-binary "
     "@FILE, and its own type",
     "application/octet-stream": "; say what the bytes are, such as image/jpeg",

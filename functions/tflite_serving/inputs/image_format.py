@@ -25,6 +25,10 @@ _OTHERS = {
     "Photoshop": re.compile(rb"8BPS"),
 }
 
+_BASE64 = re.compile(rb"data:image/|/9j/|iVBORw|UklGR")
+"""How texts begin that are a picture in base64."""
+_START = 20
+
 
 def format_of(data: bytes) -> str | None:
     """What a picture's format is called; None if these are the bytes of none."""
@@ -49,7 +53,18 @@ def read_format(data: bytes, place: str) -> str:
         raise UnsupportedMediaType(
             "unsupported_image", f"{place}: expected a JPEG, PNG or WebP picture, got {kind}"
         )
-    got = f"bytes that begin with {data[:8].hex(' ')}" if data else "nothing"
     raise RequestError(
-        "malformed_image", f"{place}: expected a JPEG, PNG or WebP picture, got {got}"
+        "malformed_image", f"{place}: expected a JPEG, PNG or WebP picture, got {_told(data)}"
     )
+
+
+def _told(data: bytes) -> str:
+    if not data:
+        return "nothing"
+    start = data[:_START].decode(errors="replace").strip().partition("\n")[0]
+    if not start.isascii() or not start.isprintable():
+        return f"bytes that begin with {data[:8].hex(' ')}"
+    advice = ""
+    if _BASE64.match(data):
+        advice = '; send the bytes themselves, or {"instances": [{"b64": "…"}]} as application/json'
+    return f"a text that begins with {start!r}{advice}"

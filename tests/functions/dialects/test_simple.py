@@ -51,7 +51,10 @@ def render(scores: Any, manifest: Manifest, **query: str) -> Any:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["", "application/json", "a/b+json", "application/x-npy", "text/plain", "text/csv"],
+    [
+        *("", "application/json", "a/b+json", "application/x-npy", "text/plain", "text/csv"),
+        *("image/jpeg", "image/jpg", "image/png", "image/webp"),
+    ],
 )
 def test_these_are_accepted(content_type: str) -> None:
     DIALECT.check_type(content_type)
@@ -72,6 +75,7 @@ def refused_type(content_type: str) -> str:
         ("image/gif; q=1", "got 'image/gif'"),
         ("application/jsonx", "got 'application/jsonx'"),
         ("application/x-www-form-urlencoded", "text/plain where the body is a text"),
+        ("application/x-www-form-urlencoded", "image/jpeg where it is a photo"),
         ("multipart/form-data; boundary=x", "with curl, --data-binary @FILE"),
         ("application/octet-stream", "say what the bytes are, such as image/jpeg"),
     ],

@@ -164,12 +164,23 @@ def test_another_format_is_refused_by_its_name(kind: str) -> None:
     assert error.message == f"body: expected a JPEG, PNG or WebP picture, got {kind}"
 
 
+SEND_BYTES = '; send the bytes themselves, or {"instances": [{"b64": "…"}]} as application/json'
+
+
 @pytest.mark.parametrize(
     ("data", "got"),
     [
         (b"", "nothing"),
-        (b"hello, world", "bytes that begin with 68 65 6c 6c 6f 2c 20 77"),
-        (b"<!DOCTYPE html><title>404</title>", "bytes that begin with 3c 21 44 4f 43 54 59 50"),
+        (b"hello, world", "a text that begins with 'hello, world'"),
+        (b"\n<!DOCTYPE html>\n<title>404", "a text that begins with '<!DOCTYPE html>'"),
+        (b'{"b64": "/9j/"}', 'a text that begins with \'{"b64": "/9j/"}\''),
+        (b"\0" * 20, "bytes that begin with 00 00 00 00 00 00 00 00"),
+        ("é".encode(), "bytes that begin with c3 a9"),
+        (b"/9j/4AAQSkZJRg==", f"a text that begins with '/9j/4AAQSkZJRg=='{SEND_BYTES}"),
+        (
+            b"data:image/png;base64,iVB",
+            f"a text that begins with 'data:image/png;base6'{SEND_BYTES}",
+        ),
     ],
 )
 def test_what_is_no_picture_is_refused(data: bytes, got: str) -> None:

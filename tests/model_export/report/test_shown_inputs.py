@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image as PillowImage
 
 from model_export.data.objects import as_objects
 from model_export.data.splits import Split
+from model_export.pictures.reading import read_pictures
 from model_export.report.shown_inputs import InputsShown
 from tests.support.pictures import encoded, smooth, turned
 from tflite_serving.contract.image import Image
@@ -78,6 +80,14 @@ def test_a_file_is_shown_upright_and_small() -> None:
     picture = opened(shown({PHOTO: as_objects([sideways])})[0]["photo"])
     assert (picture.format, picture.mode) == ("JPEG", "RGB")
     assert picture.size == (115, 192)
+
+
+def test_a_file_of_the_data_source_is_called_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(encoded(smooth(9, 9)))
+    files = read_pictures(np.array(["cat.png"]), PHOTO, tmp_path, "train: photo")
+    pictures, values = shown({PHOTO: files})
+    assert opened(pictures["photo"]).size == (9, 9)
+    assert values == {"photo": "cat.png"}
 
 
 def test_a_file_is_shown_as_the_model_sees_it() -> None:

@@ -18,7 +18,7 @@ from model_export.pictures.spec import fed_spec, picture_spec
 from model_export.sections.inputs import InputSection, ResizeSection
 from model_export.tf.load import KerasSource
 from model_export.tf.split.pictures import Front, split_pictures
-from tests.support.pictures import smooth
+from tests.support.pictures import encoded, smooth
 from tflite_serving.contract.image import Image, Resize
 
 Array = npt.NDArray[Any]
@@ -291,6 +291,29 @@ def test_examples_that_are_no_such_pictures_are_named(values: Array, problem: st
         examples(values, InputSection(kind="image"))
     assert str(caught.value).startswith("data: train: photo: ")
     assert problem in str(caught.value)
+
+
+def test_files_are_called_by_their_paths(tmp_path: Path) -> None:
+    whole = encoded(smooth(8, 8), "JPEG")
+    files = {"whole.jpg": whole, "half {}.jpg": whole[: len(whole) // 2]}
+    files |= {"large.png": encoded(smooth(16, 8))}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    section = InputSection(kind="image")
+    spec = picture_spec(model([], (8, 8, 3)).inputs[0], section, None)
+    assert spec is not None
+
+    def told(*names: str) -> str:
+        pictures = examples(names, section, tmp_path)
+        with pytest.raises(UsageError) as caught:
+            tensors(pictures, spec, "train: photo")
+        return str(caught.value)
+
+    damaged = told("whole.jpg", "half {}.jpg")
+    assert damaged.startswith("train: photo[1] (half {}.jpg): expected a whole JPEG picture, got ")
+    large = told("large.png")
+    assert "train: photo[0] (large.png): expected a picture of 8 by 8 pixels, got 8 by 16" in large
+    assert "inputs.photo.resize says how" in large
 
 
 def test_a_resize_of_the_recipe_is_one_to_the_models_size() -> None:
