@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+_NORMALIZATION = "/batchnorm/"  # TensorFlow's own scope
+
 
 def layer_of(name: str, layers: frozenset[str], *, is_node: bool = True) -> str | None:
     """The layer that a name of a graph's node or of a flatbuffer's tensor speaks of.
@@ -40,8 +42,11 @@ def layer_of_fused(names: Sequence[str], layers: frozenset[str]) -> str | None:
         layers: names of all layers.
     """
     for name in names:
-        # What was fused into an operator comes first, and what it began as comes last.
-        for part in reversed(name.split(";")):
+        # What was fused into an operator comes first, and what it began as comes last; but for the
+        # last step of a normalization.
+        parts = name.split(";")[::-1]
+        parts.sort(key=lambda part: _NORMALIZATION in part)
+        for part in parts:
             layer = layer_of(part, layers)
             if layer is not None:
                 return layer

@@ -73,6 +73,11 @@ def test_whatever_is_found_is_made_of_layers(name: str, layers: frozenset[str]) 
     [
         (["model/norm/Relu;model/volume/convolution"], "volume"),
         (["model/norm/Relu;model/volume/convolution;other"], "volume"),
+        (
+            ["model/norm_1/batchnorm/mul_1;model/volume/convolution;model/norm_1/batchnorm/sub"],
+            "volume",
+        ),
+        (["model/norm/batchnorm/add_1;model/norm/batchnorm/sub"], "norm"),
         (["arith.constant", "model/norm/add"], "norm"),
         (["model/volume/kernel", "model/norm/add"], "volume"),
         (["", ";"], None),
