@@ -55,12 +55,15 @@ class ContractInWords:
         steps: what the function does before the model sees it, in order.
         answers: name and words of each output.
         request: a shell command that asks about a golden example.
+        forms: others than JSON in which an instance, or several, may be sent: the content type or
+            the path, and what goes there.
     """
 
     sends: tuple[tuple[str, str], ...]
     steps: tuple[str, ...]
     answers: tuple[tuple[str, str], ...]
     request: str
+    forms: tuple[tuple[str, str], ...]
 
 
 def contract_in_words(
@@ -85,6 +88,7 @@ def contract_in_words(
         (*pictures, *map(step_in_words, steps)),
         tuple((spec.name, output_in_words(spec)) for spec in manifest.outputs),
         _request(manifest, golden),
+        forms_in_words(manifest),
     )
 
 
@@ -132,6 +136,23 @@ def output_in_words(spec: OutputSpec) -> str:
             return f"{_sizes(spec.shape[1:])} numbers"
         case _:
             assert_never(spec.task)
+
+
+def forms_in_words(manifest: Manifest) -> tuple[tuple[str, str], ...]:
+    """Which other forms than JSON the function reads, and what each holds."""
+    kinds = {spec.preprocess.kind for spec in manifest.inputs}
+    forms = []
+    if len(manifest.inputs) == 1:
+        if kinds == {"text"}:
+            forms.append(("text/plain", "one text as the body"))
+        if kinds == {"image"}:
+            forms.append(("image/jpeg, image/png, image/webp", "one picture as the body"))
+        if manifest.inputs[0].dtype != "string":
+            forms.append(("application/x-npy", "a file of NumPy's, the batch as its first axis"))
+    if kinds <= {"text", "record"}:
+        forms.append(("text/csv", "a table, the names in its first line"))
+    path = f"/v1/models/{manifest.name}:predict"
+    return (*forms, (path, "as clients of TensorFlow Serving send it"))
 
 
 def step_in_words(step: Step) -> str:

@@ -185,6 +185,13 @@ def in_process(registry: str, manifest: Manifest, cache: Path) -> Post:
     return post
 
 
+def _reason(error: BaseException) -> BaseException:
+    """What the network said, under all that the libraries say about it."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
+
+
 def over_http(url: str, token: str | None = None) -> Post:
     """Asks a function that runs somewhere; if it is busy, a few times.
 
@@ -206,7 +213,7 @@ def over_http(url: str, token: str | None = None) -> Post:
         try:
             response = session.post(url.rstrip("/") + path, data=body, timeout=_TIMEOUT_SECONDS)
         except requests.RequestException as error:
-            raise RegistryError(f"{url}: the function does not answer: {error}") from None
+            raise RegistryError(f"{url}: the function does not answer: {_reason(error)}") from None
         if response.status_code in _NOT_SERVED:
             told = _told(response.status_code, response.content)
             raise RegistryError(f"{url}: the function does not serve this: {told}")

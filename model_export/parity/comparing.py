@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,8 @@ class Difference:
         id: of the question.
         sent: what was asked, shortened.
         reference, served: the labels with their scores, or the values.
-        largest: difference of a score.
+        largest: difference of a score or value.
+        outputs: the same of each output, by name.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Difference:
     reference: str
     served: str
     largest: float
+    outputs: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Parity:
         questions: how many.
         label_agreement: fraction of the questions that both answer with the same labels, in all
             outputs; None of a model without classes.
-        largest, mean: absolute difference of a score.
+        largest, mean: absolute difference of a score or value, of whatever output.
         worst: those that differ most, the worst first; none that does not differ. Beside scores,
             the values of a regression count in standard deviations.
         outputs: the same of each output.
@@ -110,6 +112,7 @@ def compare(manifest: Manifest, questions: Questions, served: Answers) -> Parity
                 _shown(manifest, reference, row),
                 _shown(manifest, served, row),
                 float(largest[row]),
+                {name: float(gap[row].max()) for name, gap in gaps.items()},
             )
             for row in worst
             if largest[row] > 0

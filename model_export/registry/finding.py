@@ -42,7 +42,8 @@ def _parts(uri: str) -> tuple[str, str, str, str]:
     parts = path.removesuffix(".json").removesuffix("/manifest").split("/")
     if not slash or len(parts) not in (1, 3):
         raise UsageError(
-            f"{uri}: expected <registry>/models/<name>/versions/<version> or …/aliases/…"
+            f"{uri}: expected <registry>/models/<name>, or that with /versions/<version> or "
+            "/aliases/<alias> behind it"
         )
     name, kind, which = parts if len(parts) == 3 else (parts[0], "aliases", DEFAULT_ALIAS)
     if kind not in ("versions", "aliases"):

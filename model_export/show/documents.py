@@ -35,17 +35,21 @@ def print_contract(contract: ContractInWords, console: Console) -> None:
         ("what the function does first", steps),
         ("what comes back", contract.answers),
     ):
-        if not rows:
-            continue
-        console.print(f"\n{title}")
-        table = Table(show_header=False, box=None, padding=(0, 0, 0, 2))
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        for name, words in rows:
-            table.add_row(name, words)
-        console.print(table)
+        if rows:
+            _print_rows(title, rows, console)
     console.print("\none of its golden examples")
     console.print(f"  {contract.request}", soft_wrap=True)
+    _print_rows("how else it may be sent", contract.forms, console)
+
+
+def _print_rows(title: str, rows: Sequence[tuple[str, str]], console: Console) -> None:
+    console.print(f"\n{title}")
+    table = Table(show_header=False, box=None, padding=(0, 0, 0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, words in rows:
+        table.add_row(name, words)
+    console.print(table)
 
 
 def versions_table(versions: Sequence[ListedVersion]) -> Table:
@@ -97,26 +101,33 @@ def _facts_table(manifest: Manifest) -> Table:
         f"{manifest.files['model.tflite'].bytes:,} bytes",
         "quality": f"{quality.metric} {quality.published:.4f}, reference {quality.reference:.4f}, "
         f"on {quality.examples} examples of {quality.dataset}",
-        "drop": f"{quality.drop:+.4f}, 95 % interval {quality.drop_interval_95[0]:+.4f} to "
-        f"{quality.drop_interval_95[1]:+.4f}",
+        "drop": _drop(quality.drop, quality.drop_interval_95),
         "runtime": f"{manifest.runtime.runtime} {manifest.runtime.min_version}",
         "cold load": f"{manifest.resources.cold_load_ms:.0f} ms, "
         f"{manifest.resources.peak_rss_mib:.0f} MiB",
         "made from": f"model {manifest.provenance.source_sha256[:12]}, recipe "
         f"{manifest.provenance.recipe_sha256[:12]}, data {manifest.provenance.data_sha256[:12]}",
     }
+    several = manifest.compression.chosen.outputs
+    if several:
+        facts["task"] = ", ".join(f"{spec.name} {spec.task}" for spec in manifest.outputs)
+        facts["quality"] = f"on {quality.examples} examples of {quality.dataset}"
+        facts["drop"] = ""
     for label, fact in facts.items():
-        if label in ("quality", "drop") and manifest.compression.chosen.outputs:
-            continue
-        table.add_row(label, fact)
-    for each in manifest.compression.chosen.outputs:
-        low, high = each.drop_interval_95
-        table.add_row(
-            "quality",
-            f"{each.output}: {each.metric} {each.quality:.4f}, reference {each.reference:.4f}, "
-            f"drop {each.drop:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}",
-        )
+        if fact:
+            table.add_row(label, fact)
+        for each in several if label == "quality" else ():
+            drop = _drop(each.drop, each.drop_interval_95)
+            table.add_row(
+                "",
+                f"{each.output}: {each.metric} {each.quality:.4f}, reference "
+                f"{each.reference:.4f}, drop {drop}",
+            )
     return table
+
+
+def _drop(drop: float, interval: tuple[float, float]) -> str:
+    return f"{drop:+.4f}, 95 % interval {interval[0]:+.4f} to {interval[1]:+.4f}"
 
 
 def _alias_table(document: AliasDocument) -> Table:

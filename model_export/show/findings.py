@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from model_export.parity.comparing import Parity
+    from model_export.parity.comparing import OutputParity, Parity
     from model_export.sensitivity import Effect, Sensitivity
 
 _BAR = 12
@@ -17,29 +17,34 @@ _BAR = 12
 
 def print_parity(found: Parity, console: Console) -> None:
     """Prints how far the answers are from the reference's, and the worst of them."""
-    agreement = found.label_agreement
-    same = "" if agreement is None else f"{agreement:.2%} of the labels agree; "
-    differ = f"differ by {found.largest:.2g} at most, {found.mean:.2g} on average"
-    console.print(
-        f"{found.model} {found.version} against {found.against}: {found.questions} asked, "
-        f"{same}scores {differ if found.largest else 'are equal'}",
-        soft_wrap=True,
-    )
-    for output in found.outputs if len(found.outputs) > 1 else ():
-        agreement = output.label_agreement
-        same = "" if agreement is None else f"{agreement:.2%} of the labels agree; "
-        console.print(
-            f"  {output.output}: {same}differs by {output.largest:.2g} at most, "
-            f"{output.mean:.2g} on average"
-        )
+    asked = f"{found.model} {found.version} against {found.against}: {found.questions} asked"
+    several = len(found.outputs) > 1
+    told = [f"{asked}, {_told(output)}" for output in found.outputs]
+    if several:
+        # What differs by 3 EUR and what differs by 0.01 have no sum, but labels can be counted.
+        agreement = found.label_agreement
+        same = "" if agreement is None else f", {agreement:.2%} of the labels agree"
+        told = [asked + same, *(f"  {output.output}: {_told(output)}" for output in found.outputs)]
+    for line in told:
+        console.print(line, soft_wrap=True)
     if not found.worst:
         return
     table = Table(box=box.SIMPLE)
     for column in ("example", "sent", "reference", "served", "difference"):
         table.add_column(column, overflow="fold", no_wrap=column != "sent")
     for each in found.worst:
-        table.add_row(each.id, each.sent, each.reference, each.served, f"{each.largest:.2g}")
+        parts = [f"{name}: {difference:.2g}" for name, difference in each.outputs.items()]
+        difference = "; ".join(parts) if several else f"{each.largest:.2g}"
+        table.add_row(each.id, each.sent, each.reference, each.served, difference)
     console.print(table)
+
+
+def _told(output: OutputParity) -> str:
+    agreement = output.label_agreement
+    same = "values" if agreement is None else f"{agreement:.2%} of the labels agree; scores"
+    if not output.largest:
+        return f"{same} are equal"
+    return f"{same} differ by {output.largest:.2g} at most, {output.mean:.2g} on average"
 
 
 def sensitivity_table(found: Sensitivity) -> Table:

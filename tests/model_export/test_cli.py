@@ -331,8 +331,8 @@ def test_an_alias_is_shown_with_its_history_by_its_uri_or_its_models(
 @pytest.mark.parametrize(
     ("path", "code", "expected"),
     [
-        ("", 2, "expected <registry>/models/<name>/versions/<version> or …/aliases/…"),
-        ("/models/dense/versions", 2, "expected <registry>/models/<name>/versions/<version>"),
+        ("", 2, "expected <registry>/models/<name>, or that with /versions/<version> or /aliases"),
+        ("/models/dense/versions", 2, "expected <registry>/models/<name>, or that with /versions"),
         ("/models/dense/labels/x", 2, "expected versions or aliases after the model, got 'labels'"),
         ("/models/dense/versions/20260101T000000Z-01234567", 5, "20260101T000000Z-01234567"),
         ("/models/dense/aliases/staging", 5, "staging"),

@@ -13,6 +13,7 @@ import pytest
 
 from model_export.contract_in_words import (
     contract_in_words,
+    forms_in_words,
     image_in_words,
     input_in_words,
     operation_in_words,
@@ -47,8 +48,12 @@ from tflite_serving.contract.tensors import (
     Preprocess,
     PreprocessKind,
     Task,
+    TensorBinding,
+    Tensors,
 )
 from tflite_serving.contract.tokens import Tokens
+from tflite_serving.dialects.simple import SimpleDialect
+from tflite_serving.errors import RequestError, UnsupportedMediaType
 
 WORDS = Lookup(
     words=Words(lower=True, strip=True, split="whitespace", length=200),
@@ -261,6 +266,46 @@ def test_columns_are_sent_by_their_names_and_long_requests_in_files(
     )
     request = described(picture, np.zeros((1, 50, 50, 1), np.float32))[1]
     assert "'Content-Type: image/jpeg' --data-binary @picture.jpg" in request
+
+
+TENSOR = InputSpec("x", "float32", (None, 2))
+TEXT = InputSpec("x", "string", (None,), Preprocess("text"))
+AGE = InputSpec("age", "float32", (None,), Preprocess("record"))
+JOB = InputSpec("job", "string", (None,), Preprocess("record"))
+PHOTO = InputSpec("x", "float32", (None, 2, 2, 1), Preprocess("image", image=Image(mode="gray")))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "types"),
+    [
+        ([TENSOR], ["application/x-npy"]),
+        ([TEXT], ["text/plain", "text/csv"]),
+        ([PHOTO], ["image/jpeg", "application/x-npy"]),
+        ([AGE], ["application/x-npy", "text/csv"]),
+        ([JOB], ["text/csv"]),
+        ([AGE, TEXT], ["text/csv"]),
+        ([AGE, TENSOR], []),
+        ([AGE, PHOTO], []),
+    ],
+)
+def test_the_forms_that_are_shown_are_those_that_are_read(
+    published: tuple[Path, Manifest], inputs: list[InputSpec], types: list[str]
+) -> None:
+    _, manifest = published
+    bindings = tuple(TensorBinding(i.name, i.name, "float32", i.shape) for i in inputs)
+    tensors = Tensors(bindings, manifest.tensors.outputs)
+    model = replace(manifest, inputs=tuple(inputs), tensors=tensors)
+    *forms, (path, _) = forms_in_words(model)
+    assert path == "/v1/models/iris:predict"
+    assert sorted(form.partition(",")[0] for form, _ in forms) == sorted(types)
+    codec = SimpleDialect().codec(model)
+    for kind in ("text/plain", "text/csv", "image/jpeg", "application/x-npy"):
+        try:
+            codec.parse(b"", kind)
+            refused = False
+        except RequestError as error:
+            refused = isinstance(error, UnsupportedMediaType)
+        assert refused is (kind not in types)
 
 
 def test_steps_are_told_in_their_order(published: tuple[Path, Manifest]) -> None:

@@ -336,6 +336,7 @@ def test_every_output_of_several_is_judged_and_told(
     shown = cli("show", given.uri(registry)).stdout
     assert "species  the best of barn, villa, hut" in shown
     assert "price: mae" in shown
+    assert re.search(r"^ task +price regression, species classification$", shown, re.MULTILINE)
     assert "species accuracy" in shown
     page = (given.folder / "report.html").read_text()
     for name in ("species", "price"):
