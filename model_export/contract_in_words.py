@@ -6,6 +6,8 @@ import shlex
 from dataclasses import dataclass
 from typing import assert_never
 
+import numpy as np
+
 from model_export.parity.asking import body_of, instances_of
 from model_export.parity.questions import golden_examples
 from model_export.registry.store import WritableStore
@@ -30,9 +32,10 @@ from tflite_serving.contract.preprocessing import (
     Words,
     read_preprocessing,
 )
+from tflite_serving.contract.record import Value
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
 from tflite_serving.contract.tokens import Tokens
-from tflite_serving.dialects.answers import label_names
+from tflite_serving.dialects.answers import dumps, label_names
 
 _LONGEST_BODY = 2000  # characters of a request that is shown whole
 _MOST_LABELS = 10
@@ -282,13 +285,18 @@ def _kind_in_words(spec: InputSpec) -> str:
         case "record":
             record = spec.preprocess.record
             missing = None if record is None else record.missing
-            stands = "" if missing is None else f", {missing!r} if it is left out"
+            stands = "" if missing is None else f", {_as_sent(missing, spec)} if it is left out"
             return f"{kinds.get(spec.dtype, 'a whole number')}{stands}"
         case "tensor":
             one = kinds.get(spec.dtype, "a whole number")
             return f"{_sizes(spec.instance_shape)} {spec.dtype}" if spec.instance_shape else one
         case _:
             assert_never(spec.preprocess.kind)
+
+
+def _as_sent(value: Value, spec: InputSpec) -> str:
+    """A value as JSON has it."""
+    return dumps(np.float32(value) if spec.dtype == "float32" else value).decode()
 
 
 def _sizes(shape: tuple[int | None, ...]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from model_export.answers import label_answers, right_answers
+from model_export.answers import Thresholds, label_answers, right_answers
 from model_export.errors import UsageError
 from model_export.metric import (
     SMALLEST_SCORE,
@@ -25,7 +25,6 @@ from model_export.metric import (
     weighted_f1,
 )
 
-Thresholds = tuple[float, ...] | None
 _EVERY = np.ones((1, 1), dtype=np.uint8)
 """Weights of the one resample that has every example once."""
 

@@ -19,6 +19,7 @@ _NO_OPERATOR = {"Placeholder"}
 _TEXT = re.compile(r"String|LookupTable|Regex|Ragged|AsString")
 _LOOKUPS = {"StringLookup", "IntegerLookup", "Hashing", "HashedCrossing"}
 _MOST_LAYERS = 3
+_HALF = {dtype.as_datatype_enum: dtype.name for dtype in (tf.float16, tf.bfloat16)}
 
 
 def convert_float32(source: SourceModel) -> bytes:
@@ -56,6 +57,14 @@ def _explain(message: str, function: Any, layers: Mapping[str, str]) -> str:
     if not operators:
         first = (message.strip().splitlines() or ["no message"])[0]
         return f"TensorFlow Lite's converter gave up: {first}"
+    half = next((_HALF[node.attr["T"].type] for node in _nodes(function) if _is_half(node)), None)
+    if half is not None:
+        return (
+            f"the model computes in {half}, as mixed precision does, and TensorFlow Lite does not. "
+            "Save a copy in float32: copy = keras.models.clone_model(model, clone_function=lambda "
+            'layer: type(layer).from_config({**layer.get_config(), "dtype": "float32"})); '
+            "copy.set_weights(model.get_weights())"
+        )
     places = _places(operators, function, frozenset(layers))
     told = [
         f"{', '.join(found)} of {_called(place, layers)}" if place else ", ".join(found)
@@ -71,10 +80,8 @@ def _places(
     operators: Sequence[str], function: Any, layers: frozenset[str]
 ) -> dict[str | None, list[str]]:
     """Which of the operators come from which layer, "outer/inner"; None is for the others."""
-    graph = function.graph.as_graph_def()
-    nodes = [*graph.node, *(node for part in graph.library.function for node in part.node_def)]
     found: dict[str | None, set[str]] = {}
-    for node in nodes:
+    for node in _nodes(function):
         place = layer_of(node.name, layers)
         if node.op in operators and place:
             found.setdefault(place, set()).add(node.op)
@@ -83,6 +90,15 @@ def _places(
     return {place: sorted(names) for place, names in found.items()} | (
         {None: sorted(lost)} if lost else {}
     )
+
+
+def _nodes(function: Any) -> list[Any]:
+    graph = function.graph.as_graph_def()
+    return [*graph.node, *(node for part in graph.library.function for node in part.node_def)]
+
+
+def _is_half(node: Any) -> bool:
+    return "T" in node.attr and node.attr["T"].type in _HALF
 
 
 def _called(place: str, layers: Mapping[str, str]) -> str:

@@ -137,6 +137,24 @@ INPUTS = [
         "a number, 0.0 if it is left out, years: age",
     ),
     (
+        InputSpec("x", "bool", (None,), Preprocess("record", record=Record(missing=True))),
+        "true or false, true if it is left out",
+    ),
+    (
+        InputSpec("x", "string", (None,), Preprocess("record", record=Record(missing=""))),
+        'a string, "" if it is left out',
+    ),
+    (
+        # What was learned is a float32, whose other digits mean nothing.
+        InputSpec(
+            "x",
+            "float32",
+            (None,),
+            Preprocess("record", record=Record(missing=float(np.float32(0.1)))),
+        ),
+        "a number, 0.1 if it is left out",
+    ),
+    (
         InputSpec("x", "float32", (None, None, None, 3), Preprocess("image", image=PICTURE)),
         "a picture: JPEG, PNG or WebP as the body or in base64, or values 0 to 255",
     ),

@@ -235,6 +235,19 @@ def test_an_unrolled_recurrent_layer_converts_and_can_be_quantized(make: Any) ->
     np.testing.assert_allclose(run(small, x), expected, atol=0.05)
 
 
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_mixed_precision_is_refused_with_what_makes_it_convert(half: str) -> None:
+    first = layers.Dense(4, activation="relu", dtype=f"mixed_{half}", name="hidden")
+    model = keras.Sequential([keras.Input((4,)), first, layers.Dense(3, activation="softmax")])
+    with pytest.raises(ConversionError) as caught:
+        convert_float32(KerasSource(model, "model"))
+    told = str(caught.value)
+    assert told.startswith(f"the model computes in {half}, as mixed precision does")
+    names: dict[str, Any] = {"keras": keras, "model": model}
+    exec(told.partition("float32: ")[2], names)  # noqa: S102  # what people are told to type
+    assert convert_float32(KerasSource(names["copy"], "model"))
+
+
 def test_a_layer_that_cannot_be_traced_is_refused_with_its_own_words() -> None:
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
     source = KerasSource(model, "model")
