@@ -30,6 +30,7 @@ from model_export.errors import ExportError
 from model_export.native_logs import native_logs_held_back
 from model_export.parity.asking import body_of, instances_of
 from model_export.parity.questions import model_questions
+from model_export.sections.model import DataSection, ModelSection
 from model_export.show.candidates import print_candidates
 from model_export.show.console import open_console
 from tflite_serving.contract.manifest import MODEL_FILE, Manifest
@@ -79,9 +80,13 @@ def main(name: str, folder: Path | None, settings: tuple[str, ...], *, quick: bo
         print_candidates(manifest, console)
         heading(console, "serve")
         with native_logs_held_back():
-            questions = model_questions(model, data, _HERE.parent, manifest)
-        if quick:
-            questions = questions.first(_QUICK_COUNT)
+            questions = model_questions(
+                ModelSection(name=name, source=str(model)),
+                DataSection(source=data),
+                _HERE.parent,
+                manifest,
+                _QUICK_COUNT if quick else None,
+            )
         truth = getattr(example, splits)()["test"][1][: len(questions)]
         with serving(name, folder, console) as url:
             found = compare_one_by_one(manifest, questions, truth, url)

@@ -23,6 +23,7 @@ from model_export.records import arrange, describe_missing, fill
 from model_export.reference import Reference, ask_reference
 from model_export.sections.gate import GateSection
 from model_export.sections.inputs import InputSection
+from model_export.sections.model import ModelSection
 from model_export.sequences import fit_buckets, with_buckets
 from model_export.user_code import import_object
 from tflite_serving.contract.preprocessing import Preprocessing
@@ -79,16 +80,22 @@ def load(recipe: Recipe, folder: Path, progress: Progress) -> SourceModel:
         ExportError: its class says which exit code.
     """
     with progress.step("load") as step:
-        # Not at the top: importing TensorFlow takes seconds, and a wrong recipe should not.
-        from model_export.tf.load import load_source
-
-        model = recipe.model
-        custom = _custom_objects(model.custom_objects, folder) if model.custom_objects else None
-        source = load_source(
-            folder / model.source, custom_objects=custom, unsafe_load=model.unsafe_load
-        )
-        step.result = model.source
+        source = load_model(recipe.model, folder)
+        step.result = recipe.model.source
     return source
+
+
+def load_model(model: ModelSection, folder: Path) -> SourceModel:
+    """Loads the model of a recipe's section.
+
+    Raises:
+        ExportError: its class says which exit code.
+    """
+    # Not at the top: importing TensorFlow takes seconds, and a wrong recipe should not.
+    from model_export.tf.load import load_source
+
+    custom = _custom_objects(model.custom_objects, folder) if model.custom_objects else None
+    return load_source(folder / model.source, custom_objects=custom, unsafe_load=model.unsafe_load)
 
 
 def prepare(

@@ -13,7 +13,9 @@ from model_export.cli.errors import reports_errors
 from model_export.errors import UsageError
 from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
+from model_export.recipe import read_recipe
 from model_export.registry.finding import find_artifact
+from model_export.sections.model import DataSection, ModelSection
 from model_export.show.console import open_console
 from model_export.show.findings import print_parity
 from tflite_serving.contract.codec import encode
@@ -27,6 +29,11 @@ from tflite_serving.contract.codec import encode
     help="Keras model to compare with; by default, the artifact's golden examples.",
 )
 @click.option("--data", help="Examples to ask: module:function or .npz; with --against.")
+@click.option(
+    "--recipe",
+    type=click.Path(path_type=Path),
+    help="Recipe whose model and examples these are, with custom objects; instead of both.",
+)
 @click.option("--url", help="Ask a function that runs there; by default, its code in this process.")
 @click.option("--token", help="Identity token to show to it.")
 @click.option(
@@ -49,6 +56,7 @@ def verify(
     uri: str,
     against: Path | None,
     data: str | None,
+    recipe: Path | None,
     url: str | None,
     token: str | None,
     http: bool,
@@ -59,11 +67,13 @@ def verify(
 ) -> None:
     """Compare what is served with the model that it was made from, from raw inputs on.
 
-    URI is that of an artifact or an alias, as for `show`. The test split of --data is asked, or the
-    golden examples.
+    URI is that of an artifact or an alias, as for `show`. The test split of --data or of the
+    recipe's is asked, or the golden examples.
     """
     if (against is None) != (data is None):
         raise UsageError("expected --against and --data together, got one of them")
+    if recipe is not None and against is not None:
+        raise UsageError("expected --recipe, or --against and --data, got both")
     if http and url is not None:
         raise UsageError("expected --http or --url, got both")
     if token is not None and url is None:
@@ -75,8 +85,15 @@ def verify(
     tolerance = verifying.Tolerance(min_agreement=min_agreement, max_difference=max_difference)
     tolerance.check_model(manifest)
     reference = None
-    if against is not None and data is not None:
-        reference = verifying.Reference(model=against, data=data)
+    if recipe is not None:
+        parsed = read_recipe(recipe)
+        folder = recipe.resolve().parent
+        reference = verifying.Reference(model=parsed.model, data=parsed.data, folder=folder)
+    elif against is not None and data is not None:
+        model = ModelSection(name=manifest.name, source=str(against))
+        reference = verifying.Reference(
+            model=model, data=DataSection(source=data), folder=Path.cwd()
+        )
     served = verifying.Served(url=url, token=token, starts=http)
     with native_logs_held_back() as stderr, redirect_stdout(stderr):
         progress = Progress(Console(file=stderr))

@@ -15,9 +15,11 @@ from model_export.data.source import load_given
 from model_export.errors import UsageError
 from model_export.interface import Interface
 from model_export.pictures.spec import fed_spec
+from model_export.prepare import load_model
 from model_export.records import arrange, fill
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import registry_errors
+from model_export.sections.model import DataSection, ModelSection
 from tflite_serving.contract import layout
 from tflite_serving.contract.golden import GoldenExamples, read_golden
 from tflite_serving.contract.manifest import Manifest
@@ -78,21 +80,21 @@ def _as_sent(golden: GoldenExamples) -> Arrays:
     }
 
 
-def model_questions(model: Path, source: str, folder: Path, manifest: Manifest) -> Questions:
+def model_questions(
+    model: ModelSection, data: DataSection, folder: Path, manifest: Manifest, limit: int | None
+) -> Questions:
     """The test split of a data source, and what a Keras model answers to it.
 
     Args:
-        model: the Keras file, or a SavedModel.
-        source: as `data.source` of a recipe.
-        folder: that the source is looked up in.
+        model, data: as in a recipe.
+        folder: that their paths and modules are looked up in.
         manifest: of the artifact.
+        limit: how many at most; None is all.
 
     Raises:
         ExportError: the model or the examples cannot be had, or do not fit the artifact.
     """
-    from model_export.tf.load import load_source
-
-    loaded = load_source(model)
+    loaded, name, source = load_model(model, folder), model.source, data.source
     names = tuple(spec.name for spec in manifest.inputs)
     for what, has, wanted in (
         ("inputs", loaded.inputs, names),
@@ -101,31 +103,34 @@ def model_questions(model: Path, source: str, folder: Path, manifest: Manifest) 
         found = tuple(info.name for info in has)
         if found != wanted:
             raise UsageError(
-                f"{model}: expected the {what} {', '.join(wanted)}, as the artifact has them, got "
+                f"{name}: expected the {what} {', '.join(wanted)}, as the artifact has them, got "
                 f"{', '.join(found)}"
             )
     interface = Interface(
-        manifest.task, manifest.inputs, manifest.outputs, fed=_fed(loaded, manifest, model)
+        manifest.task, manifest.inputs, manifest.outputs, fed=_fed(loaded, manifest, name)
     )
     tasks = {output.name: output.task for output in manifest.outputs}
-    splits = arrange(load_given(source, folder).read(tasks), interface.inputs)
+    splits = load_given(source, folder).read(tasks)
+    if limit is not None:
+        splits = splits.each(lambda split, _: split.first(limit))
+    splits = arrange(splits, interface.inputs)
     check_data(splits, interface)
     test = cast_inputs(fill(splits, interface.inputs), interface, folder).test
     outputs = interface.natural(
         loaded.predict(fed_inputs(test.inputs, loaded, interface, f"{source}: test"))
     )
     ids = tuple(f"test[{row}]" for row in range(len(test)))
-    for name, values in outputs.items():
+    for output, values in outputs.items():
         endless = ~np.isfinite(values).all(axis=1)
         if endless.any():
             raise UsageError(
-                f"{model}: {ids[int(endless.argmax())]}: expected finite numbers in the output "
-                f"{name!r}, got {values[endless][0].tolist()}"
+                f"{name}: {ids[int(endless.argmax())]}: expected finite numbers in the output "
+                f"{output!r}, got {values[endless][0].tolist()}"
             )
-    return Questions(f"{model.name} on the test split", ids, test.as_sent, outputs)
+    return Questions(f"{Path(name).name} on the test split", ids, test.as_sent, outputs)
 
 
-def _fed(source: SourceModel, manifest: Manifest, model: Path) -> dict[str, InputSpec]:
+def _fed(source: SourceModel, manifest: Manifest, where: str) -> dict[str, InputSpec]:
     """How the whole model is fed the inputs that are pictures."""
     pictures = {spec.name: spec for spec in manifest.inputs if spec.preprocess.kind == "image"}
     if not pictures:
@@ -134,9 +139,7 @@ def _fed(source: SourceModel, manifest: Manifest, model: Path) -> dict[str, Inpu
     from model_export.tf.split.pictures import split_pictures
 
     others = [info.name for info in source.inputs if info.name not in pictures]
-    fronts = (
-        split_pictures(source, str(model), others).fronts if isinstance(source, KerasSource) else {}
-    )
+    fronts = split_pictures(source, where, others).fronts if isinstance(source, KerasSource) else {}
     return {
         info.name: fed_spec(pictures[info.name], info, fronts.get(info.name))
         for info in source.inputs

@@ -24,6 +24,7 @@ from model_export.parity.questions import (
 from model_export.progress import Progress
 from model_export.registry.opening import open_writable
 from model_export.registry.verbs import publish, registry_errors
+from model_export.sections.model import DataSection, ModelSection
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import Arrays
 
@@ -36,12 +37,14 @@ class Reference:
     """What answers are compared with.
 
     Attributes:
-        model: a Keras model.
-        data: the source of the examples that it is asked about, as `data.source` of a recipe.
+        model: a Keras model, as in a recipe.
+        data: the examples that it is asked about, as in a recipe.
+        folder: that their paths and modules are looked up in.
     """
 
-    model: Path
-    data: str
+    model: ModelSection
+    data: DataSection
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +116,7 @@ def verify(
         ExportError: the examples cannot be had, or the function does not answer them.
     """
     with progress.step("reference") as step:
-        questions = _questions(registry, manifest, reference)
-        questions = questions.first(limit or len(questions))
+        questions = _questions(registry, manifest, reference, limit)
         step.result = f"{len(questions)} examples"
     with (
         tempfile.TemporaryDirectory(prefix="verify-") as folder,
@@ -165,12 +167,15 @@ def verify_artifact(
         step.result = f"{count} examples, asked as clients ask: the function answers the same"
 
 
-def _questions(registry: str, manifest: Manifest, reference: Reference | None) -> Questions:
+def _questions(
+    registry: str, manifest: Manifest, reference: Reference | None, limit: int | None
+) -> Questions:
     if reference is not None:
-        return model_questions(reference.model, reference.data, Path.cwd(), manifest)
+        return model_questions(reference.model, reference.data, reference.folder, manifest, limit)
     with registry_errors():
         store = open_writable(registry)
-    return golden_questions(golden_examples(store, manifest))
+    questions = golden_questions(golden_examples(store, manifest))
+    return questions if limit is None else questions.first(limit)
 
 
 @contextmanager

@@ -339,7 +339,11 @@ def test_custom_layers_come_from_the_recipes_folder(cli: Cli, tmp_path: Path) ->
         '[data]\nsource = "data.npz"\n[quantize]\nvariants = ["float32"]\n'
         "[measure]\nstarts = 1\nrounds = 2\n"
     )
-    assert export(cli, tmp_path / "recipe.toml", tmp_path / "registry").name == "own"
+    manifest = export(cli, tmp_path / "recipe.toml", tmp_path / "registry")
+    artifact = f"{tmp_path}/registry/models/own/versions/{manifest.version}"
+    result = cli("verify", artifact, "--recipe", tmp_path / "recipe.toml", "--limit", "7")
+    assert result.exit_code == 0, result.stderr
+    assert "against own.keras on the test split: 7 asked, 100.00% of the labels" in result.stdout
     wrong = ("--set", "model.custom_objects=own_layers:wrong", "--dry-run")
     result = cli("export", tmp_path / "recipe.toml", *wrong)
     assert result.exit_code == 2

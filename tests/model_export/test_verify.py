@@ -226,6 +226,10 @@ def test_values_have_no_labels_that_could_agree_but_may_differ_too_much(
         (("--data", "data.npz"), "--against and --data together"),
         (("--http", "--url", "http://127.0.0.1:9"), "expected --http or --url, got both"),
         (("--token", "x"), "--token: expected --url"),
+        (
+            ("--recipe", "recipe.toml", "--against", ".", "--data", "data.npz"),
+            "expected --recipe, or --against and --data, got both",
+        ),
     ],
 )
 def test_what_belongs_together_is_asked_for(
