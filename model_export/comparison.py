@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
 
 from model_export.answers import Thresholds, answers, label_answers, same_answers
 from model_export.calibration import calibration_error
 from model_export.metric import Array, Bools, Floats, Metric
-from model_export.report.output import ClassChange, Confusion
+from model_export.report.output import ClassChange, Confusion, ConfusionCount
 from model_export.resampling import resampled
 
 
@@ -231,8 +231,8 @@ def confusion(
 ) -> Confusion:
     """Right classes against answered ones.
 
-    An answer of NaN is in no column: the row of its class then adds up to less than the examples
-    of that class.
+    An answer of NaN is no class, and not counted: the counts of its class then add up to less than
+    the examples of that class.
 
     Args:
         labels: of the classes, in the order of the scores.
@@ -240,20 +240,23 @@ def confusion(
         targets: [examples] class indices.
         thresholds: of the output.
     """
+    before, after = (
+        Counter(zip(targets.tolist(), answers(scores, thresholds).tolist(), strict=True))
+        for scores in (reference_scores, published_scores)
+    )
     return Confusion(
         labels=labels,
-        reference=_counts(len(labels), targets, answers(reference_scores, thresholds)),
-        published=_counts(len(labels), targets, answers(published_scores, thresholds)),
+        counts=tuple(
+            ConfusionCount(
+                truth=labels[truth],
+                answer=labels[answer],
+                reference=before[truth, answer],
+                published=after[truth, answer],
+            )
+            for truth, answer in sorted(before.keys() | after.keys())
+            if answer >= 0
+        ),
     )
-
-
-def _counts(
-    classes: int, targets: Array, answered: npt.NDArray[np.int64]
-) -> tuple[tuple[int, ...], ...]:
-    known = answered >= 0
-    counts = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(counts, (targets[known], answered[known]), 1)
-    return tuple(tuple(row) for row in counts.tolist())
 
 
 def _class_change(label: str, members: Bools, before: Bools, after: Bools) -> ClassChange:

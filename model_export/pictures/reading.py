@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tflite_serving.inputs.complaint import fits
 Array = npt.NDArray[Any]
 _WHOLE = 1e-3  # of a pixel: what scaling and scaling back may have moved it by
 _DARK = 127
+_TOGETHER = 256  # examples that are worked on at a time
 
 
 class PictureFile(bytes):
@@ -39,7 +41,7 @@ def read_pictures(values: Array, fed: InputSpec, folder: Path, where: str) -> Ar
         UsageError: they are no pictures, or not in the range that the recipe says.
     """
     if values.dtype.kind in "US" or (values.dtype == object and isinstance(values[0], str)):
-        return as_objects([_file(str(path), folder, where) for path in values.tolist()])
+        return as_objects([_file(os.fsdecode(path), folder, where) for path in values.tolist()])
     if values.dtype != object:
         return _pixels(values, fed, where)
     pictures = [
@@ -93,15 +95,20 @@ def _pixels(values: Array, fed: InputSpec, where: str) -> Array:
         return values
     image = fed.preprocess.image
     assert image is not None
-    if values.dtype.kind == "f":
-        values = (values.astype(np.float64) - image.offset) / image.scale
-    low, high = float(values.min()), float(values.max())
+    found, are_whole, low, high = np.empty(values.shape, np.float32), True, math.inf, -math.inf
+    # Not all at once: a data set of floats would take many times its memory.
+    for start in range(0, len(values), _TOGETHER):
+        pixels = values[start : start + _TOGETHER].astype(np.float64)
+        if values.dtype.kind == "f":
+            pixels = (pixels - image.offset) / image.scale
+        # NumPy's, because Python's own pass over NaN.
+        low, high = np.minimum(low, pixels.min()), np.maximum(high, pixels.max())
+        whole = np.rint(pixels)
+        are_whole = are_whole and bool(np.abs(pixels - whole).max() <= _WHOLE)
+        found[start : start + _TOGETHER] = np.clip(whole if are_whole else pixels, 0, 255)
     if not (low >= -_WHOLE and high <= 255 + _WHOLE):
-        raise UsageError(f"{where}: {_range(low, high, fed.name)}")
-    whole = np.rint(values)
-    if np.abs(values - whole).max() <= _WHOLE:
-        return whole.astype(np.uint8)
-    return np.clip(values, 0, 255).astype(np.float32)
+        raise UsageError(f"{where}: {_range(float(low), float(high), fed.name)}")
+    return found.astype(np.uint8) if are_whole else found
 
 
 def _range(low: float, high: float, name: str) -> str:

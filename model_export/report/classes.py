@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from model_export.report.output import ClassChange, Confusion
+from model_export.report.output import ClassChange, Confusion, ConfusionCount
 
 MOST = 20
 """Classes beyond which the report shows only what changed most."""
@@ -24,59 +23,32 @@ def most_changed(classes: Sequence[ClassChange]) -> list[ClassChange]:
     return sorted(kept, key=lambda row: (change(row), row.published))
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """How a count of the confusion matrix changed.
-
-    Attributes:
-        truth, answer: labels.
-        before, after: the counts.
-        right: whether it lies on the diagonal.
-    """
-
-    truth: str
-    answer: str
-    before: int
-    after: int
-    right: bool
-
-    @property
-    def change(self) -> int:
-        """How many more."""
-        return self.after - self.before
-
-    @property
-    def kind(self) -> Literal["better", "worse", "same"]:
-        """More right answers are better, more wrong ones worse."""
-        if not self.change:
-            return "same"
-        return "better" if (self.change > 0) == self.right else "worse"
+def more(count: ConfusionCount) -> int:
+    """How many more there are."""
+    return count.published - count.reference
 
 
-def heat_map(confusion: Confusion) -> list[list[Cell]]:
-    """The difference of the two matrices: a row for each right class."""
-    each = range(len(confusion.labels))
-    return [[_cell(confusion, row, column) for column in each] for row in each]
+def kind(count: ConfusionCount) -> Literal["better", "worse", "same"]:
+    """More right answers are better, more wrong ones worse."""
+    if not more(count):
+        return "same"
+    return "better" if (more(count) > 0) == (count.truth == count.answer) else "worse"
 
 
-def changed_pairs(confusion: Confusion) -> list[Cell]:
-    """The counts that changed, those that changed most first."""
-    changed = [
-        _cell(confusion, row, column)
-        for row, (before, after) in enumerate(
-            zip(confusion.reference, confusion.published, strict=True)
-        )
-        for column in range(len(before))
-        if before[column] != after[column]
+def heat_map(confusion: Confusion) -> list[list[ConfusionCount]]:
+    """All counts: a row for each right class, a column for each answer."""
+    found = {(count.truth, count.answer): count for count in confusion.counts}
+    return [
+        [
+            found.get((truth, answer))
+            or ConfusionCount(truth=truth, answer=answer, reference=0, published=0)
+            for answer in confusion.labels
+        ]
+        for truth in confusion.labels
     ]
-    return sorted(changed, key=lambda cell: (-abs(cell.change), cell.kind != "worse"))
 
 
-def _cell(confusion: Confusion, row: int, column: int) -> Cell:
-    return Cell(
-        confusion.labels[row],
-        confusion.labels[column],
-        confusion.reference[row][column],
-        confusion.published[row][column],
-        row == column,
-    )
+def changed_pairs(confusion: Confusion) -> list[ConfusionCount]:
+    """The counts that changed, those that changed most first."""
+    changed = [count for count in confusion.counts if more(count)]
+    return sorted(changed, key=lambda count: (-abs(more(count)), kind(count) != "worse"))

@@ -29,12 +29,32 @@ class ClassChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfusionCount:
+    """How many examples of one class get one answer.
+
+    Attributes:
+        truth, answer: labels; the same where the answer is right.
+        reference, published: how many, of each model.
+    """
+
+    truth: str
+    answer: str
+    reference: int
+    published: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Confusion:
-    """Counts of the test split by right class (row) and answered class (column)."""
+    """What is taken for what.
+
+    Attributes:
+        labels: of all classes.
+        counts: all that are not 0 for both models, by right class and answer: of a thousand
+            classes, few of a million are.
+    """
 
     labels: tuple[str, ...]
-    reference: tuple[tuple[int, ...], ...]
-    published: tuple[tuple[int, ...], ...]
+    counts: tuple[ConfusionCount, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

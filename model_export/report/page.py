@@ -8,7 +8,7 @@ from functools import cache
 import jinja2
 
 from model_export.report import formats
-from model_export.report.classes import MOST, change, heat_map
+from model_export.report.classes import MOST, change, heat_map, kind, more
 from model_export.report.document import LayerCost, Report
 from model_export.report.examples import is_small, is_wordy, outcome
 from model_export.report.views import MOST_OUTPUTS, views
@@ -59,6 +59,8 @@ def _environment() -> jinja2.Environment:
         "size": formats.size,
         "outcome": outcome,
         "change": change,
+        "more": more,
+        "kind": kind,
     }
     environment.tests |= {"small": is_small, "wordy": is_wordy}
     return environment

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from model_export.report.classes import MOST, Cell, changed_pairs, most_changed
+from model_export.report.classes import MOST, changed_pairs, most_changed
 from model_export.report.document import Budget, Report
-from model_export.report.output import ClassChange, OutputReport, ValueChange, Values
+from model_export.report.output import (
+    ClassChange,
+    ConfusionCount,
+    OutputReport,
+    ValueChange,
+    Values,
+)
 from model_export.report.pareto import front, judged_by, pareto_plot
 from model_export.report.reliability import reliability_plot
 from model_export.report.threshold_plot import threshold_plot
@@ -42,7 +48,7 @@ class View:
     threshold: Markup | None
     values: Markup | None
     classes: Sequence[ClassChange]
-    pairs: Sequence[Cell]
+    pairs: Sequence[ConfusionCount]
     changes: Sequence[ValueChange]
 
 

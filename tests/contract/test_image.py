@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -22,12 +23,21 @@ from tflite_serving.contract.tensors import InputSpec, Preprocess
         ({"by": "pil", "fit": "pad"}, "by: expected 'keras' for antialias and for every fit"),
         ({"fit": "center", "method": "area"}, "method: expected 'bilinear' without antialias"),
         ({"fill": 3.0}, "fill: expected 0 unless fit is 'pad', got 3.0"),
+        ({"fill": math.inf, "fit": "pad"}, "fill: expected a finite number, got inf"),
     ],
 )
 def test_a_resize_that_nothing_does_is_named(changes: dict[str, Any], expected: str) -> None:
     with pytest.raises(ContractError) as caught:
         Resize(**{"height": 8, "width": 9, **changes})
     assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_what_pixels_become_is_finite(value: float) -> None:
+    with pytest.raises(ContractError, match=f"^scale: expected a finite number, got {value}$"):
+        Image(mode="rgb", scale=value)
+    with pytest.raises(ContractError, match=f"^offset: expected a finite number, got {value}$"):
+        Image(mode="rgb", offset=value)
 
 
 def test_a_scale_of_zero_is_no_scale() -> None:

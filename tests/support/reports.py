@@ -15,6 +15,7 @@ from model_export.report.output import (
     ChangedExample,
     ClassChange,
     Confusion,
+    ConfusionCount,
     OutputReport,
     Reliability,
     ReliabilityBin,
@@ -278,8 +279,9 @@ def one_candidate() -> Report:
     report = _report("iris", (candidate("float32", chosen=True),), ("a", "b", "c"), examples=60)
     confusion = report.outputs[0].confusion
     assert confusion is not None
+    counts = tuple(replace(count, published=count.reference) for count in confusion.counts)
     return replace(
-        with_output(report, confusion=replace(confusion, published=confusion.reference)),
+        with_output(report, confusion=replace(confusion, counts=counts)),
         compression=replace(report.compression, pruning=None),
         layers=(),
         budgets=(),
@@ -380,7 +382,7 @@ def _report(
         threshold_curve=None,
         classes=_classes(labels, reference, published),
         confusion=Confusion(
-            labels=labels, reference=_rows(reference), published=_rows(published)
+            labels=labels, counts=_counts(labels, reference, published)
         ),
         reliability=Reliability(
             reference_error=0.0121, published_error=0.0188,
@@ -478,8 +480,18 @@ def _precision(matrix: npt.NDArray[np.int64], index: int) -> float | None:
     return int(matrix[index, index]) / said if said else None
 
 
-def _rows(matrix: npt.NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(int(count) for count in row) for row in matrix)
+def _counts(
+    labels: Sequence[str], before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]
+) -> tuple[ConfusionCount, ...]:
+    return tuple(
+        ConfusionCount(
+            truth=labels[row],
+            answer=labels[column],
+            reference=int(before[row, column]),
+            published=int(after[row, column]),
+        )
+        for row, column in zip(*np.nonzero(before + after), strict=True)
+    )
 
 
 def _bins(rng: np.random.Generator, examples: int, slant: float) -> tuple[ReliabilityBin, ...]:

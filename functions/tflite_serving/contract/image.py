@@ -82,6 +82,8 @@ class Resize:
             )
         if self.fit == "center" and (self.method != "bilinear" or self.antialias):
             raise ContractError("method", "expected 'bilinear' without antialias for fit 'center'")
+        if not math.isfinite(self.fill):
+            raise ContractError("fill", f"expected a finite number, got {self.fill}")
         if self.fill != 0 and self.fit != "pad":
             raise ContractError("fill", f"expected 0 unless fit is 'pad', got {self.fill}")
 
@@ -105,6 +107,9 @@ class Image:
     exif_orientation: bool = True
 
     def __post_init__(self) -> None:
+        for name, value in (("scale", self.scale), ("offset", self.offset)):
+            if not math.isfinite(value):
+                raise ContractError(name, f"expected a finite number, got {value}")
         if self.scale == 0 or not math.isfinite(1 / self.scale):
             raise ContractError("scale", f"expected another number than 0, got {self.scale}")
 

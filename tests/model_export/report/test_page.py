@@ -15,6 +15,7 @@ import pytest
 from model_export.report.document import Report
 from model_export.report.page import render
 from tests.support import reports
+from tflite_serving.contract.codec import to_text
 
 ALWAYS = {"figures", "candidates", "examples", "origin"}
 ALL = ALWAYS | {"pareto", "classes", "confusion", "reliability", "layers"}
@@ -166,7 +167,9 @@ def test_of_many_classes_those_that_changed_most_are_shown() -> None:
 
 
 def test_a_thousand_classes_do_not_make_the_page_long() -> None:
-    assert len(render(reports.many_classes(1000))) < 300_000
+    report = reports.many_classes(1000)
+    assert len(render(report)) < 300_000
+    assert len(to_text(report)) < 2_000_000
 
 
 def test_classes_without_examples_are_left_out() -> None:

@@ -267,6 +267,11 @@ def test_floats_become_the_pixels_that_they_were() -> None:
     between = examples(pixels / 255 * 0.99, InputSection(scale="1/255"))
     assert between.dtype == np.float32
     assert np.allclose(between, pixels * 0.99, atol=1e-3)
+    # One that is no whole number makes all of them such.
+    mixed = np.concatenate([pixels[[0] * 600], pixels[[0]] * np.float32(0.99)])
+    found = examples(mixed, InputSection(kind="image"))
+    assert found.dtype == np.float32
+    assert np.allclose(found, mixed, atol=1e-3)
     with_integers = examples(pixels.astype(np.int64), InputSection(kind="image"))
     assert with_integers.dtype == np.uint8
 
@@ -274,6 +279,10 @@ def test_floats_become_the_pixels_that_they_were() -> None:
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
+        (
+            np.full((2, 8, 8, 3), np.nan),
+            "expected pixels from 0 to 255, as clients send them, got nan",
+        ),
         (
             np.full((2, 8, 8, 3), 300),
             "expected pixels from 0 to 255, as clients send them, got 300",
@@ -302,6 +311,8 @@ def test_files_are_called_by_their_paths(tmp_path: Path) -> None:
     section = InputSection(kind="image")
     spec = picture_spec(model([], (8, 8, 3)).inputs[0], section, None)
     assert spec is not None
+
+    assert examples([b"whole.jpg"], section, tmp_path)[0].path == "whole.jpg"
 
     def told(*names: str) -> str:
         pictures = examples(names, section, tmp_path)
