@@ -34,6 +34,7 @@ _BATCH = 64
 _BATCH_BYTES = 4 * 2**20
 _MOST_BYTES = 2**31 - 1
 _TIMEOUT_SECONDS = 120.0
+_LONGEST_TOLD = 500  # characters of an answer
 _BUSY = (429, 502, 503, 504)
 """It may answer if it is asked again: it starts, loads, or has too much to do."""
 
@@ -118,7 +119,7 @@ def _dumps(instance: Any) -> bytes:
 
 
 def _told(status: int, body: bytes) -> str:
-    return f"{status}: {body.decode(errors='replace')[:500]}"
+    return f"{status}: {body.decode(errors='replace')[:_LONGEST_TOLD]}"
 
 
 def instances_of(manifest: Manifest, inputs: Arrays) -> list[Any]:
@@ -157,6 +158,9 @@ def in_process(registry: str, manifest: Manifest, cache: Path) -> Post:
         manifest: of the version to load.
         cache: folder for what is downloaded.
 
+    Returns:
+        what asks it; of a fault, it gives what the function writes into its log.
+
     Raises:
         RegistryError: the function would not serve it; the message is its log's.
     """
@@ -180,6 +184,9 @@ def in_process(registry: str, manifest: Manifest, cache: Path) -> Post:
         head = RequestHead("POST", path, headers={"content-type": "application/json"})
         with service.open(head) as exchange:
             response = exchange.answer(body)
+        if response.status == 500:
+            entry = orjson.loads(lines.getvalue().splitlines()[-1])
+            return 500, entry.get("stack_trace", entry["message"])[-_LONGEST_TOLD:].encode()
         return response.status, response.body
 
     return post

@@ -11,8 +11,9 @@ import orjson
 import pytest
 
 from model_export.errors import ParityError, RegistryError
-from model_export.parity.asking import ask, over_http
-from tests.support.tiny import LABELS, write_tiny_artifact
+from model_export.parity.asking import ask, in_process, over_http
+from model_export.registry.opening import open_writable
+from tests.support.tiny import LABELS, publish_tiny, write_tiny_artifact
 from tests.support.troubled_server import silence, status, troubled_server
 from tflite_serving.contract.manifest import Manifest
 
@@ -129,3 +130,21 @@ def test_a_token_is_shown(manifest: Manifest) -> None:
         for token in ("secret", None):
             ask(manifest, {"features": FEATURES}, over_http(server.url, token))
     assert shown == ["Bearer secret", None]
+
+
+def faulty(*_asked: object) -> None:
+    raise RuntimeError("a fault")
+
+
+def test_what_the_functions_log_says_of_its_fault_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = str(tmp_path / "registry")
+    manifest = publish_tiny(open_writable(registry), tmp_path / "artifact")
+    post = in_process(registry, manifest, tmp_path / "cache")
+    with pytest.raises(ParityError, match=r"answered 500: .*NaN or infinity in output 'species'"):
+        ask(manifest, {"features": np.full((1, 4), 3e38, np.float32)}, post)
+    # Clients are told nothing of such a one.
+    monkeypatch.setattr("tflite_serving.model.Model.run", faulty)
+    with pytest.raises(ParityError, match=r"(?s)answered 500: .*\nRuntimeError: a fault"):
+        ask(manifest, {"features": FEATURES}, post)
