@@ -12,6 +12,7 @@ from rich.table import Table
 from tflite_serving.contract import layout
 from tflite_serving.contract.evidence import Candidate
 from tflite_serving.contract.manifest import Manifest
+from tflite_serving.settings import DEFAULT_ALIAS
 
 if TYPE_CHECKING:
     from model_export.pipeline import Export
@@ -71,7 +72,15 @@ def outcome(done: Export) -> str:
         return f"dry run: {manifest.compression.quantization} would be published; {drop}"
     place = f"{done.registry}/{layout.version_folder(manifest.name, manifest.version)}"
     alias = f", alias {done.alias}" if done.alias else ""
-    return f"published {manifest.compression.quantization}{alias}; {drop}\n{place}"
+    told = f"published {manifest.compression.quantization}{alias}; {drop}\n{place}"
+    if done.alias:
+        return told
+    # A function that is told the model's name alone looks for its production alias.
+    name, version = manifest.name, manifest.version
+    return (
+        f"{told}\nno alias names it: serve it as MODELS={name}@{version}, or release it with "
+        f"promote {name} {version} {DEFAULT_ALIAS} --registry {done.registry}"
+    )
 
 
 def _candidate_cells(candidate: Candidate, metric: str) -> dict[str, str]:

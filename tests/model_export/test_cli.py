@@ -92,6 +92,7 @@ def test_people_are_told_the_candidates_and_the_place(
     assert "float32" in result.stdout
     assert "published float32; accuracy " in result.stdout
     assert str(folder) in result.stdout
+    assert f"no alias names it: serve it as MODELS=dense@{folder.name}, or" in result.stdout
     assert "\x1b" not in result.stdout
 
 
