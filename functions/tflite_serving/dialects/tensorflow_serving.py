@@ -6,6 +6,7 @@ Source: https://www.tensorflow.org/tfx/serving/api_rest
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import orjson
 
@@ -19,6 +20,7 @@ from tflite_serving.dialects.misplaced import advice
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.complaint import shortened
 from tflite_serving.inputs.fields import Fields
+from tflite_serving.inputs.raw import RawInput
 
 _SIGNATURE = "serving_default"
 _FORMS = tuple(
@@ -58,6 +60,7 @@ class TensorFlowServingCodec:
         self._fields = Fields(manifest.inputs)
         self._only = manifest.inputs[0] if len(manifest.inputs) == 1 else None
         self._flat = FlatJson(self._only, *_FORMS) if self._only else None
+        self._single = [spec.name for spec in manifest.inputs if len(spec.shape) == 1]
 
     def parse(self, body: bytes, content_type: str) -> PredictionRequest:
         """Reads either format; members that it does not know are ignored, as the original does."""
@@ -80,14 +83,27 @@ class TensorFlowServingCodec:
                 "unknown_field", "body: expected either instances or inputs, got both"
             )
         if "instances" in document:
-            inputs = rows(document, body, self._fields)
+            inputs = self._alone(rows(document, body, self._fields))
             return PredictionRequest(inputs, check_batch(inputs, "instances"))
         if "inputs" in document:
-            inputs = columns(document, body, self._fields)
+            inputs = self._alone(columns(document, body, self._fields))
             return PredictionRequest(inputs, check_batch(inputs, "inputs"), column=True)
         raise RequestError(
             "missing_field", "body: expected instances (rows) or inputs (columns), got neither"
         )
+
+    def _alone(self, inputs: Mapping[str, RawInput]) -> dict[str, RawInput]:
+        """Inputs of one value an instance without the lists around each value.
+
+        Keras models of strings and records mostly take these as rows of one, [batch, 1], and so do
+        TensorFlow Serving's clients send them; the manifest has them as [batch].
+        """
+        found = dict(inputs)
+        for name in self._single:
+            values = _out_of_rows(inputs[name].values)
+            if values is not None:
+                found[name] = replace(inputs[name], values=values)
+        return found
 
     def render(
         self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, Sequence[str]]
@@ -107,6 +123,14 @@ class TensorFlowServingCodec:
                 ]
             }
         return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _out_of_rows(values: Sequence[object]) -> list[object] | None:
+    """What is in lists of one, if all values are such."""
+    if not values or not isinstance(values[0], list):
+        return None
+    found = [value[0] for value in values if isinstance(value, list) and len(value) == 1]
+    return found if len(found) == len(values) else None
 
 
 def status_document(version: str) -> dict[str, object]:

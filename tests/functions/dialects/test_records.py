@@ -102,6 +102,39 @@ def test_a_row_of_values_is_sent_by_their_names_or_in_order(
 @pytest.mark.parametrize(
     "body",
     [
+        {"inputs": {"city": [["Ulm"], ["Bonn"]], "age": [[1], [None]], "level": [[2], [3]]}},
+        {"inputs": {"city": ["Ulm", "Bonn"], "age": [[1], [None]], "level": [2, 3]}},
+        {
+            "instances": [
+                {"city": ["Ulm"], "age": [1], "level": [2]},
+                {"city": ["Bonn"], "level": [3], "age": [None]},
+            ]
+        },
+    ],
+)
+def test_tensorflow_servings_clients_may_send_values_as_rows_of_one(
+    person: Manifest, body: object
+) -> None:
+    found = asked(person, body, dialect=SERVING)
+    assert found["city"] == ["Ulm", "Bonn"]
+    assert found["age"] == [1.0, 40.5]
+    assert found["level"] == [2, 3]
+
+
+@pytest.mark.parametrize("text", [["a"], [["a"]], [["a", "b"]], [[]], [["a"], "b"], [["a"], []]])
+def test_other_lists_are_no_texts(manifest: Manifest, text: Any) -> None:
+    model = with_inputs(manifest, InputSpec("t", "string", (None,), Preprocess("text")))
+    for body in ({"instances": text}, {"inputs": text}, {"inputs": {"t": text}}):
+        if text in (["a"], [["a"]]):
+            assert asked(model, body, dialect=SERVING) == {"t": ["a"]}
+        else:
+            with pytest.raises(RequestError):
+                asked(model, body, dialect=SERVING)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
         b"age,income,{0}\n1,2,3\n4,,0\n",
         b"{0},age,income\r\n3,1,2\r\n,4,\r\n",
         b"\xef\xbb\xbfincome,{0},age\r2,3,1\r,0,4",
