@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from statistics import NormalDist
 
 import numpy as np
 
-from model_export.answers import Thresholds, answers, label_answers, same_answers
+from model_export.answers import same_answers
 from model_export.calibration import calibration_error
-from model_export.metric import Array, Bools, Floats, Metric
-from model_export.report.output import ClassChange, Confusion, ConfusionCount
+from model_export.class_changes import class_changes
+from model_export.metric import Array, Floats, Metric
+from model_export.report.output import ClassChange
 from model_export.resampling import resampled
+from model_export.spread import Spread, of_pairs, of_resamples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +62,8 @@ class PairedComparison:
     """The reference's side of comparisons with any number of candidates.
 
     Both models answer the same examples, so that only what they answer differently widens the
-    interval. Fractions of right answers have that of Agresti & Min, see
-    `matched_pairs_interval`. All other metrics have the percentile interval of a paired bootstrap
+    interval. Fractions of right answers have that of Agresti & Min, see `matched_pairs_interval`
+    in `model_export.spread`. All other metrics have the percentile interval of a paired bootstrap
     (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13): examples are drawn
     again, with replacement and the same for both models, and the drop is computed anew. Percentiles
     need neither a formula for the metric's variance nor symmetry, and cannot leave the range
@@ -111,8 +109,7 @@ class PairedComparison:
 
     def drop(self, candidate_scores: Array) -> float:
         """By how much a candidate is worse: what `against` says, without the rest."""
-        candidate = self._metric.compute(candidate_scores, self._targets)
-        return float(self._drops(np.array(self.reference), np.array(candidate)))
+        return self._drop(self._metric.compute(candidate_scores, self._targets))
 
     def against(self, candidate_scores: Array) -> Comparison:
         """Compares a candidate.
@@ -123,14 +120,15 @@ class PairedComparison:
         Raises:
             UsageError: the metric is the recipe's own function, and fails.
         """
-        drop = self.drop(candidate_scores)
+        candidate = self._metric.compute(candidate_scores, self._targets)
+        drop = self._drop(candidate)
         spread = self._spread(candidate_scores)
         classes = self._classes(candidate_scores)
         return Comparison(
             metric=self._metric.name,
             lower_is_better=self._metric.lower_is_better,
             reference=self.reference,
-            candidate=self._metric.compute(candidate_scores, self._targets),
+            candidate=candidate,
             drop=drop,
             interval=_holding(drop, spread.interval(self._confidence)),
             interval_95=_holding(drop, spread.interval(0.95)),
@@ -151,6 +149,9 @@ class PairedComparison:
             ),
         )
 
+    def _drop(self, candidate: float) -> float:
+        return float(self._drops(np.array(self.reference), np.array(candidate)))
+
     def _drops(self, reference: Floats, candidate: Floats) -> Floats:
         # Where both losses are infinite, neither model is the worse; their difference is NaN.
         rise = np.zeros_like(candidate)
@@ -158,14 +159,14 @@ class PairedComparison:
         # Not -rise: that makes -0.0 of nothing.
         return rise if self._metric.lower_is_better else 0.0 - rise
 
-    def _spread(self, scores: Array) -> _Spread:
+    def _spread(self, scores: Array) -> Spread:
         if self._resampled is not None:
             drops = self._drops(self._resampled, resampled(self._metric, scores, self._targets))
-            return _bootstrapped(drops[~np.isnan(drops)])
+            return of_resamples(drops[~np.isnan(drops)])
         assert self._metric.right is not None
         before = self._metric.right(self.reference_scores, self._targets)
         after = self._metric.right(scores, self._targets)
-        return _paired(int(np.sum(before & ~after)), int(np.sum(~before & after)), len(before))
+        return of_pairs(before, after)
 
     def _agreement(self, scores: Array) -> float:
         thresholds = self._metric.thresholds
@@ -176,17 +177,8 @@ class PairedComparison:
     def _classes(self, scores: Array) -> tuple[ClassChange, ...]:
         if self._labels is None:
             return ()
-        targets, thresholds = self._targets, self._metric.thresholds
-        both = self.reference_scores, scores
-        if targets.ndim == 2:
-            said = [label_answers(each, targets, thresholds) for each in both]
-            columns = ((targets[:, i], *(s[:, i] for s in said)) for i in range(len(self._labels)))
-        else:
-            classes = [answers(each, thresholds) for each in both]
-            columns = ((targets == i, *(c == i for c in classes)) for i in range(len(self._labels)))
-        return tuple(
-            _class_change(label, *column)
-            for label, column in zip(self._labels, columns, strict=True)
+        return class_changes(
+            self._labels, self.reference_scores, scores, self._targets, self._metric.thresholds
         )
 
 
@@ -195,114 +187,6 @@ def compare_all(
 ) -> dict[str, Comparison]:
     """Compares every output of a candidate, by name."""
     return {name: paired.against(scores[name]) for name, paired in reference.items()}
-
-
-def matched_pairs_interval(
-    lost: float, won: float, total: float, confidence: float
-) -> tuple[float, float]:
-    """An interval of the drop in a fraction of right answers, over paired examples.
-
-    Only the examples that one model gets right and the other wrong tell anything. The method is
-    that of Agresti & Min, "Simple improved confidence intervals for comparing matched proportions"
-    (2005), https://doi.org/10.1002/sim.1781: Wald's interval after adding half an observation to
-    each of the four cells. It stays honest where nothing changed at all.
-
-    Args:
-        lost, won: examples that the reference alone, and the candidate alone, gets right.
-        total: of examples.
-        confidence: that the interval holds the true drop.
-
-    Returns:
-        lower and upper end of reference fraction minus candidate fraction, within -1 and 1.
-    """
-    lost, won, total = lost + 0.5, won + 0.5, total + 2
-    drop = (lost - won) / total
-    deviation = math.sqrt(lost + won - (lost - won) ** 2 / total) / total
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * deviation
-    return max(-1.0, drop - reach), min(1.0, drop + reach)
-
-
-def confusion(
-    labels: tuple[str, ...],
-    reference_scores: Array,
-    published_scores: Array,
-    targets: Array,
-    thresholds: Thresholds = None,
-) -> Confusion:
-    """Right classes against answered ones.
-
-    An answer of NaN is no class, and not counted: the counts of its class then add up to less than
-    the examples of that class.
-
-    Args:
-        labels: of the classes, in the order of the scores.
-        reference_scores, published_scores: [examples, classes].
-        targets: [examples] class indices.
-        thresholds: of the output.
-    """
-    before, after = (
-        Counter(zip(targets.tolist(), answers(scores, thresholds).tolist(), strict=True))
-        for scores in (reference_scores, published_scores)
-    )
-    return Confusion(
-        labels=labels,
-        counts=tuple(
-            ConfusionCount(
-                truth=labels[truth],
-                answer=labels[answer],
-                reference=before[truth, answer],
-                published=after[truth, answer],
-            )
-            for truth, answer in sorted(before.keys() | after.keys())
-            if answer >= 0
-        ),
-    )
-
-
-def _class_change(label: str, members: Bools, before: Bools, after: Bools) -> ClassChange:
-    examples = int(members.sum())
-    recalls = [_fraction(members & said, members) for said in (before, after)]
-    return ClassChange(
-        label=label,
-        examples=examples,
-        reference=recalls[0] or 0.0,
-        published=recalls[1] or 0.0,
-        reference_precision=_fraction(members & before, before),
-        published_precision=_fraction(members & after, after),
-    )
-
-
-def _fraction(part: Bools, whole: Bools) -> float | None:
-    count = int(whole.sum())
-    return int(part.sum()) / count if count else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    method: str
-    interval: Callable[[float], tuple[float, float]]
-    discordant: tuple[int, int] | None = None
-
-
-def _paired(lost: int, won: int, total: int) -> _Spread:
-    return _Spread(
-        "Agresti & Min 2005, paired proportions",
-        partial(matched_pairs_interval, lost, won, total),
-        (lost, won),
-    )
-
-
-def _bootstrapped(drops: Floats) -> _Spread:
-    return _Spread(
-        f"paired bootstrap, percentile, {len(drops)} resamples", partial(_percentiles, drops)
-    )
-
-
-def _percentiles(drops: Floats, confidence: float) -> tuple[float, float]:
-    # The resample just outside, not a value between two: one of them may be infinite.
-    low = np.quantile(drops, (1 - confidence) / 2, method="lower")
-    high = np.quantile(drops, (1 + confidence) / 2, method="higher")
-    return float(low), float(high)
 
 
 def _holding(drop: float, interval: tuple[float, float]) -> tuple[float, float]:

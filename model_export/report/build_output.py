@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from model_export.calibration import reliability
 from model_export.candidates import output_quality
-from model_export.comparison import Comparison, confusion
+from model_export.class_changes import confusion
+from model_export.comparison import Comparison
 from model_export.criteria import Criterion
 from model_export.report.changed import Changes
 from model_export.report.output import OutputReport

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.compression import comparison, confidence, memory, rescue, sparse_kernels
-from model_export.comparison import matched_pairs_interval
+from model_export.spread import matched_pairs_interval
 from tests.support.commands import ROOT, apart
 
 REFUSED = """\

@@ -13,18 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_export.calibration import calibration_error, reliability
-from model_export.comparison import (
-    Comparison,
-    PairedComparison,
-    confusion,
-    matched_pairs_interval,
-)
+from model_export.class_changes import confusion
+from model_export.comparison import Comparison, PairedComparison
 from model_export.errors import UsageError
 from model_export.metric import Metric
 from model_export.metrics import find_metric
 from model_export.report.output import ClassChange
 from model_export.sample_size import examples_needed
 from model_export.sections.gate import GateSection
+from model_export.spread import matched_pairs_interval
 
 Array = npt.NDArray[Any]
 

@@ -14,13 +14,12 @@ import pytest
 from model_export.contract_in_words import (
     contract_in_words,
     forms_in_words,
-    image_in_words,
     input_in_words,
-    operation_in_words,
     output_in_words,
     read_contract,
 )
 from model_export.parity.asking import in_process
+from model_export.preprocessing_in_words import image_in_words, operation_in_words
 from model_export.registry.opening import open_writable
 from tests.support.tiny import publish_tiny
 from tflite_serving.contract.categories import (

@@ -1,0 +1,91 @@
+"""What became of each class: how often it is found, and what is taken for what."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from model_export.answers import Thresholds, answers, label_answers
+from model_export.metric import Array, Bools
+from model_export.report.output import ClassChange, Confusion, ConfusionCount
+
+
+def class_changes(
+    labels: tuple[str, ...],
+    reference_scores: Array,
+    published_scores: Array,
+    targets: Array,
+    thresholds: Thresholds = None,
+) -> tuple[ClassChange, ...]:
+    """Recall and precision of every class or label, in their order.
+
+    Args:
+        labels: of the classes, in the order of the scores.
+        reference_scores, published_scores: [examples, classes].
+        targets: [examples] class indices, or [examples, labels] bool.
+        thresholds: of the output.
+    """
+    both = reference_scores, published_scores
+    if targets.ndim == 2:
+        said = [label_answers(each, targets, thresholds) for each in both]
+        columns = ((targets[:, i], *(s[:, i] for s in said)) for i in range(len(labels)))
+    else:
+        classes = [answers(each, thresholds) for each in both]
+        columns = ((targets == i, *(c == i for c in classes)) for i in range(len(labels)))
+    return tuple(
+        _class_change(label, *column) for label, column in zip(labels, columns, strict=True)
+    )
+
+
+def confusion(
+    labels: tuple[str, ...],
+    reference_scores: Array,
+    published_scores: Array,
+    targets: Array,
+    thresholds: Thresholds = None,
+) -> Confusion:
+    """Right classes against answered ones.
+
+    An answer of NaN is no class, and not counted: the counts of its class then add up to less than
+    the examples of that class.
+
+    Args:
+        labels: of the classes, in the order of the scores.
+        reference_scores, published_scores: [examples, classes].
+        targets: [examples] class indices.
+        thresholds: of the output.
+    """
+    before, after = (
+        Counter(zip(targets.tolist(), answers(scores, thresholds).tolist(), strict=True))
+        for scores in (reference_scores, published_scores)
+    )
+    return Confusion(
+        labels=labels,
+        counts=tuple(
+            ConfusionCount(
+                truth=labels[truth],
+                answer=labels[answer],
+                reference=before[truth, answer],
+                published=after[truth, answer],
+            )
+            for truth, answer in sorted(before.keys() | after.keys())
+            if answer >= 0
+        ),
+    )
+
+
+def _class_change(label: str, members: Bools, before: Bools, after: Bools) -> ClassChange:
+    examples = int(members.sum())
+    recalls = [_fraction(members & said, members) for said in (before, after)]
+    return ClassChange(
+        label=label,
+        examples=examples,
+        reference=recalls[0] or 0.0,
+        published=recalls[1] or 0.0,
+        reference_precision=_fraction(members & before, before),
+        published_precision=_fraction(members & after, after),
+    )
+
+
+def _fraction(part: Bools, whole: Bools) -> float | None:
+    count = int(whole.sum())
+    return int(part.sum()) / count if count else None
