@@ -53,6 +53,11 @@ def picture_spec(info: TensorInfo, section: InputSection, front: Front | None) -
             )
         resize = section.resize.to(height, width)
     scale, offset = section.scale_factor, section.offset_value
+    if front is not None and front.takes_bytes and scale != 1:
+        raise UsageError(
+            f"{where}.scale: expected none: the model itself makes a range of 1 or 2 of 0 to 255, "
+            f"and would get next to nothing of {section.scale}"
+        )
     rounds = info.dtype == "uint8"
     if front is not None and front.resize is not None:
         assert resize is not None

@@ -156,7 +156,22 @@ def read_named_alias(store: WritableStore, name: str, alias: str) -> AliasDocume
     _check(versions.check_name, alias, "alias")
     path = layout.alias_path(name, alias)
     with registry_errors():
-        return _alias(store, path, store.read(path), name, alias)
+        try:
+            stored = store.read(path)
+        except ObjectNotFound as error:
+            raise RegistryError(f"{error}{_instead(store, name)}") from None
+        return _alias(store, path, stored, name, alias)
+
+
+def _instead(store: WritableStore, name: str) -> str:
+    """What there is of a model that lacks an alias."""
+    aliases = _alias_names(store, name)
+    if aliases:
+        return f"; the model has the aliases {', '.join(aliases)}"
+    newest = max(_version_ids(store, name), default=None)
+    if newest is None:
+        return "; there is no such model, either"
+    return f"; the model has no alias, and its newest version is {newest}"
 
 
 def list_versions(store: WritableStore, name: str | None = None) -> Iterator[ListedVersion]:
@@ -175,7 +190,7 @@ def list_versions(store: WritableStore, name: str | None = None) -> Iterator[Lis
     for model in models:
         with registry_errors():
             aliases = _aliases(store, model)
-            ids = filter(versions.is_version, store.folders(f"{layout.MODELS}/{model}/versions"))
+            ids = _version_ids(store, model)
         for version in sorted(ids, reverse=True):
             path = layout.manifest_path(model, version)
             with registry_errors():
@@ -198,10 +213,18 @@ def registry_errors() -> Iterator[None]:
         raise RegistryError(f"the registry holds a damaged document: {error}") from error
 
 
+def _version_ids(store: WritableStore, model: str) -> list[str]:
+    folders = store.folders(f"{layout.MODELS}/{model}/versions")
+    return [folder for folder in folders if versions.is_version(folder)]
+
+
+def _alias_names(store: WritableStore, model: str) -> list[str]:
+    files = store.files(f"{layout.MODELS}/{model}/aliases")
+    return [Path(file).stem for file in files if file.endswith(".json")]
+
+
 def _aliases(store: WritableStore, model: str) -> list[AliasDocument]:
-    folder = f"{layout.MODELS}/{model}/aliases"
-    names = [Path(file).stem for file in store.files(folder) if file.endswith(".json")]
-    paths = {name: layout.alias_path(model, name) for name in names}
+    paths = {name: layout.alias_path(model, name) for name in _alias_names(store, model)}
     return [_alias(store, path, store.read(path), model, name) for name, path in paths.items()]
 
 

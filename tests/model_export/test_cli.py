@@ -336,8 +336,8 @@ def test_an_alias_is_shown_with_its_history_by_its_uri_or_its_models(
         ("/models/dense/versions", 2, "expected <registry>/models/<name>, or that with /versions"),
         ("/models/dense/labels/x", 2, "expected versions or aliases after the model, got 'labels'"),
         ("/models/dense/versions/20260101T000000Z-01234567", 5, "20260101T000000Z-01234567"),
-        ("/models/dense/aliases/staging", 5, "staging"),
-        ("/models/other", 5, "other"),
+        ("/models/dense/aliases/staging", 5, "staging.json: there is no such file; the model has "),
+        ("/models/other", 5, "other/aliases/production.json: there is no such file; there is no"),
     ],
 )
 def test_a_uri_that_names_nothing_is_refused(

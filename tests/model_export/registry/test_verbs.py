@@ -230,6 +230,23 @@ def test_an_alias_that_somebody_else_moves_meanwhile_is_a_conflict_and_stays_as_
     assert len(alias.history) == 1 + was_there
 
 
+def test_where_an_alias_is_missing_it_says_what_there_is(
+    store: WritableStore, artifact: Artifact
+) -> None:
+    def told() -> str:
+        with pytest.raises(RegistryError) as caught:
+            read_named_alias(store, "iris", "staging")
+        return str(caught.value)
+
+    assert "aliases/staging.json: there is no such" in told()
+    assert told().endswith("; there is no such model, either")
+    put(store, artifact)
+    newest = f"; the model has no alias, and its newest version is {artifact.manifest.version}"
+    assert told().endswith(newest)
+    point(store, artifact)
+    assert told().endswith("; the model has the aliases production")
+
+
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"schema_version": 2}', b"\xff"])
 def test_a_damaged_alias_is_named_and_not_overwritten(
     store: WritableStore, registry: Registry, artifact: Artifact, data: bytes

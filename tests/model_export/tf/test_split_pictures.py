@@ -250,6 +250,17 @@ def test_only_one_of_recipe_and_model_resizes() -> None:
     assert "recipe.inputs.photo.resize: expected none: the model resizes" in str(caught.value)
 
 
+def test_a_scale_beside_a_layer_that_scales_is_refused() -> None:
+    whole = model([layers.Rescaling(1 / 255)], (8, 8, 3))
+    for scale in ("1/255", 1 / 127.5):
+        with pytest.raises(
+            UsageError, match=r"^recipe\.inputs\.photo\.scale: expected none: the model"
+        ):
+            picture_spec(whole.inputs[0], InputSection(scale=scale), front_of(whole))
+    # What is said of dark pictures is no contradiction.
+    assert picture_spec(whole.inputs[0], InputSection(scale=1), front_of(whole)) is not None
+
+
 def examples(values: Any, section: InputSection, folder: Path = Path()) -> Array:
     whole = model([], (8, 8, 3))
     spec = picture_spec(whole.inputs[0], section, None)
