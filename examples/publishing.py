@@ -66,7 +66,8 @@ def _published(recipe: Recipe, folder: Path, registry: str) -> Manifest | None:
         asked = _asked(recipe, folder, manifest)
     except (RegistryError, UsageError):  # or it took other inputs
         return None
-    now = provenance.describe(folder, Path(recipe.model.source), recipe.sha256, asked.sha256)
+    source_sha256 = provenance.source_sha256(Path(recipe.model.source))
+    now = provenance.describe(folder, source_sha256, recipe.sha256, asked.sha256)
     before = manifest.provenance
     same = (
         now.source_sha256 == before.source_sha256

@@ -33,6 +33,7 @@ def train_once(
     if model.exists() and stamp.exists() and stamp.read_text() == inputs:
         console.print(f"reused {os.path.relpath(model)}: train.py has not changed")
         return
+    stamp.unlink(missing_ok=True)  # of what is about to be replaced
     train = getattr(example, "train_small", example.train) if small else example.train
     # TensorFlow's own progress bar goes to stdout, its chatter to stderr.
     with native_logs_held_back():

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from importlib import metadata
-from pathlib import Path
 
-from model_export import provenance
 from model_export.candidates import Answered, finite
 from model_export.comparison import Comparison
 from model_export.data.splits import Splits
@@ -17,6 +15,7 @@ from tflite_serving.contract.evidence import (
     Candidate,
     Compression,
     LengthLatency,
+    Provenance,
     Quality,
     Recommended,
     Resources,
@@ -34,19 +33,20 @@ _PICTURE_MIB = 300
 
 def describe(
     recipe: Recipe,
-    folder: Path,
     ready: Prepared,
     compression: Compression,
     answered: Answered,
+    made_from: Provenance,
     by_length: tuple[LengthLatency, ...] = (),
 ) -> Description:
     """Everything in the manifest but the files.
 
     Args:
-        recipe, folder: of the export.
+        recipe: of the export.
         ready: the model's interface and the examples.
         compression: with the gate's verdict.
         answered: the candidate to publish.
+        made_from: model, recipe, data and packages.
         by_length: its latency, by length of the sequences.
     """
     chosen = compression.chosen
@@ -62,9 +62,7 @@ def describe(
         quality=_quality(chosen, answered.first, ready.splits),
         runtime=Runtime(_RUNTIME, metadata.version(_RUNTIME), answered.form.facts.kinds),
         resources=_resources(chosen, recipe.measure.threads, by_length, ready.interface.inputs),
-        provenance=provenance.describe(
-            folder, folder / recipe.model.source, recipe.sha256, ready.asked.sha256
-        ),
+        provenance=made_from,
     )
 
 

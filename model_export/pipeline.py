@@ -28,7 +28,7 @@ from model_export.report.build import Findings, build_report
 from model_export.report.page import render
 from model_export.workspace import export_key, open_workspace
 from tflite_serving.contract.codec import to_text
-from tflite_serving.contract.evidence import Compression, Pruning
+from tflite_serving.contract.evidence import Compression, Provenance, Pruning
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.versions import rfc3339
 
@@ -85,10 +85,11 @@ def export(request: Request, progress: Progress) -> Export:
     recipe, folder = request.recipe, request.folder
     # First of all: a wrong address should not cost the minutes that an export takes.
     store = None if request.registry is None else _open(request.registry)
+    # Before it is loaded: somebody may train it again meanwhile.
+    source_sha256 = provenance.source_sha256(folder / recipe.model.source)
     source, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
-    key = export_key(
-        recipe, provenance.source_sha256(folder / recipe.model.source), ready.asked.sha256
-    )
+    made_from = provenance.describe(folder, source_sha256, recipe.sha256, ready.asked.sha256)
+    key = export_key(recipe, made_from.source_sha256, made_from.data_sha256)
     work = open_workspace(request.work or folder, recipe.model.name, key, resume=request.resume)
     with work as workspace:
         finished = Finished(workspace)
@@ -107,7 +108,7 @@ def export(request: Request, progress: Progress) -> Export:
                 f"not found in the flatbuffer by name, so that their zeros are not checked there: "
                 f"{', '.join(unknown)}"
             )
-        findings = _choose(Judging(recipe, maker, ready, finished, progress), pruning, folder)
+        findings = _choose(Judging(recipe, maker, ready, finished, progress), pruning, made_from)
         with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
             artifact = Path(temporary)
             manifest = _write(artifact, findings, request)
@@ -171,7 +172,7 @@ def _prune(
     return pruning
 
 
-def _choose(judging: Judging, pruning: Pruning | None, folder: Path) -> Findings:
+def _choose(judging: Judging, pruning: Pruning | None, made_from: Provenance) -> Findings:
     recipe, ready = judging.recipe, judging.ready
     answered = judging.candidates()
     verdict = judging.verdict(answered)
@@ -190,7 +191,7 @@ def _choose(judging: Judging, pruning: Pruning | None, folder: Path) -> Findings
         ready.interface.sequence,
         recipe.measure,
     )
-    description = describe(recipe, folder, ready, compression, chosen, lengths)
+    description = describe(recipe, ready, compression, chosen, made_from, lengths)
     return Findings(
         description,
         chosen,

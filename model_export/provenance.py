@@ -13,16 +13,17 @@ from tflite_serving.contract.evidence import Provenance
 _PACKAGES = ("tensorflow", "keras", "litert-quantizer", "ai-edge-litert", "numpy")
 
 
-def describe(recipe_folder: Path, source: Path, recipe_sha256: str, data_sha256: str) -> Provenance:
+def describe(
+    recipe_folder: Path, source_sha256: str, recipe_sha256: str, data_sha256: str
+) -> Provenance:
     """Collects the provenance of an export.
 
     Args:
         recipe_folder: where the recipe lies; its git commit is recorded.
-        source: the Keras model.
-        recipe_sha256, data_sha256: of the recipe and the splits.
+        source_sha256, recipe_sha256, data_sha256: of the model, the recipe and the splits.
     """
     return Provenance(
-        source_sha256=source_sha256(source),
+        source_sha256=source_sha256,
         recipe_sha256=recipe_sha256,
         data_sha256=data_sha256,
         packages={

@@ -318,7 +318,9 @@ def test_a_saved_model_that_ends_in_logits_is_refused_with_advice(
     assert "expected scores from 0 to 1, got -" in result.stderr
 
 
-def test_custom_layers_come_from_the_recipes_folder(cli: Cli, tmp_path: Path) -> None:
+def test_custom_layers_come_from_the_recipes_folder(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "own_layers.py").write_text(
         "import keras\n"
         "class Double(keras.layers.Layer):\n"
@@ -339,7 +341,11 @@ def test_custom_layers_come_from_the_recipes_folder(cli: Cli, tmp_path: Path) ->
         '[data]\nsource = "data.npz"\n[quantize]\nvariants = ["float32"]\n'
         "[measure]\nstarts = 1\nrounds = 2\n"
     )
+    looked = iter(["a" * 64])  # once, at the start: the file may change while it is exported
+    monkeypatch.setattr("model_export.provenance.source_sha256", lambda _: next(looked))
     manifest = export(cli, tmp_path / "recipe.toml", tmp_path / "registry")
+    assert manifest.provenance.source_sha256 == "a" * 64
+    monkeypatch.undo()
     artifact = f"{tmp_path}/registry/models/own/versions/{manifest.version}"
     result = cli("verify", artifact, "--recipe", tmp_path / "recipe.toml", "--limit", "7")
     assert result.exit_code == 0, result.stderr
