@@ -76,6 +76,8 @@ def verify(
         raise UsageError("expected --recipe, or --against and --data, got both")
     if http and url is not None:
         raise UsageError("expected --http or --url, got both")
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise UsageError(f"--url: expected http://… or https://…, got {url!r}")
     if token is not None and url is None:
         raise UsageError("--token: expected --url, whose function it is shown to")
     registry, manifest = find_artifact(uri)

@@ -223,7 +223,11 @@ def over_http(url: str, token: str | None = None) -> Post:
             raise RegistryError(f"{url}: the function does not answer: {_reason(error)}") from None
         if response.status_code in _NOT_SERVED:
             told = _told(response.status_code, response.content)
-            raise RegistryError(f"{url}: the function does not serve this: {told}")
+            lacks = response.status_code in (401, 403) and token is None
+            raise RegistryError(
+                f"{url}: the function does not serve this: {told}"
+                + ("; it may want an identity token" if lacks else "")
+            )
         return response.status_code, response.content
 
     return post

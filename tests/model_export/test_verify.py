@@ -227,6 +227,10 @@ def test_values_have_no_labels_that_could_agree_but_may_differ_too_much(
         (("--http", "--url", "http://127.0.0.1:9"), "expected --http or --url, got both"),
         (("--token", "x"), "--token: expected --url"),
         (
+            ("--url", "localhost:8080"),
+            "--url: expected http://… or https://…, got 'localhost:8080'",
+        ),
+        (
             ("--recipe", "recipe.toml", "--against", ".", "--data", "data.npz"),
             "expected --recipe, or --against and --data, got both",
         ),
