@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from model_export.answers import right_answers
 from model_export.comparison import PairedComparison
 from model_export.criteria import Criterion, find_criteria
 from model_export.data.casting import fed_inputs
@@ -85,6 +88,8 @@ def ask_reference(
         )
         told = _told(criteria, reference.test)
         step.result = f"{told} on the test split{_listed(thresholds)}"
+    for doubt in doubts(interface, outputs, splits.test):
+        progress.tell(doubt)
     return interface, criteria, reference
 
 
@@ -117,6 +122,30 @@ def _pair(
         for each in criteria
         for name in [each.output.name]
     }
+
+
+def doubts(interface: Interface, outputs: Arrays, test: Split) -> Iterator[str]:
+    """What speaks against the examples: a model that was trained on such beats the usual class.
+
+    Args:
+        interface: with all thresholds.
+        outputs: of the source model, in natural units.
+        test: the split that it was asked about.
+    """
+    scores, targets = interface.scores(outputs), interface.targets(test)
+    for output in interface.outputs:
+        if output.task != "classification":
+            continue
+        right = right_answers(scores[output.name], targets[output.name], output.thresholds).mean()
+        counts = np.bincount(targets[output.name])
+        usual = counts.max() / len(test)
+        if right < usual:
+            label = (output.labels or ())[counts.argmax()]
+            yield (
+                f"the Keras model's {output.name!r} is right on {right:.4f} of the test split, and "
+                f"always {label!r} would be on {usual:.4f}: are these the examples that it was "
+                "trained for, scaled and resized like those?"
+            )
 
 
 def _told(criteria: tuple[Criterion, ...], test: Mapping[str, PairedComparison]) -> str:
