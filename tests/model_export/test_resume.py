@@ -127,37 +127,33 @@ def test_an_export_that_is_killed_again_and_again_comes_to_the_same(
     assert rest.manifest.compression.pruning == uninterrupted.manifest.compression.pruning
 
 
-@pytest.mark.parametrize("place", ["convert", "float32", "static_int8", "measure", "publish"])
-def test_wherever_an_export_is_stopped_nothing_is_done_twice_and_it_comes_to_the_same(
-    recipe: Path,
-    uninterrupted: Ran,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    place: str,
+def test_stopped_before_every_step_an_export_does_nothing_twice_and_comes_to_the_same(
+    recipe: Path, uninterrupted: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = tmp_path / "registry"
-    steps = [*STEPS, "measure", "verify", "publish"]
-    before = ran(recipe, registry, place)
-    assert before.manifest is None
-    assert before.steps == steps[: steps.index(place)]
     asked: list[str] = []
     for name in ("answer", "time_all"):
         watch(monkeypatch, name, asked)
-    after = ran(recipe, registry)
-    assert digest(after) == digest(uninterrupted)
-    assert not after.epochs
-    compressed = ["prune", "convert"] if place == "convert" else ["resume"]
-    assert after.steps == [*steps[:3], *compressed, *steps[5:]]
-    assert (
-        asked
-        == {
-            "convert": ["answer", "answer", "time_all"],
-            "float32": ["answer", "answer", "time_all"],
-            "static_int8": ["answer", "time_all"],
-            "measure": ["time_all"],
-            "publish": [],
-        }[place]
-    )
+    before, after = STEPS[:3], STEPS[5:]
+    for place, compressed, costs in (
+        ("convert", ["prune"], []),
+        ("float32", ["prune", "convert"], []),
+        ("static_int8", ["resume"], ["answer"]),
+        ("measure", ["resume"], ["answer"]),
+        ("publish", ["resume"], ["time_all"]),
+    ):
+        asked.clear()
+        stopped = ran(recipe, registry, place)
+        assert stopped.manifest is None
+        rest = [*after, "measure", "verify", "publish"]
+        until = rest[: rest.index(place)] if place in rest else []
+        assert stopped.steps == [*before, *compressed, *until]
+        assert bool(stopped.epochs) == (place == "convert")
+        assert asked == costs
+    asked.clear()
+    finished = ran(recipe, registry)
+    assert (asked, finished.epochs) == ([], [])
+    assert digest(finished) == digest(uninterrupted)
 
 
 def watch(monkeypatch: pytest.MonkeyPatch, name: str, asked: list[str]) -> None:
