@@ -21,9 +21,16 @@ demo: $(READY) ## Train, export, publish and serve a digits classifier; ask it o
 example-%: $(READY) ## Do the same for examples/NAME, and compare the answers with Keras's
 	@$(BIN)/python -m examples.run $* --folder build/examples/$*
 
+SUITE := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: check ## Run all tests, linters and types
-	$(BIN)/python -m pytest --cov --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(SUITE)
+
+# Apart, because counting lines takes as much again as running them.
+.PHONY: coverage
+coverage: $(READY) ## Run all tests, and tell which lines none of them runs
+	$(SUITE) --cov
 
 .PHONY: check
 check: $(READY) ## Run ruff, mypy --strict, import-linter and the lock check
