@@ -35,7 +35,11 @@ def encode(indices: Indices, encoding: str, width: int) -> npt.NDArray[Any]:
 
 
 def count(
-    indices: Indices, rows: npt.NDArray[np.intp], instances: int, width: int
+    indices: Indices,
+    rows: npt.NDArray[np.intp],
+    instances: int,
+    width: int,
+    times: Indices | None = None,
 ) -> npt.NDArray[np.float32]:
     """How often each index is there.
 
@@ -44,11 +48,13 @@ def count(
         rows: the instance of each.
         instances: how many there are.
         width: of a row.
+        times: that each counts; None for once.
 
     Returns:
         [instances, width]
     """
     has_place = (indices >= 0) & (indices < width)
     places = rows[has_place] * width + indices[has_place]
-    counts = np.bincount(places, minlength=instances * width)
+    weights = None if times is None else times[has_place]
+    counts = np.bincount(places, weights, minlength=instances * width)
     return counts.reshape(instances, width).astype(np.float32)

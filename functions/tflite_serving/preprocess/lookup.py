@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from tflite_serving.preprocess.words import words_of
 Key = bytes | int
 MISSING = -1
 """Index of a value that counts as missing, where it is in no row."""
+_LONG = 2**14
+"""Characters of a text, or words, that are counted at once."""
 
 
 class Lookup:
@@ -72,23 +75,41 @@ class Lookup:
         assert self._words is not None
         assert self._words.length is not None
         length = self._words.length
-        words = words_of(text, self._words)[:length]
+        words = islice(words_of(text, self._words), length)
         found = [self._look_up(word, instance) for word in words]
         return found + [0] * (length - len(found))
 
     def _counted(self, texts: list[str]) -> npt.NDArray[Any]:
+        vocabulary = self._vocabulary
+        if max(map(len, texts)) <= _LONG:
+            counts = self._count(texts)
+        else:
+            counts = np.stack([self._count_in_parts(text, at) for at, text in enumerate(texts)])
+        if vocabulary.encoding == "multi_hot":
+            return np.minimum(counts, 1)
+        return counts * self._weights if vocabulary.encoding == "tf_idf" else counts
+
+    def _count(self, texts: list[str]) -> npt.NDArray[np.float32]:
         assert self._words is not None
-        words, vocabulary = self._words, self._vocabulary
+        words = self._words
         indices = [
             [self._look_up(word, instance) for word in words_of(text, words)]
             for instance, text in enumerate(texts)
         ]
         rows = np.repeat(np.arange(len(texts)), [len(each) for each in indices])
         flat = np.fromiter(chain.from_iterable(indices), np.int64, len(rows))
-        counts = count(flat, rows, len(texts), vocabulary.width)
-        if vocabulary.encoding == "multi_hot":
-            return np.minimum(counts, 1)
-        return counts * self._weights if vocabulary.encoding == "tf_idf" else counts
+        return count(flat, rows, len(texts), self._vocabulary.width)
+
+    def _count_in_parts(self, text: str, instance: int) -> npt.NDArray[np.float32]:
+        """The same of one text of any length, whose words would take too much memory at once."""
+        assert self._words is not None
+        words, width = iter(words_of(text, self._words)), self._vocabulary.width
+        total = np.zeros(width)
+        while some := Counter(islice(words, _LONG)):
+            indices = np.array([self._look_up(word, instance) for word in some], np.int64)
+            times = np.array(list(some.values()), np.int64)
+            total += count(indices, np.zeros_like(indices), 1, width, times)[0]
+        return total.astype(np.float32)
 
     def _look_up(self, key: Key, instance: int) -> int:
         try:

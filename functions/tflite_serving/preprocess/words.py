@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice, tee
 
 from tflite_serving.contract.preprocessing import Words
 
 # As Keras has it. TensorFlow works on bytes, of which only ASCII is changed; so is this.
 _PUNCTUATION = b"!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"
+_SPACE = re.compile(rb"\s")
+_AT_ONCE = 2**16
+"""Bytes that are split at once."""
 
 
-def words_of(text: str, words: Words) -> Sequence[bytes]:
+def words_of(text: str, words: Words) -> Iterable[bytes]:
     """The words of a text, in UTF-8, or what is looked up together of them.
+
+    Of a long text each is made when it is wanted: all of them take fifty times its memory.
 
     Args:
         text: any; without half surrogates.
@@ -22,18 +29,28 @@ def words_of(text: str, words: Words) -> Sequence[bytes]:
         data = data.lower()
     if words.strip:
         data = data.translate(None, _PUNCTUATION)
-    if words.split == "whitespace":
-        found = data.split()
-    elif words.split == "character":
-        found = [character.encode() for character in data.decode()]
-    else:
-        found = [data]
-    return found if words.ngrams == (1,) else _ngrams(found, words.ngrams)
+    if words.ngrams == (1,):
+        return _split(data, words)
+    return chain.from_iterable(_in_rows(_split(data, words), width) for width in words.ngrams)
 
 
-def _ngrams(words: Sequence[bytes], widths: Sequence[int]) -> list[bytes]:
-    return [
-        b" ".join(words[at : at + width])
-        for width in widths
-        for at in range(len(words) - width + 1)
-    ]
+def _split(data: bytes, words: Words) -> Iterable[bytes]:
+    if words.split == "none":
+        return [data]
+    if words.split == "character":
+        return map(str.encode, data.decode())
+    return data.split() if len(data) <= _AT_ONCE else _split_in_parts(data)
+
+
+def _split_in_parts(data: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(data):
+        space = _SPACE.search(data, start + _AT_ONCE)
+        end = space.start() if space else len(data)
+        yield from data[start:end].split()
+        start = end
+
+
+def _in_rows(words: Iterable[bytes], width: int) -> Iterable[bytes]:
+    starts = (islice(each, at, None) for at, each in enumerate(tee(words, width)))
+    return map(b" ".join, zip(*starts, strict=False))
