@@ -21,7 +21,9 @@ ArtifactError                      why an artifact cannot be had or served (neve
     ├── IntegrityError             a file is not what the manifest says
     └── GoldenMismatch             it does not reproduce the reference's answers
 
-UnknownValue                       a vocabulary that allows no others lacks it; told with its place
+RefusedValue                       preprocessing cannot take a value; told with its place
+├── UnknownValue                   a vocabulary that allows no others lacks it
+└── TooLongWord                    its first tokens depend on what is far behind them
 SettingsError                      the environment is wrong; the function does not start
 """
 
@@ -193,20 +195,43 @@ class GoldenMismatch(ArtifactRefused):
     code = "golden_mismatch"
 
 
-class UnknownValue(Exception):  # like its siblings
-    """A value is not in a vocabulary that allows no others.
+class RefusedValue(Exception):  # like its siblings
+    """A step of the preprocessing cannot take a value.
 
     Attributes:
         index: of the instance.
-        value: that is not known.
+        problem: with it, for people.
         input: that has it; "" as long as nobody knows.
     """
 
-    def __init__(self, index: int, value: str | int, name: str = "") -> None:
-        super().__init__(f"{name}[{index}]: {value!r}")
+    def __init__(self, index: int, problem: str) -> None:
+        super().__init__(f"[{index}]: {problem}")
         self.index = index
+        self.problem = problem
+        self.input = ""
+
+
+class UnknownValue(RefusedValue):
+    """A value is not in a vocabulary that allows no others.
+
+    Attributes:
+        value: that is not known.
+    """
+
+    def __init__(self, index: int, value: str | int) -> None:
+        super().__init__(index, f"{value!r} is not in the vocabulary")
         self.value = value
-        self.input = name
+
+
+class TooLongWord(RefusedValue):
+    """The first tokens of a text depend on what is far behind them, in the same word."""
+
+    def __init__(self, index: int, most: int) -> None:
+        super().__init__(
+            index,
+            f"expected no word, or row of spaces, of more than {most} characters, got one; only "
+            "the first tokens of a text are read: send less of it",
+        )
 
 
 class SettingsError(Exception):

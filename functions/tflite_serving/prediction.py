@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from tflite_serving.contract.tensors import Arrays, OutputSpec
 from tflite_serving.dialects.dialect import Codec, Dialect, PredictionRequest
-from tflite_serving.errors import DeadlineExceeded, InternalError, RequestError, UnknownValue
+from tflite_serving.errors import (
+    DeadlineExceeded,
+    InternalError,
+    RefusedValue,
+    RequestError,
+    UnknownValue,
+)
 from tflite_serving.groups import Group
 from tflite_serving.inputs.complaint import shortened
 from tflite_serving.inputs.tensor import to_tensor
@@ -71,12 +77,10 @@ class Prediction:
         if served.pipeline is not None:
             try:
                 ready = served.pipeline.prepare(inputs)
-            except UnknownValue as error:
+            except RefusedValue as error:
                 place = request.inputs[error.input].at(error.index)
-                raise RequestError(
-                    "unknown_value",
-                    f"{place}: expected a value that the model knows, got {_shown(error.value)}",
-                ) from None
+                code, problem = _told(error)
+                raise RequestError(code, f"{place}: {problem}") from None
             groups = ready.groups
             if ready.cut:
                 request.cut = ready.cut
@@ -111,5 +115,10 @@ class Prediction:
         return content
 
 
-def _shown(value: str | int) -> str:
-    return repr(shortened(value)) if isinstance(value, str) else str(value)
+def _told(error: RefusedValue) -> tuple[str, str]:
+    """The code, and the problem for people."""
+    if isinstance(error, UnknownValue):
+        value = error.value
+        got = repr(shortened(value)) if isinstance(value, str) else str(value)
+        return "unknown_value", f"expected a value that the model knows, got {got}"
+    return "word_too_long", error.problem

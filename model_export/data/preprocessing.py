@@ -12,7 +12,7 @@ from model_export.errors import UsageError
 from model_export.interface import Interface
 from model_export.pictures.feeding import one_size, tensors
 from tflite_serving.contract.preprocessing import Preprocessing
-from tflite_serving.errors import UnknownValue
+from tflite_serving.errors import RefusedValue, UnknownValue
 from tflite_serving.preprocess.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def preprocess(
         the examples, and how many tokens those of the training split have.
 
     Raises:
-        UsageError: a value is not in the layer's vocabulary, which allows no others.
+        UsageError: preprocessing cannot take a value.
     """
     shapes = {info.name: info.shape for info in core.inputs}
     counts: dict[str, Sequence[int]] = {}
@@ -60,10 +60,15 @@ def preprocess(
         inputs = {**split.inputs, **pictures}
         try:
             batch = pipeline.run(inputs)
-        except UnknownValue as error:
+        except RefusedValue as error:
+            problem = error.problem
+            if isinstance(error, UnknownValue):
+                problem = (
+                    f"{error.value!r} is not in the layer's vocabulary, which allows no others "
+                    "(num_oov_indices = 0)"
+                )
             raise UsageError(
-                f"{asked.source}: {which}: {error.input}[{error.index}]: {error.value!r} is not in "
-                "the layer's vocabulary, which allows no others (num_oov_indices = 0)"
+                f"{asked.source}: {which}: {error.input}[{error.index}]: {problem}"
             ) from None
         counts[which] = batch.counts
         return split.given(batch.arrays)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -24,13 +25,19 @@ from model_export.tf.task_source import TaskSource
 from tests.support.serving import ROOT, Function, running
 from tests.support.tiny import publish_tiny
 from tests.support.transformers import CLASSES, LENGTH, LINES, classifier
+from tflite_serving.artifacts.opening import open_store
+from tflite_serving.catalog import Catalog
 from tflite_serving.contract.evidence import Latency, LengthLatency
 from tflite_serving.contract.golden import read_golden
 from tflite_serving.contract.manifest import Manifest, read_manifest
 from tflite_serving.contract.preprocessing import read_preprocessing
 from tflite_serving.contract.tokens import Tokens
+from tflite_serving.http import RequestHead
 from tflite_serving.model import Model
 from tflite_serving.served import ServedModel
+from tflite_serving.service import Service
+from tflite_serving.settings import Settings
+from tflite_serving.telemetry import Log
 
 Cli = Callable[..., Result]
 TOLERANCE = 1e-5
@@ -171,11 +178,10 @@ def test_texts_of_all_lengths_are_answered_as_keras_answers_them(
 def test_what_was_cut_off_is_told(bert: Exported, function: Function) -> None:
     response = function.post("/predict", {"instances": ASKED})
     answer = response.json()["predictions"]
-    cut = {index: row["tokens"] for index, row in enumerate(answer) if row.get("truncated")}
-    tokens = len(bert.source.preprocessor.tokenizer(LONG)) + 2
-    assert cut[3] == tokens
-    assert cut[len(ASKED) - 1] == tokens + 1
-    assert all("tokens" not in row for index, row in enumerate(answer) if index not in cut)
+    cut = [index for index, row in enumerate(answer) if row.get("truncated")]
+    lengths = [len(bert.source.preprocessor.tokenizer(text)) + 2 for text in ASKED]
+    assert cut == [index for index, length in enumerate(lengths) if length > LENGTH]
+    assert {3, len(ASKED) - 1} <= set(cut)
     assert response.headers["X-Truncated"] == str(len(cut))
     path = "/v1/models/bert:predict"
     assert function.post(path, {"instances": ASKED}).headers["X-Truncated"] == str(len(cut))
@@ -212,10 +218,24 @@ def test_what_has_no_sequences_of_any_length_has_one(tmp_path: Path, cli: Cli) -
     assert exported.manifest.tensors.inputs[0].shape == (None, LENGTH)
 
 
-def test_a_byte_pair_model_is_quantized_too(tmp_path: Path, cli: Cli) -> None:
+def test_a_byte_pair_model_is_quantized_too_and_refuses_a_word_without_end(
+    tmp_path: Path, cli: Cli
+) -> None:
     variants = 'quantize.variants=["dynamic_int8", "static_int8"]'
     exported = export("roberta", tmp_path, cli, variants, "sequence.max_buckets=2")
     assert len(exported.tokens.buckets) == 2
+    settings = Settings.from_env({"MODEL_REGISTRY": str(exported.registry), "MODELS": "roberta"})
+    log = Log(io.BytesIO(), "ERROR")
+    catalog = Catalog(settings, open_store(str(exported.registry)), log)
+    with Service(settings, catalog, log).open(RequestHead("POST", "/predict")) as exchange:
+        body = json.dumps({"instances": ["Lock", "a" * 20_000]}).encode()
+        exchange.admit(len(body))
+        response = exchange.answer(body)
+    told = json.loads(response.body)
+    assert (response.status, told["code"]) == (400, "word_too_long")
+    assert told["error"].startswith(
+        "instances[1]: expected no word, or row of spaces, of more than"
+    )
 
 
 def test_a_task_without_preprocessor_takes_tensors(tmp_path: Path) -> None:

@@ -21,11 +21,12 @@ TensorRole = Literal["token_ids", "padding_mask", "segment_ids"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordRules:
-    """How texts become words before these become WordPieces, for what is not plain ASCII.
+    r"""How texts become words before these become WordPieces, for what is not plain ASCII.
 
     KerasHub leaves it to libraries that know a version of Unicode of their own. So sets of
-    characters are told one by one, as regular expressions write them between brackets; and of what
-    becomes of a character, all that Python would do otherwise.
+    characters are told one by one, as ranges between the brackets of a regular expression, rising,
+    each end of which is like ``\U0001ccd6``; and of what becomes of a character, all that Python
+    would do otherwise.
 
     Attributes:
         unicode: version of Unicode beyond which Python's own is what KerasHub does.

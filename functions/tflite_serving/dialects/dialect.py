@@ -20,14 +20,13 @@ class PredictionRequest:
         inputs: by input name; all of the same length.
         batch: how many instances.
         column: whether the answer is wanted as columns (one list per output).
-        cut: by instance, how many tokens it had, if these are more than the model takes; None if
-            of none.
+        cut: places of the instances that have more tokens than the model takes.
     """
 
     inputs: Mapping[str, RawInput | Numbers]
     batch: int
     column: bool = False
-    cut: Mapping[int, int] | None = None
+    cut: Sequence[int] = ()
 
 
 class Codec(Protocol):

@@ -198,7 +198,6 @@ class SimpleCodec:
         else:
             each = [answer.rows(outputs[name], options) for name, answer in answers]
             rows = [self._row % parts for parts in zip(*each, strict=True)]
-        if request.cut:
-            for index, tokens in request.cut.items():
-                rows[index] = b'%b,"truncated":true,"tokens":%d}' % (rows[index][:-1], tokens)
+        for index in request.cut:
+            rows[index] = b'%b,"truncated":true}' % rows[index][:-1]
         return b'{"predictions":[%b],"model":%b}' % (b",".join(rows), self._model)

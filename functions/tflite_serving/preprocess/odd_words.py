@@ -1,18 +1,28 @@
 """Texts become words as KerasHub's WordPiece tokenizers split them, whatever is in them.
 
-Of plain ASCII the `tokenizers` library makes the same words itself, and much faster.
+Of plain ASCII the `tokenizers` library makes the same words itself, and much faster; but always of
+all of it.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 
 from tflite_serving.contract.tokens import WordRules
+from tflite_serving.preprocess.character_sets import coarse
 
 _MOST_BYTES = 100
 """Of a word: longer ones are unknown to TensorFlow Text."""
+_MOST_DECOMPOSED = 4
+"""Characters that canonical composition makes one of."""
+_CHARACTERS = 8
+"""That a word has at first sight, with its space. Where words are longer, more is looked at."""
+_LAST_MARK = 0x1FFFF
+"""No character beyond it changes its place among others."""
 
 _BEYOND_PLAIN = re.compile(r"[\0-\x08\x0e-\x1f\x7f]")
 
@@ -29,6 +39,9 @@ class OddWords:
         self._rules = rules
         self._unknown = unknown
         self._special = frozenset(rules.special)
+        # Words at the end of a part of a text that may be others in the whole of it: the last one,
+        # and those that may be the beginning of a special one.
+        self._open = 1 + max(map(len, rules.special), default=0)
 
     def is_plain(self, text: str) -> bool:
         """Whether the `tokenizers` library would find the same words."""
@@ -36,54 +49,126 @@ class OddWords:
             return False
         return not any(word in text for word in self._special)
 
-    def of(self, text: str) -> list[str]:
-        """The words of a text, in its order, none of them empty."""
+    def of(self, text: str, most: int) -> list[str]:
+        """The first words of a text, in its order, none of them empty.
+
+        Args:
+            text: of any length; not much more of it is looked at than has these words.
+            most: how many at most.
+        """
         text = text.partition("\0")[0]  # where TensorFlow Text stops reading
+        size = _CHARACTERS * most
+        while size < len(text):
+            words = self.settled(text[:size], most)
+            if len(words) == most:
+                return words
+            size *= 4
+        return list(islice(self._words(text), most))
+
+    def settled(self, part: str, most: int) -> list[str]:
+        """The first words of a text that are the same whatever follows.
+
+        Args:
+            part: of the text, without its end.
+            most: how many at most.
+        """
+        words = list(islice(self._words(part), most + self._open))
+        return words[: max(0, len(words) - self._open)]
+
+    def _words(self, text: str) -> Iterator[str]:
         if self._rules.marks:
-            text = unicodedata.normalize("NFD", text.translate(self._decompositions))
-            text = self._marks.sub("", text)
-        words = [self._folded(word) for word in self._places.split(text) if word]
-        return [
-            word if len(word.encode()) <= _MOST_BYTES else self._unknown for word in words if word
-        ]
+            text = self._marks.sub("", self._decomposed(text))
+        for found in self._places.split(text):
+            word = self._folded(found) if found else ""
+            if word:
+                yield word if len(word.encode()) <= _MOST_BYTES else self._unknown
+
+    def _decomposed(self, text: str) -> str:
+        """Its canonical decomposition, without some of the marks that are taken out then.
+
+        Python's own takes minutes for a row of many thousands of marks.
+        """
+        return self._may_be_rows.sub(
+            lambda found: self._rows.sub(self._in_order, found[0]),
+            text.translate(self._decompositions),
+        )
+
+    def _in_order(self, row: re.Match[str]) -> str:
+        return "".join(sorted(self._marks.sub("", row[0]), key=unicodedata.combining))
 
     def _folded(self, word: str) -> str:
         if not self._rules.lower or word in self._special:
             return word
-        return unicodedata.normalize("NFC", word.translate(self._folds))
+        word = word.translate(self._folds)
+        if len(word) > _MOST_DECOMPOSED * _MOST_BYTES:
+            return self._unknown
+        return unicodedata.normalize("NFC", word)
 
     # They take a moment to compile, and most texts need none of them.
 
     @cached_property
     def _places(self) -> re.Pattern[str]:
-        special = "".join(re.escape(word) + "|" for word in self._rules.special)
-        return re.compile(f"({special}[{self._rules.kept}])|[{self._rules.dropped}]")
+        rules = self._rules
+        space, kept = f"[{rules.dropped}]", f"[{rules.kept}]"
+        special = "|".join(map(re.escape, rules.special)) or "(?!)"
+        first = "".join(re.escape(word[0]) for word in rules.special)
+        # Spaces in a row are one place, and so are those with nothing between them but what folding
+        # takes out; unless special words begin with such characters, and would be missed.
+        blank = f"[{rules.dropped}{rules.ignored}]"
+        if not any(re.match(blank, word) for word in rules.special):
+            space += f"(?:{blank}*{space})?"
+        may_be = f"[{first}{coarse(rules.kept)}{coarse(rules.dropped)}]"
+        return re.compile(f"(?={may_be})(?:({special}|{kept})|{space})")
 
     @cached_property
     def _marks(self) -> re.Pattern[str]:
-        return re.compile(f"[{self._rules.marks}]")
+        return re.compile(f"(?=[{coarse(self._rules.marks)}])[{self._rules.marks}]")
 
     @cached_property
-    def _decompositions(self) -> dict[int, str]:
-        return {ord(character): form for character, form in self._rules.decompositions.items()}
+    def _ordered(self) -> str:
+        """The characters that canonical decomposition puts in order where they are in a row."""
+        found = (code for code in range(_LAST_MARK + 1) if unicodedata.combining(chr(code)))
+        return "".join(f"\\U{code:08x}" for code in found)
 
     @cached_property
-    def _folds(self) -> _Folds:
-        return _Folds(self._rules)
+    def _rows(self) -> re.Pattern[str]:
+        return re.compile(f"[{self._ordered}]{{2,}}")
+
+    @cached_property
+    def _may_be_rows(self) -> re.Pattern[str]:
+        return re.compile(f"[{coarse(self._ordered)}]{{2,}}")
+
+    @cached_property
+    def _decompositions(self) -> _Forms:
+        return _Forms(
+            self._rules.decompositions, lambda character: unicodedata.normalize("NFD", character)
+        )
+
+    @cached_property
+    def _folds(self) -> _Forms:
+        ignored = re.compile(f"[{self._rules.ignored}]")
+        return _Forms(
+            self._rules.folds,
+            lambda character: "" if ignored.match(character) else fold(character),
+        )
 
 
-class _Folds(dict[int, str]):
-    """What folding makes of each character, worked out when it is first met."""
+class _Forms(dict[int, str | int]):
+    """What becomes of each character, as `str.translate` takes it.
 
-    def __init__(self, rules: WordRules) -> None:
-        super().__init__({ord(character): form for character, form in rules.folds.items()})
-        self._ignored = re.compile(f"[{rules.ignored}]")
+    Args:
+        known: what is known already.
+        form: works it out when a character is first met.
+    """
 
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        form = "" if self._ignored.match(character) else fold(character)
-        self[code] = form
-        return form
+    def __init__(self, known: Mapping[str, str], form: Callable[[str], str]) -> None:
+        super().__init__({ord(character): made for character, made in known.items()})
+        self._form = form
+
+    def __missing__(self, code: int) -> str | int:
+        form = self._form(chr(code))
+        self[code] = found = code if form == chr(code) else form
+        return found
 
 
 def fold(character: str) -> str:

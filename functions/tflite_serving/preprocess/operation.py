@@ -15,7 +15,8 @@ class Made:
 
     Attributes:
         arrays: one for each of the step's outputs, [batch, …].
-        counts: of a step that makes sequences: how many tokens each instance has, before it is cut.
+        counts: of a step that makes sequences: how many tokens each instance has; one more than are
+            kept if these are not all.
     """
 
     arrays: tuple[npt.NDArray[Any], ...]
@@ -32,5 +33,5 @@ class Operation(Protocol):
             values: one array for each of the step's inputs, [batch, …]; strings as objects.
 
         Raises:
-            UnknownValue: a value is not in a vocabulary that allows no others.
+            RefusedValue: a value cannot be taken.
         """

@@ -14,7 +14,7 @@ from tflite_serving.contract import categories, tokens
 from tflite_serving.contract import preprocessing as contract
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import Arrays, Shape
-from tflite_serving.errors import UnknownValue
+from tflite_serving.errors import RefusedValue
 from tflite_serving.groups import Group, by_length
 from tflite_serving.preprocess.operation import Operation
 
@@ -22,7 +22,6 @@ Assets = Mapping[str, Path]
 """Files of the artifact, by the names that the steps have for them."""
 
 _NO_FILES: Assets = MappingProxyType({})
-_NOTHING: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +30,7 @@ class Batch:
 
     Attributes:
         arrays: by tensor name, [batch, …].
-        counts: how many tokens each instance has, before it is cut; empty where there are none.
+        counts: see `operation.Made`; empty where no step makes sequences.
     """
 
     arrays: dict[str, npt.NDArray[Any]]
@@ -44,11 +43,11 @@ class Ready:
 
     Attributes:
         groups: that are run one after the other.
-        cut: by instance, how many tokens it had, if these are more than the model takes.
+        cut: places of the instances that have more tokens than the model takes.
     """
 
     groups: list[Group]
-    cut: Mapping[int, int]
+    cut: Sequence[int] = ()
 
 
 class Pipeline:
@@ -84,11 +83,10 @@ class Pipeline:
         """
         batch, step = self.run(inputs), self._sequence
         if step is None or step.tokens is None:
-            return Ready([Group(batch.arrays)], _NOTHING)
+            return Ready([Group(batch.arrays)])
         groups = by_length(batch.arrays, step.outputs, batch.counts, step.tokens.buckets)
         most = step.tokens.length
-        cut = {row: count for row, count in enumerate(batch.counts) if count > most}
-        return Ready(groups, cut)
+        return Ready(groups, [row for row, count in enumerate(batch.counts) if count > most])
 
     def run(self, inputs: Arrays) -> Batch:
         """What the model takes, from what clients sent.
@@ -97,16 +95,16 @@ class Pipeline:
             inputs: by input name, [batch, …]; strings as objects.
 
         Raises:
-            UnknownValue: a value is not in a vocabulary that allows no others.
+            RefusedValue: a value cannot be taken.
         """
         found = dict(inputs)
         counts: Sequence[int] = ()
         for step, operation in self._steps:
             try:
                 made = operation.run([found[name] for name in step.inputs])
-            except UnknownValue as error:
-                origin = self.preprocessing.origins(step.inputs[0])[0]
-                raise UnknownValue(error.index, error.value, origin) from None
+            except RefusedValue as error:
+                error.input = self.preprocessing.origins(step.inputs[0])[0]
+                raise
             found.update(zip(step.outputs, made.arrays, strict=True))
             counts = made.counts or counts
         return Batch(in_shapes(found, self._shapes), counts)

@@ -147,8 +147,11 @@ def _first_split(spaces: str) -> str:
         _for_tokenizers(characters.characters_like(kind)) for kind in (r"\p{L}", r"\p{N}")
     )
     white = f" \\t\\n\\f\\r{spaces}"
+    # Where spaces do not match from the first of them on, they do not from a later one either; to
+    # try each would take minutes for a megabyte of them.
+    spaces_in_a_row = f"(?<![{white}])[{white}]+[\\n\\r\\t\\f{_MARK}{spaces}]"
     return (
-        f"'s|'t|'re|'ve|'m|'ll|'d|[{white}]+[\\n\\r\\t\\f{_MARK}{spaces}]| ?[{letters}]+"
+        f"'s|'t|'re|'ve|'m|'ll|'d|{spaces_in_a_row}| ?[{letters}]+"
         f"| ?[{numbers}]+| ?[^{white}{letters}{numbers}]+"
     )
 

@@ -16,7 +16,9 @@ from model_export.errors import ConversionError
 from model_export.tf.split.tasks import split_task
 from model_export.tf.split.tokenizers import encoding_of
 from model_export.tf.task_source import TaskSource
-from tests.support.transformers import classifier, tokenizer
+from tests.support.texts import PARTS
+from tests.support.transformers import KINDS as CLASSIFIERS
+from tests.support.transformers import LINES, classifier, tokenizer
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.tokens import Tokens as Operation
 from tflite_serving.preprocess.pipeline import Pipeline
@@ -32,16 +34,6 @@ ODD = (
     *("zero\u200bwidth\u200d\ufeff \u2060", "\u202eright\u202c שלום مرحبا", "👩‍👩‍👧 👍🏽 🇩🇪"),
     *("a" * 99, "a" * 100, "a" * 101, "é" * 50, "é" * 51, "x" * 300, "don't I'LL we've '"),
     *("١٢٣ ६ ६५ x६", " \xa0\u2009\u202f\u3000", "nb\xa0sp \u2028\u2029", "\ud7ff\ue000\U0010ffff"),
-)
-PARTS = st.one_of(
-    st.text(max_size=8),
-    st.text(st.characters(max_codepoint=0x17F), max_size=12),
-    st.sampled_from(
-        [" ", "  ", "\n", ".", "'s", "the", "waits", "ing", "\u0301", "\u200b", "\xad", "\xa0", "ı"]
-    ),
-    st.sampled_from(
-        ["[CLS]", "[SEP]", "[UNK]", "<s>", "</s>", "<pad>", "##", "語", "각", "é", "ß", "६"]
-    ),
 )
 TEXTS = st.lists(st.lists(PARTS, max_size=6).map("".join), min_size=1, max_size=30)
 
@@ -87,6 +79,16 @@ KINDS = ("bert", "bert_cased", "bert_without_accents", "roberta", "albert", "xlm
 @pytest.mark.parametrize("kind", [*KINDS, "deberta"])
 def test_odd_texts_have_the_same_tokens(kind: str, pair: Callable[[str], Pair]) -> None:
     pair(kind).check(list(ODD))
+
+
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_the_first_tokens_of_long_texts_are_the_same(
+    kind: str, pair: Callable[[str], Pair]
+) -> None:
+    whole = " ".join(LINES)
+    pair(kind).check(
+        [whole * 60, whole.replace(" ", "") * 60, "x " * 5_000, " \n" * 20 + whole * 20]
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,73 @@
+"""Byte pairs: texts become words by a pattern, and the bytes of words are joined by rank."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from pathlib import Path
+
+from tflite_serving.errors import TooLongWord
+from tflite_serving.preprocess.encode import some_apart
+from tflite_serving.preprocess.tokenizer_file import encode_all, load
+
+_LONG = 16
+"""Characters for each token that is kept: a longer text is read only as far as need be."""
+_CHARACTERS = 8
+"""For each token, at first sight."""
+_FARTHEST = 2**14
+"""Characters that are read of a longer text. Joining the bytes of a word of as many as these takes
+Keras minutes: its time grows with their square."""
+_OPEN = 8
+"""Words at the end of a part of a text that may be others in the whole of it: spaces and what is
+before them, which the pattern splits into a few."""
+
+
+class BytePairs:
+    """Encodes texts.
+
+    Args:
+        path: of what the `tokenizers` library reads.
+        most: tokens of a text that are wanted.
+
+    Raises:
+        ContractError: the file is damaged.
+    """
+
+    def __init__(self, path: Path, most: int) -> None:
+        self._tokenizer = load(path)
+        self._most = most
+        self._farthest = max(_FARTHEST, 2 * _LONG * most)
+        special = self._tokenizer.get_added_tokens_decoder().values()
+        # At the end there may also be the beginning of a special word.
+        self._open = _OPEN + max((len(word.content) for word in special), default=0)
+
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        """See `encode.Encode`."""
+        # Where TensorFlow Text stops reading.
+        texts = [text.partition("\0")[0] for text in texts]
+        is_long = [len(text) > _LONG * self._most for text in texts]
+        return some_apart(texts, is_long, self._all_of, self._first_of)
+
+    def settled(self, part: str) -> list[int]:
+        """The tokens of the beginning of a text that are the same whatever follows.
+
+        Args:
+            part: of the text, without its end.
+        """
+        found = self._tokenizer.encode(part, add_special_tokens=False)
+        words = found.word_ids  # of each token, rising
+        ids: list[int] = found.ids
+        return ids[: bisect_left(words, words[-1] + 1 - self._open)] if words else []
+
+    def _all_of(self, texts: list[str]) -> list[list[int]]:
+        return encode_all(self._tokenizer, texts)
+
+    def _first_of(self, index: int, text: str) -> list[int]:
+        size = _CHARACTERS * self._most
+        while size < len(text):
+            found = self.settled(text[:size])
+            if len(found) >= self._most:
+                return found
+            if size == self._farthest:
+                raise TooLongWord(index, size)
+            size = min(4 * size, self._farthest)
+        return self._all_of([text])[0]
