@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from model_export.report.document import Report
 from model_export.report.page import render
 from tests.support import reports
 from tests.support.browser import Look, look_at
 
 WIDTHS = (360, 390, 1200)
-KINDS = {
+KINDS: dict[str, Callable[[], Report]] = {
     "digits": reports.digits,
     "binary": reports.binary,
     "labels": reports.several_labels,
     "regression": reports.regression,
-    "several-outputs": reports.several_outputs,
+    "several-outputs": partial(reports.several_outputs, 4),
     "many-classes": reports.many_classes,
     "one-candidate": reports.one_candidate,
     "hostile": reports.hostile,
