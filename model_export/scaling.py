@@ -48,7 +48,11 @@ def scaling_operators(flatbuffer: bytes) -> tuple[str, ...]:
     for operator in graph.operators:
         taken = [index for index in operator.inputs if index in raw or index in early]
         code = builtin_code(model, operator)
-        scales = code == _Operator.BUCKETIZE or (code in _ARITHMETIC and len(taken) == 1)
+        # Not of whole numbers, such as what an embedding does to indices: these stay as they are.
+        is_float = graph.tensors[operator.outputs[0]].type == schema.TensorType.FLOAT32
+        scales = code == _Operator.BUCKETIZE or (
+            code in _ARITHMETIC and len(taken) == 1 and is_float
+        )
         if not taken or not (scales or code in _MOVES):
             continue
         early |= dict.fromkeys(operator.outputs, operator)

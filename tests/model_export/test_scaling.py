@@ -128,3 +128,11 @@ def test_the_pixels_of_an_image_are_all_of_one_size() -> None:
     float32 = convert_float32(KerasSource(model, "model"))
     assert scaling_operators(float32) == ()
     assert {"MUL"} <= {operator.kind for operator in inspect(float32).operators}
+
+
+def test_what_an_embedding_does_to_indices_is_no_scaling() -> None:
+    entry = keras.Input((4,), dtype="int32")
+    model = keras.Model(entry, layers.Flatten()(layers.Embedding(9, 3)(entry)))
+    float32 = convert_float32(KerasSource(model, "model"))
+    assert {"ADD"} <= {operator.kind for operator in inspect(float32).operators}
+    assert scaling_operators(float32) == ()
