@@ -49,10 +49,12 @@ def _told(output: OutputParity) -> str:
 
 def sensitivity_table(found: Sensitivity) -> Table:
     """The layers of a model, the most sensitive first."""
+    # Of several outputs, what they lose is added up, and so nothing is lost.
+    unchanged = f" ({found.reference:.4f} unchanged)" if found.reference else ""
     table = Table(
         box=box.SIMPLE,
         title=f"{found.model}: what each layer costs alone, in {found.metric} on "
-        f"{found.examples:,} validation examples ({found.reference:.4f} unchanged)",
+        f"{found.examples:,} validation examples{unchanged}",
         title_justify="left",
     )
     table.add_column("layer", overflow="fold")

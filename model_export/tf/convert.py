@@ -72,7 +72,8 @@ def _explain(message: str, function: Any, layers: Mapping[str, str]) -> str:
     ]
     shown = "; ".join(told[:_MOST_LAYERS])
     more = f"; and {len(told) - _MOST_LAYERS} layers more" if len(told) > _MOST_LAYERS else ""
-    advice = dict.fromkeys(_advice(place, found, layers) for place, found in places.items())
+    named = list(places.items())[:_MOST_LAYERS]
+    advice = dict.fromkeys(_advice(place, found, layers) for place, found in named)
     return f"TensorFlow Lite lacks operators of the model: {shown}{more}. {'. '.join(advice)}"
 
 
@@ -115,6 +116,8 @@ def _advice(place: str | None, operators: Sequence[str], layers: Mapping[str, st
             "and send it what the layer gives; keep its get_vocabulary() with the client"
         )
     if kinds & _LOOKUPS or any(_TEXT.search(name) for name in operators):
+        if not layers:
+            return "Of a .keras file, lookups and hashes are left to the function: give it that"
         return (
             f"Lookups and hashes must stay outside of the model: build one that starts after "
             f"{where}, and send it the indices"

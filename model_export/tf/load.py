@@ -235,6 +235,8 @@ def load_source(
             if unknown
             else first_line(error)
         )
+        if path.suffix in _HDF5:
+            problem += "; or save the model as .keras, which keeps more"
         raise LoadError(f"{path}: Keras cannot load it: {problem}") from error
     if is_hub and getattr(model, "preprocessor", None) is not None:
         from model_export.tf.task_source import TaskSource  # which is built on what is here

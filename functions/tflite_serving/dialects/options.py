@@ -11,7 +11,7 @@ from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.complaint import shortened
 
-_NAMES = ("top_k", "threshold")
+OPTIONS = ("top_k", "threshold")
 _NUMBER = re.compile(r"[0-9.]{1,30}(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -43,7 +43,7 @@ def read_options(
     """
     for name in query:
         # Others may be a gateway's; these are slips that would have no effect.
-        if name not in _NAMES and (near := get_close_matches(name[:20], _NAMES, n=1)):
+        if name not in OPTIONS and (near := get_close_matches(name[:20], OPTIONS, n=1)):
             raise _refusal(f"{name[:20]}: did you mean {near[0]!r}?")
     top_k, threshold = _only("top_k", query), _only("threshold", query)
     if top_k is None and threshold is None:

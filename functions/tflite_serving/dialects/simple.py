@@ -14,7 +14,7 @@ from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import parse_object, rows
 from tflite_serving.dialects.media_type import check_parameters, media_type
 from tflite_serving.dialects.misplaced import advice
-from tflite_serving.dialects.options import read_options
+from tflite_serving.dialects.options import OPTIONS, read_options
 from tflite_serving.errors import RequestError, UnsupportedMediaType
 from tflite_serving.inputs.complaint import nearest, shortened
 from tflite_serving.inputs.fields import Fields
@@ -108,12 +108,12 @@ class SimpleCodec:
 
     def _no_such_field(self, member: str) -> RequestError:
         name = shortened(member)
-        is_of_a_record = member in self._fields.layout(()).fields
-        told = (
-            f'put the record into a list: {{"instances": [{{"{name}": …}}]}}'
-            if is_of_a_record
-            else nearest(member, ["instances"])
-        )
+        if member in self._fields.layout(()).fields:
+            told = f'put the record into a list: {{"instances": [{{"{name}": …}}]}}'
+        elif member in OPTIONS:
+            told = f"it goes into the URL: ?{name}=…"
+        else:
+            told = nearest(member, ["instances"])
         return RequestError("unknown_field", f"{name}: no such field; {told}")
 
     def _parse_npy(self, body: bytes) -> PredictionRequest:

@@ -39,6 +39,11 @@ def hashed_crossing_of(layer: Any, where: str) -> categories.HashedCrossing:
 def discretization_of(layer: Any, where: str) -> categories.Discretization:
     """What a `keras.layers.Discretization` does."""
     _refuse_sparse(layer, where)
+    if layer.bin_boundaries is None:
+        raise ConversionError(
+            f"{where}: layer {layer.name!r}: expected bins, got none; adapt it before the model is "
+            "saved"
+        )
     # The operator compares with float32, whatever it was given.
     edges = np.asarray(layer.bin_boundaries, np.float32)
     return categories.Discretization(

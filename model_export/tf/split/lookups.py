@@ -27,6 +27,7 @@ def lookup_of(layer: Any, where: str) -> Lookup:
     Raises:
         ConversionError: the function cannot do it; the layer is named, with advice.
     """
+    _check_learned(layer, where)
     return Lookup(
         words=_words(layer, where) if isinstance(layer, _TEXT) else None,
         vocabulary=_vocabulary(_table_of(layer), layer, where),
@@ -58,6 +59,15 @@ def check_rows(layer: Any, inputs: Sequence[Any], outputs: Sequence[Any], where:
 
 def _table_of(layer: Any) -> Any:
     return layer._lookup_layer if isinstance(layer, _TEXT) else layer  # noqa: SLF001
+
+
+def _check_learned(layer: Any, where: str) -> None:
+    lookup = _table_of(layer)
+    if not lookup.get_vocabulary(include_special_tokens=False):
+        raise ConversionError(
+            f"{where}: layer {layer.name!r}: expected a vocabulary, got none; adapt it before the "
+            "model is saved, and save the model as .keras: .h5 files do not keep what was adapted"
+        )
 
 
 def _words(layer: Any, where: str) -> Words:

@@ -162,7 +162,7 @@ def test_strings_and_bools_are_told_of(manifest: Manifest, two: Manifest, value:
         (
             {"instances": [[1]], "threshold": 1},
             "unknown_field",
-            "threshold: no such field; known: instances",
+            "threshold: no such field; it goes into the URL: ?threshold=…",
         ),
         ({"instances": []}, "empty_batch", "instances: expected at least one instance, got none"),
         (

@@ -181,6 +181,21 @@ def test_text_layers_get_advice_of_their_own(first: Any, name: str, advice: str)
     assert advice in told
 
 
+def test_a_saved_model_with_lookups_is_told_that_a_keras_file_has_them_cut_off() -> None:
+    source = source_of(
+        keras.Input((4,), dtype="string"),
+        layers.StringLookup(vocabulary=["a", "b"], name="words"),
+        layers.Embedding(9, 3),
+        layers.GlobalAveragePooling1D(),
+    )
+    source.layers = {}  # which a SavedModel does not tell
+    told = complaint(source)
+    assert told.endswith(
+        "Of a .keras file, lookups and hashes are left to the function: give it that"
+    )
+    assert told.count("give it that") == 1
+
+
 def test_a_lambda_gets_advice_of_its_own() -> None:
     function = layers.Lambda(lambda x: tf.linalg.det(x)[:, None], name="volume")
     told = complaint(source_of(keras.Input((3, 3)), function))

@@ -236,6 +236,15 @@ def without_tags(texts: Any) -> Any:
             "'open': give it an output_sequence_length",
         ),
         (
+            lambda: seen(TextVectorization(output_sequence_length=3)),
+            "a vocabulary, got none; adapt",
+        ),
+        (
+            lambda: seen(TextVectorization(output_mode="tf_idf", max_tokens=9)),
+            "vocabulary, got none",
+        ),
+        (lambda: seen(StringLookup(name="empty")), "'empty': expected a vocabulary, got none"),
+        (
             lambda: seen(TextVectorization(standardize=without_tags, vocabulary=WORDS)),
             "standardize: expected one of .*, got without_tags; the function does no others: train",
         ),

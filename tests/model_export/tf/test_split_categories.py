@@ -259,6 +259,12 @@ def weighed() -> Any:
     return keras.Model([entry, weights], rows(entry, count_weights=weights))
 
 
+def unadapted() -> Any:
+    entry = keras.Input((1,), name="entry")
+    bins = layers.Discretization(num_bins=3, name="bins")(entry)
+    return keras.Model(entry, layers.Hashing(9, output_mode="one_hot")(bins))
+
+
 def stacked() -> Any:
     entry = keras.Input((1, 2), name="entry", dtype="int64")
     both = layers.Concatenate(name="deep")([entry, entry])
@@ -277,6 +283,7 @@ def stacked() -> Any:
             lambda: seen(layers.Hashing(9, output_mode="count", sparse=True, name="few"), (1,)),
             r"layer 'few' \(Hashing\): expected sparse to be false",
         ),
+        (unadapted, r"layer 'bins': expected bins, got none; adapt it before the model is saved"),
         (weighed, r"layer 'weighed' \(CategoryEncoding\): expected no count_weights"),
         (stacked, r"layer 'deep' \(Concatenate\): expected tensors of the shape \[batch, values\]"),
     ],
