@@ -50,6 +50,7 @@ _RETRIES = Retry(
     allowed_methods=None,
     backoff_factor=0.5,
     raise_on_status=False,
+    retry_after_max=30,
 )
 
 
@@ -218,9 +219,17 @@ def over_http(url: str, token: str | None = None) -> Post:
 
     def post(path: str, body: bytes) -> tuple[int, bytes]:
         try:
-            response = session.post(url.rstrip("/") + path, data=body, timeout=_TIMEOUT_SECONDS)
+            response = session.post(
+                url.rstrip("/") + path,
+                data=body,
+                timeout=_TIMEOUT_SECONDS,
+                allow_redirects=False,  # which would make a GET of it
+            )
         except requests.RequestException as error:
             raise RegistryError(f"{url}: the function does not answer: {_reason(error)}") from None
+        if response.is_redirect:
+            target = response.headers["Location"]
+            raise RegistryError(f"{url}: expected the function, got a redirection to {target}")
         if response.status_code in _NOT_SERVED:
             told = _told(response.status_code, response.content)
             lacks = response.status_code in (401, 403) and token is None

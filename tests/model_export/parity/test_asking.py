@@ -88,6 +88,15 @@ def test_a_function_that_does_not_serve_the_model_says_nothing_about_its_answers
     )
 
 
+def test_a_redirection_is_told_and_not_followed(manifest: Manifest) -> None:
+    elsewhere = status(302, headers={"Location": "https://example.com/login"})
+    with troubled_server(elsewhere) as server, pytest.raises(RegistryError) as caught:
+        ask(manifest, {"features": FEATURES}, over_http(server.url))
+    assert str(caught.value) == (
+        f"{server.url}: expected the function, got a redirection to https://example.com/login"
+    )
+
+
 @pytest.mark.parametrize("code", [400, 413, 500])
 def test_a_question_that_is_refused_is_a_wrong_answer(manifest: Manifest, code: int) -> None:
     with troubled_server(status(code, b"no")) as server, pytest.raises(ParityError) as caught:
