@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from model_export.comparison import Comparison
 from model_export.errors import GateError
-from model_export.sample_size import examples_needed
+from model_export.sample_size import HAIR, examples_needed
 from model_export.sections.gate import GateSection
 from model_export.sections.quantize import Variant
 from tflite_serving.contract.evidence import Candidate
@@ -17,9 +17,6 @@ _SAME_LATENCY = 1.05
 
 _DENSE: Variant = "float32"
 _SPARSE: Variant = "sparse_float32"
-
-# A hair of room, because 0.98 - 0.97 is more than 0.01 in binary.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ def keeps_drops(drops: Mapping[str, float], budgets: Mapping[str, GateSection]) 
     Args:
         drops, budgets: by output name.
     """
-    return all(drop <= budgets[name].allowed_drop + _ROUNDING for name, drop in drops.items())
+    return all(drop <= budgets[name].allowed_drop + HAIR for name, drop in drops.items())
 
 
 def worst_drop(drops: Mapping[str, float], budgets: Mapping[str, GateSection]) -> float:
@@ -138,7 +135,7 @@ def worst_drop(drops: Mapping[str, float], budgets: Mapping[str, GateSection]) -
     """
     if len(drops) == 1:
         return next(iter(drops.values()))
-    return max(drop / max(budgets[name].allowed_drop, _ROUNDING) for name, drop in drops.items())
+    return max(drop / max(budgets[name].allowed_drop, HAIR) for name, drop in drops.items())
 
 
 def _drops(comparisons: Mapping[str, Comparison]) -> dict[str, float]:
@@ -153,12 +150,12 @@ def output_misses(comparison: Comparison, gate: GateSection) -> list[str]:
     else:
         drop = comparison.interval[1]
         what = f"{comparison.metric} may be {drop:.4f} worse ({gate.confidence:.0%} interval)"
-    if drop > gate.allowed_drop + _ROUNDING:
+    if drop > gate.allowed_drop + HAIR:
         over = f"{what}, {drop - gate.allowed_drop:.4f} over max_drop {gate.allowed_drop:g}"
         found.append(over + _how_many(comparison, gate))
     worst = comparison.worst_class_drop
     most = gate.max_class_drop
-    if most is not None and worst is not None and worst > most + _ROUNDING:
+    if most is not None and worst is not None and worst > most + HAIR:
         found.append(
             f"class {_worst_class(comparison)!r} loses {worst:.4f} of its recall, "
             f"{worst - most:.4f} over max_class_drop {most:g}"

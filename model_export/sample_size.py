@@ -10,8 +10,8 @@ from numpy.polynomial import Polynomial
 
 from model_export.comparison import Comparison
 
-_HAIR = 1e-12
-"""Less room than this is none: 0.98 - 0.97 is more than 0.01 in binary."""
+HAIR = 1e-12
+"""Less of a drop than this is none: 0.98 - 0.97 is more than 0.01 in binary."""
 
 
 def examples_needed(comparison: Comparison, max_drop: float) -> int | None:
@@ -31,7 +31,7 @@ def examples_needed(comparison: Comparison, max_drop: float) -> int | None:
     """
     room = max_drop - comparison.drop
     # Not "<=", because the room is NaN where everything is infinite.
-    if not room > _HAIR:
+    if not room > HAIR:
         return None
     if comparison.discordant is not None:
         return _fewest_pairs(comparison, comparison.discordant, max_drop)
