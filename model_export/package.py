@@ -33,7 +33,8 @@ from tflite_serving.contract.preprocessing import (
 from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec, Task, Tensors
 from tflite_serving.contract.versions import rfc3339, version_id
 
-_GOLDEN_EXAMPLES = 10
+_GOLDEN_EXAMPLES, _FEWEST = 10, 3
+_GOLDEN_BYTES = 2_000_000  # of pictures
 # Another processor rounds differently. Beyond what quantization was measured to change on these
 # very examples, this much may differ; a wrong model differs by far more.
 _GOLDEN_SLACK = 0.02
@@ -66,6 +67,9 @@ def choose_golden(
 ) -> GoldenExamples:
     """A few examples of the test split, all classes in turn, with the reference's answers.
 
+    Of pictures, the smallest of each class, and fewer if they are large: every cold start fetches
+    and decodes them.
+
     Args:
         test: the test split.
         reference, published: by output name, [examples, …], both models' answers to it in natural
@@ -74,8 +78,10 @@ def choose_golden(
         pictures: names of the inputs that are.
     """
     values = {output.name for output in outputs if output.task == "regression"}
-    in_turn = classes_in_turn(test.strata, np.arange(len(test)))
-    rows = np.sort(in_turn[:_GOLDEN_EXAMPLES])
+    sizes = _picture_bytes(test, pictures)
+    in_turn = classes_in_turn(test.strata, np.argsort(sizes, kind="stable"))[:_GOLDEN_EXAMPLES]
+    few = int(np.sum(np.cumsum(sizes[in_turn]) <= _GOLDEN_BYTES))
+    rows = np.sort(in_turn[: max(few, _FEWEST)])
     return GoldenExamples(
         ids=tuple(f"test[{row}]" for row in rows),
         inputs={
@@ -90,6 +96,16 @@ def choose_golden(
             for name, array in reference.items()
         },
     )
+
+
+def _picture_bytes(test: Split, pictures: Collection[str]) -> npt.NDArray[np.int64]:
+    """[examples]: of all pictures of each."""
+    total = np.zeros(len(test), dtype=np.int64)
+    for name in pictures:
+        total += [
+            len(each) if isinstance(each, bytes) else each.nbytes for each in test.inputs[name]
+        ]
+    return total
 
 
 def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
