@@ -10,7 +10,19 @@ from pathlib import Path
 
 from tflite_serving.contract.evidence import Provenance
 
-_PACKAGES = ("tensorflow", "keras", "litert-quantizer", "ai-edge-litert", "numpy")
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "litert-quantizer",
+    "ai-edge-litert",
+    "numpy",
+    # What makes tokens of texts, and pixels of pictures.
+    "keras-hub",
+    "tokenizers",
+    "sentencepiece",
+    "pillow",
+)
+"""What an artifact depends on beside our own code."""
 
 
 def describe(
@@ -28,7 +40,7 @@ def describe(
         data_sha256=data_sha256,
         packages={
             "python": platform.python_version(),
-            **{package: metadata.version(package) for package in _PACKAGES},
+            **{package: metadata.version(package) for package in PACKAGES},
         },
         git_commit=_git_commit(recipe_folder),
         host_cpu=host_cpu(),

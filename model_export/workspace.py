@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from model_export.errors import UsageError
+from model_export.provenance import PACKAGES
 from model_export.recipe import Recipe
 from model_export.sections.inputs import InputSection
 from model_export.sections.outputs import OutputSection
@@ -121,10 +122,7 @@ def export_key(recipe: Recipe, source_sha256: str, data_sha256: str) -> str:
         "metric": [recipe.gate.metric, recipe.gate.lower_is_better],
         "source": source_sha256,
         "data": data_sha256,
-        "packages": {
-            name: metadata.version(name)
-            for name in ("tensorflow", "keras", "litert-quantizer", "ai-edge-litert")
-        },
+        "packages": {name: metadata.version(name) for name in PACKAGES},
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
