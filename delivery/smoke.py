@@ -17,6 +17,14 @@ from typing import Any
 import click
 import requests
 
+from delivery.deployed import (
+    IAM_CREDENTIALS,
+    TIMEOUT_SECONDS,
+    SmokeError,
+    identity_token,
+    serving,
+    told,
+)
 from model_export.errors import ExportError, ParityError
 from model_export.parity.answers import Answers, OtherVersionError, answers_of
 from model_export.parity.asking import ask
@@ -26,16 +34,9 @@ from model_export.registry.opening import open_writable
 from model_export.registry.verbs import read_version, registry_errors
 from tflite_serving.contract.golden import GoldenExamples
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.settings import ModelRef
 
-IAM_CREDENTIALS = "https://iamcredentials.googleapis.com"
-_TIMEOUT_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
-
-
-class SmokeError(Exception):
-    """The deployed function is not what was released; the message says in what."""
 
 
 class NotYetError(SmokeError):
@@ -85,7 +86,7 @@ class Target:
         """Raises `NotYetError` unless every model is loaded."""
         answer = self._ask("GET", "/v2/health/ready")
         if answer.status_code != 200:
-            raise NotYetError(f"/v2/health/ready: expected 200, got {_told(answer)}")
+            raise NotYetError(f"/v2/health/ready: expected 200, got {told(answer)}")
 
     def follows(self, manifest: Manifest) -> None:
         """Raises `NotYetError` unless the alias has arrived.
@@ -96,7 +97,7 @@ class Target:
         try:
             version = answer.json()["model_version_status"][0]["version"]
         except (ValueError, LookupError, TypeError):
-            version = _told(answer)
+            version = told(answer)
         if version != manifest.version:
             raise NotYetError(f"expected the version {manifest.version}, got {version}")
 
@@ -117,12 +118,12 @@ class Target:
         if answer.status_code in (401, 403):
             return
         kind = NotYetError if answer.status_code >= 429 else SmokeError
-        raise kind(f"without a token: expected 401 or 403, got {_told(answer)}")
+        raise kind(f"without a token: expected 401 or 403, got {told(answer)}")
 
     def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
         answer = self._ask("POST", path, body)
         if answer.status_code >= 429:
-            raise NotYetError(f"{path}: expected 200, got {_told(answer)}")
+            raise NotYetError(f"{path}: expected 200, got {told(answer)}")
         return answer.status_code, answer.content
 
     def _ask(
@@ -137,66 +138,11 @@ class Target:
                 f"{self.url}{path}",
                 data=body,
                 headers=headers,
-                timeout=_TIMEOUT_SECONDS,
+                timeout=TIMEOUT_SECONDS,
                 allow_redirects=False,
             )
         except requests.RequestException as error:
             raise NotYetError(f"{self.url}{path}: {error}") from None
-
-
-def serving(outputs: Mapping[str, Any], model: str, alias: str) -> dict[str, str]:
-    """URLs of the functions that serve an alias of a model, by name.
-
-    Args:
-        outputs: as `terraform output -json` has them.
-        model: its name.
-        alias: of the model.
-
-    Raises:
-        SmokeError: there is none.
-    """
-    wanted = ModelRef(model, alias)
-    found = {
-        name: outputs["urls"]["value"][name]
-        for name, environment in outputs["environments"]["value"].items()
-        # One whose bundle carries its models names none, and follows no alias.
-        if wanted in map(ModelRef.parse, filter(None, environment.get("MODELS", "").split(",")))
-    }
-    if not found:
-        raise SmokeError(f"no function of this environment serves {wanted}; see its tfvars")
-    return found
-
-
-def identity_token(account: str, audience: str, endpoint: str) -> str:
-    """An identity token of an account that we may make tokens of.
-
-    Args:
-        account: email of the service account.
-        audience: the function's own URL.
-        endpoint: of the IAM Service Account Credentials API.
-
-    Raises:
-        SmokeError: there are no credentials, or they may not.
-    """
-    # Slow to import, and the rest of the smoke test does without.
-    import google.auth
-    from google.auth.exceptions import GoogleAuthError
-    from google.auth.transport.requests import AuthorizedSession
-
-    try:
-        credentials, _ = google.auth.default(
-            scopes=["https://www.googleapis.com/auth/cloud-platform"]
-        )
-        answer = AuthorizedSession(credentials).post(  # type: ignore[no-untyped-call]
-            f"{endpoint}/v1/projects/-/serviceAccounts/{account}:generateIdToken",
-            json={"audience": audience, "includeEmail": True},
-            timeout=_TIMEOUT_SECONDS,
-        )
-    except GoogleAuthError as error:
-        raise SmokeError(f"no identity token of {account}: {error}") from None
-    if answer.status_code != 200:
-        raise SmokeError(f"no identity token of {account}: {_told(answer)}")
-    return str(answer.json()["token"])
 
 
 def eventually(check: Callable[[], None], deadline: float) -> None:
@@ -236,11 +182,6 @@ def smoke(target: Target, expected: Expected, deadline: float, *, anonymous: str
     eventually(lambda: target.predict(expected), deadline)
     if anonymous == "refused":
         eventually(target.refuses_strangers, deadline)
-
-
-def _told(answer: requests.Response) -> str:
-    text = " ".join(answer.text.split())[:300]
-    return f"{answer.status_code} {text}"
 
 
 def _expected(registry: str, model: str, version: str) -> Expected:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from delivery.smoke import SmokeError, serving
+from delivery.deployed import SmokeError, serving
 from model_export.errors import RegistryError
 from model_export.package import write_artifact
 from model_export.registry.opening import open_writable

@@ -1,0 +1,78 @@
+"""Which functions are deployed, and the token that opens them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from tflite_serving.settings import ModelRef
+
+IAM_CREDENTIALS = "https://iamcredentials.googleapis.com"
+TIMEOUT_SECONDS = 60.0
+
+
+class SmokeError(Exception):
+    """The deployed function is not what was released; the message says in what."""
+
+
+def serving(outputs: Mapping[str, Any], model: str, alias: str) -> dict[str, str]:
+    """URLs of the functions that serve an alias of a model, by name.
+
+    Args:
+        outputs: as `terraform output -json` has them.
+        model: its name.
+        alias: of the model.
+
+    Raises:
+        SmokeError: there is none.
+    """
+    wanted = ModelRef(model, alias)
+    found = {
+        name: outputs["urls"]["value"][name]
+        for name, environment in outputs["environments"]["value"].items()
+        # One whose bundle carries its models names none, and follows no alias.
+        if wanted in map(ModelRef.parse, filter(None, environment.get("MODELS", "").split(",")))
+    }
+    if not found:
+        raise SmokeError(f"no function of this environment serves {wanted}; see its tfvars")
+    return found
+
+
+def identity_token(account: str, audience: str, endpoint: str) -> str:
+    """An identity token of an account that we may make tokens of.
+
+    Args:
+        account: email of the service account.
+        audience: the function's own URL.
+        endpoint: of the IAM Service Account Credentials API.
+
+    Raises:
+        SmokeError: there are no credentials, or they may not.
+    """
+    # Slow to import, and the rest of the smoke test does without.
+    import google.auth
+    from google.auth.exceptions import GoogleAuthError
+    from google.auth.transport.requests import AuthorizedSession
+
+    try:
+        credentials, _ = google.auth.default(
+            scopes=["https://www.googleapis.com/auth/cloud-platform"]
+        )
+        answer = AuthorizedSession(credentials).post(  # type: ignore[no-untyped-call]
+            f"{endpoint}/v1/projects/-/serviceAccounts/{account}:generateIdToken",
+            json={"audience": audience, "includeEmail": True},
+            timeout=TIMEOUT_SECONDS,
+        )
+    except GoogleAuthError as error:
+        raise SmokeError(f"no identity token of {account}: {error}") from None
+    if answer.status_code != 200:
+        raise SmokeError(f"no identity token of {account}: {told(answer)}")
+    return str(answer.json()["token"])
+
+
+def told(answer: requests.Response) -> str:
+    """Status and text of an answer, short enough for a message."""
+    text = " ".join(answer.text.split())[:300]
+    return f"{answer.status_code} {text}"
