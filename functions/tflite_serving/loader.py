@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _TASKS = {"classification", "multi_label", "regression"}
 # Of the bytes of the largest body: a picture that is decoded takes a few times as much memory.
 _PIXELS_PER_BYTE = 0.5
+_MOST_GOLDEN_PIXELS = 2**30
 
 
 class Loader:
@@ -86,10 +87,10 @@ class Loader:
                 self._settings.interpreter_threads,
             )
             pipeline = _pipeline(artifact)
-            pictures = _pictures(manifest, self._settings.max_request_bytes)
+            pictures = _pictures(manifest, int(self._settings.max_request_bytes * _PIXELS_PER_BYTE))
         with timings.stage("golden"):
             golden = artifact.files[manifest.golden].read_bytes()
-            _check_golden(model, pipeline, pictures, manifest, golden)
+            _check_golden(model, pipeline, manifest, golden)
         self._log.write(
             "INFO",
             f"loaded {ref.name} {version} in {timings.total_ms:.0f} ms",
@@ -125,14 +126,13 @@ def _pipeline(artifact: LocalArtifact) -> Pipeline | None:
         raise ArtifactRefused(f"{manifest.name} {manifest.version}: {error}") from None
 
 
-def _pictures(manifest: Manifest, max_request_bytes: int) -> dict[str, PictureReader]:
+def _pictures(manifest: Manifest, most_pixels: int) -> dict[str, PictureReader]:
     specs = [spec for spec in manifest.inputs if spec.preprocess.kind == "image"]
     if not specs:
         return {}
     # Most models have no use for it, and a cold start no time.
     from tflite_serving.inputs.image import PictureReader
 
-    most_pixels = int(max_request_bytes * _PIXELS_PER_BYTE)
     return {spec.name: PictureReader(spec, most_pixels) for spec in specs}
 
 
@@ -158,7 +158,6 @@ def _check_supported(manifest: Manifest) -> None:
 def _check_golden(
     model: Model,
     pipeline: Pipeline | None,
-    pictures: Mapping[str, PictureReader],
     manifest: Manifest,
     data: bytes,
 ) -> None:
@@ -166,6 +165,8 @@ def _check_golden(
     try:
         golden = read_golden(data)
         golden.check_specs(manifest.inputs, manifest.outputs)
+        # What limits clients does not limit the registry.
+        pictures = _pictures(manifest, _MOST_GOLDEN_PIXELS)
         groups = [Group({**golden.inputs, **_tensors(golden, pictures)})]
         if pipeline is not None:
             groups = pipeline.prepare(_as_objects(groups[0].inputs)).groups

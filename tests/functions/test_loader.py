@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import io
+from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.support.picture_model import publish_picture_model
 from tests.support.tiny import FEATURES, WEIGHTS
 from tests.support.world import World, get, refusal
+from tflite_serving.artifacts.folder import FolderStore
 from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument, Share, write_alias
 from tflite_serving.contract.golden import GoldenExamples, write_golden
+from tflite_serving.contract.image import Image, Resize
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import OutputSpec
+from tflite_serving.loader import Loader
+from tflite_serving.settings import Settings
+from tflite_serving.telemetry import Log
 
 
 def changed(manifest: Manifest, change: dict[str, Any]) -> Manifest:
@@ -51,6 +60,23 @@ def test_a_model_that_does_not_reproduce_its_golden_examples_is_refused(world: W
     assert message.startswith(prefix)
     assert "]: output 'species' differs from the reference by 0." in message
     assert message.endswith("tolerance 0.02 (10 of 10 examples differ)")
+
+
+def test_golden_pictures_may_be_larger_than_those_of_clients(tmp_path: Path) -> None:
+    model = publish_picture_model(tmp_path, Image(mode="rgb", resize=Resize(height=9, width=9)))
+    settings = Settings.from_env(
+        {
+            "MODEL_REGISTRY": str(model.registry),
+            "MODELS": "photos",
+            "MODEL_CACHE": str(tmp_path / "cache"),
+            "MAX_REQUEST_BYTES": "100",  # 50 pixels
+        }
+    )
+    loader = Loader(FolderStore(model.registry), settings, Log(io.BytesIO(), "ERROR"))
+    runtime: Future[float] = Future()
+    runtime.set_result(0.0)
+    served = loader.load(settings.models[0], model.manifest.version, runtime)
+    assert served.manifest == model.manifest
 
 
 def test_a_damaged_file_is_refused(world: World) -> None:
