@@ -43,7 +43,10 @@ def _check_targets(split: Split, interface: Interface, where: str) -> None:
         classes = 2 if output.is_binary else output.shape[1] or 0
         low, high = int(targets.min()), int(targets.max())
         if low < 0 or high >= classes:
+            if low == 1 and high == classes:
+                hint = "; count them from 0"
+            else:
+                hint = '; for numbers, say task = "regression"' if output.is_binary else ""
             raise UsageError(
-                f"{place}: expected classes from 0 to {classes - 1}, got {low} to {high}"
-                + ('; for numbers, say task = "regression"' if output.is_binary else "")
+                f"{place}: expected classes from 0 to {classes - 1}, got {low} to {high}{hint}"
             )

@@ -125,5 +125,5 @@ def _advice(place: str | None, operators: Sequence[str], layers: Mapping[str, st
     if "Lambda" in kinds:
         return f"Replace {where} by a layer class made of keras.ops that TensorFlow Lite has"
     if any(name.startswith("TensorList") for name in operators):
-        return "A recurrent layer converts when it is built with unroll=True"
+        return "A recurrent layer converts when built with unroll=True, on an Input of one length"
     return f"Replace {where} by layers that are made of TensorFlow Lite's operators"

@@ -74,7 +74,7 @@ class KerasSource:
         except (AttributeError, TypeError, ValueError) as error:
             raise LoadError(
                 f"{where}: the model has no fixed inputs and outputs ({error}); "
-                "save a Sequential or functional model"
+                "save a Sequential or functional model that begins with keras.Input"
             ) from None
         self.model = model
         # Eagerly, a large model keeps the activations of every layer, for every example of a batch.

@@ -25,13 +25,14 @@ def test_examples_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     )
 
 
-@pytest.mark.parametrize("classes", [[0, 3], [-1, 0]])
+@pytest.mark.parametrize("classes", [[0, 3], [-1, 0], [1, 3]])
 def test_classes_that_the_model_lacks_are_refused(classes: list[int]) -> None:
     with pytest.raises(UsageError) as caught:
         check_data(examples(np.zeros((2, 4)), classes), described())
     low, high = min(classes), max(classes)
     assert str(caught.value) == (
         f"data.npz: train: expected classes from 0 to 2, got {low} to {high}"
+        + ("; count them from 0" if low == 1 else "")
     )
 
 
