@@ -13,9 +13,11 @@ _LONG = 16
 """Characters for each token that is kept: a longer text is read only as far as need be."""
 _CHARACTERS = 8
 """For each token, at first sight."""
-_FARTHEST = 2**14
-"""Characters that are read of a longer text. Joining the bytes of a word of as many as these takes
-Keras minutes: its time grows with their square."""
+_FAR = 32
+"""For each token, at last."""
+_FARTHEST = 2**12
+"""Characters that are read of any text. Joining the bytes of a word of as many takes Keras ten
+seconds, and four times as long for twice as many."""
 _OPEN = 8
 """Words at the end of a part of a text that may be others in the whole of it: spaces and what is
 before them, which the pattern splits into a few."""
@@ -35,7 +37,7 @@ class BytePairs:
     def __init__(self, path: Path, most: int) -> None:
         self._tokenizer = load(path)
         self._most = most
-        self._farthest = max(_FARTHEST, 2 * _LONG * most)
+        self._farthest = max(_FARTHEST, _FAR * most)
         special = self._tokenizer.get_added_tokens_decoder().values()
         # At the end there may also be the beginning of a special word.
         self._open = _OPEN + max((len(word.content) for word in special), default=0)
@@ -66,8 +68,8 @@ class BytePairs:
         while size < len(text):
             found = self.settled(text[:size])
             if len(found) >= self._most:
-                return found
+                return found[: self._most]
             if size == self._farthest:
                 raise TooLongWord(index, size)
             size = min(4 * size, self._farthest)
-        return self._all_of([text])[0]
+        return self._all_of([text])[0][: self._most]

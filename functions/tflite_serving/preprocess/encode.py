@@ -7,8 +7,8 @@ from collections.abc import Callable
 Encode = Callable[[list[str]], list[list[int]]]
 """Texts to the ids of their tokens, without what is put around them.
 
-Of a long text these are the first ones, at least as many as are wanted, and the same as of all of
-it. It raises `errors.TooLongWord` where they cannot be found without reading far on.
+Of a long text these are the first ones, as many as are wanted, and the same as of all of it. It
+raises `errors.TooLongWord` where they cannot be found without reading far on.
 """
 
 

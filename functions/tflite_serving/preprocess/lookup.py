@@ -20,8 +20,8 @@ from tflite_serving.preprocess.words import words_of
 Key = bytes | int
 MISSING = -1
 """Index of a value that counts as missing, where it is in no row."""
-_LONG = 2**14
-"""Characters of a text, or words, that are counted at once."""
+_AT_ONCE = 2**18
+"""Characters of all texts, or words of one, that are counted at once."""
 
 
 class Lookup:
@@ -81,7 +81,7 @@ class Lookup:
 
     def _counted(self, texts: list[str]) -> npt.NDArray[Any]:
         vocabulary = self._vocabulary
-        if max(map(len, texts)) <= _LONG:
+        if sum(map(len, texts)) <= _AT_ONCE:
             counts = self._count(texts)
         else:
             counts = np.stack([self._count_in_parts(text, at) for at, text in enumerate(texts)])
@@ -105,7 +105,7 @@ class Lookup:
         assert self._words is not None
         words, width = iter(words_of(text, self._words)), self._vocabulary.width
         total = np.zeros(width)
-        while some := Counter(islice(words, _LONG)):
+        while some := Counter(islice(words, _AT_ONCE)):
             indices = np.array([self._look_up(word, instance) for word in some], np.int64)
             times = np.array(list(some.values()), np.int64)
             total += count(indices, np.zeros_like(indices), 1, width, times)[0]

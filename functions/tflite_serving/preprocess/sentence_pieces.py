@@ -85,7 +85,7 @@ class SentencePieces:
                 raise TooLongWord(index, _FARTHEST)
             size = _FARTHEST if size < _FARTHEST < 4 * size else 4 * size
         tokens: list[int] = self._processor.encode(text)
-        return tokens
+        return tokens[: self._most]
 
     def _ends(self, text: str, size: int) -> list[int]:
         """Places of which a piece ends at one at least; none if none are known."""
@@ -97,8 +97,13 @@ class SentencePieces:
             return [end] if self._words_are_apart and is_apart else []
         ends = [size - back for back in range(self._longest)]
         whole = normal(text[:size])
-        known = normal(text[: size + _AHEAD]).startswith(whole) and all(
-            normal(text[:end]) == whole[: len(whole) - back] for back, end in enumerate(ends)
+        # An empty one is of spaces alone, which would be looked at again and again.
+        known = (
+            bool(whole)
+            and normal(text[: size + _AHEAD]).startswith(whole)
+            and all(
+                normal(text[:end]) == whole[: len(whole) - back] for back, end in enumerate(ends)
+            )
         )
         return ends if known else []
 

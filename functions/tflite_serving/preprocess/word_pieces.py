@@ -54,7 +54,7 @@ class WordPieces:
     def _first_of(self, _: int, text: str) -> list[int]:
         words = self._odd.of(text, self._most)
         ids: list[int] = self._pieces.encode(words, is_pretokenized=True).ids
-        return ids
+        return ids[: self._most]
 
 
 def _version(text: str) -> tuple[int, ...]:

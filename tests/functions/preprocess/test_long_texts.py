@@ -54,7 +54,7 @@ def test_in_whatever_parts_words_are_counted(
     values = [np.array(texts, object)]
     (whole,) = step.run(values).arrays
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lookup, "_LONG", at_once)
+        patch.setattr(lookup, "_AT_ONCE", at_once)
         (parts,) = step.run(values).arrays
     assert parts.dtype == whole.dtype
     assert parts.tolist() == whole.tolist()
