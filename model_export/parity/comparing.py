@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -154,7 +155,7 @@ def _value_in_words(value: npt.NDArray[Any]) -> str:
     if value.ndim:
         return f"{'×'.join(map(str, value.shape))} {value.dtype.name}"
     if value.dtype.kind == "S":
-        return f"a file of {value.itemsize:,} bytes"
+        return f"a file of {len(base64.b64decode(value.item())):,} bytes"
     single = value.item()
     if single is None or single != single:  # noqa: PLR0124  # NaN
         return "missing"

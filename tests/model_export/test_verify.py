@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -129,6 +130,11 @@ SIZES = Preprocess("record", record=Record((Column("length"), Column("width"))))
             [InputSpec("pixels", "float32", (None, 8, 8, 1))],
             {"pixels": np.zeros((1, 8, 8, 1), np.float32)},
             "8×8×1 float32",
+        ),
+        (
+            [InputSpec("pixels", "float32", (None, 8, 8, 1))],
+            {"pixels": np.array([base64.b64encode(bytes(1234)), b"AA=="])},
+            "a file of 1,234 bytes",
         ),
     ],
 )
