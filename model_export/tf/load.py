@@ -76,6 +76,12 @@ class KerasSource:
                 f"{where}: the model has no fixed inputs and outputs ({error}); "
                 "save a Sequential or functional model that begins with keras.Input"
             ) from None
+        names = [info.name for info in self.outputs]
+        if len(set(names)) < len(names):
+            raise LoadError(
+                f"{where}: expected each output to have a name of its own, got {', '.join(names)}; "
+                "give the model its outputs as a dict, by name"
+            )
         self.model = model
         # Eagerly, a large model keeps the activations of every layer, for every example of a batch.
         self._graph = tf.function(self._call, reduce_retracing=True, autograph=False)

@@ -205,10 +205,11 @@ def _check_names(
 
 def _check_fields(inputs: tuple[InputSpec, ...]) -> None:
     """What clients send by name must not be taken for something else."""
-    names = [spec.name for spec in inputs]
-    fields = [field.name for spec in inputs if spec.fields != (spec,) for field in spec.fields]
+    seen = {spec.name for spec in inputs}
+    fields = (field.name for spec in inputs if spec.fields != (spec,) for field in spec.fields)
     for name in fields:
-        if fields.count(name) > 1 or name in names:
+        if name in seen:
             raise ContractError(
                 "inputs", f"expected each name of an input or a column once, got {name!r} twice"
             )
+        seen.add(name)

@@ -37,7 +37,8 @@ def opened(graph: keras.Model, opens: Callable[[Any], bool], where: str) -> kera
         name, the inner one is renamed, such as "dense" of the model "encoder" to "encoder_dense".
 
     Raises:
-        ConversionError: one of the models is called with tensors of other ranks than its own.
+        ConversionError: one of the models is called with tensors of other ranks than its own, or
+            as in a training.
     """
     while found := [layer for layer in graph.layers if is_graph(layer) and opens(layer)]:
         graph = keras.models.clone_model(
@@ -65,6 +66,12 @@ class _Opening:
     def __call__(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         if layer not in self._functions:
             return layer(*args, **kwargs)
+        if kwargs.get("training"):
+            # None of its layers would know.
+            raise ConversionError(
+                f"{self._where}: layer {layer.name!r} ({type(layer).__name__}): it is called with "
+                "training=True, so that its layers cannot be cut off; call it without"
+            )
         given = tensors_given(layer, *args, **kwargs)
         entries = [self._entry(layer, *pair) for pair in zip(given, layer.inputs, strict=True)]
         return self._functions[layer].call(entries)

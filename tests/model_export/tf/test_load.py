@@ -364,3 +364,11 @@ def test_a_saved_model_says_nothing_of_its_activation(dense: keras.Model, tmp_pa
     source = load_source(tmp_path / "model")
     assert isinstance(source, SavedModelSource)
     assert source.layers == {}
+
+
+def test_outputs_that_share_a_name_are_refused(tmp_path: Path) -> None:
+    first, second = keras.Input((4,)), keras.Input((4,))
+    shared = layers.Dense(2, name="shared")
+    twins = keras.Model([first, second], [shared(first), shared(second)])
+    told = complaint(save(twins, tmp_path / "twins.keras"))
+    assert "got shared, shared; give the model its outputs as a dict, by name" in told

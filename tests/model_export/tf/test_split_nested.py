@@ -241,9 +241,15 @@ def of_another_rank() -> Any:
     return keras.Model(entry, layers.Dense(2)(looked_up("ranked")(entry)))
 
 
+def as_in_training() -> Any:
+    entry = text()
+    return keras.Model(entry, layers.Dense(2)(looked_up("trained")(entry, training=True)))
+
+
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
+        (as_in_training, r"'trained' \(Sequential\): it is called with training=True.*without"),
         (
             lambda: keras.Sequential(
                 [text(), keras.Sequential([text(), Own()], name="around"), layers.Dense(2)]
