@@ -34,6 +34,13 @@ from tflite_serving.contract.codec import encode
     type=click.Path(path_type=Path),
     help="Recipe whose model and examples these are, with custom objects; instead of both.",
 )
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Of the recipe; as export has it.",
+)
 @click.option("--url", help="Ask a function that runs there; by default, its code in this process.")
 @click.option("--token", help="Identity token to show to it.")
 @click.option(
@@ -57,6 +64,7 @@ def verify(
     against: Path | None,
     data: str | None,
     recipe: Path | None,
+    overrides: tuple[str, ...],
     url: str | None,
     token: str | None,
     http: bool,
@@ -74,6 +82,8 @@ def verify(
         raise UsageError("expected --against and --data together, got one of them")
     if recipe is not None and against is not None:
         raise UsageError("expected --recipe, or --against and --data, got both")
+    if overrides and recipe is None:
+        raise UsageError("--set: expected --recipe, whose keys it overrides")
     if http and url is not None:
         raise UsageError("expected --http or --url, got both")
     if url is not None and not url.startswith(("http://", "https://")):
@@ -88,7 +98,7 @@ def verify(
     tolerance.check_model(manifest)
     reference = None
     if recipe is not None:
-        parsed = read_recipe(recipe)
+        parsed = read_recipe(recipe, overrides)
         folder = recipe.resolve().parent
         reference = verifying.Reference(model=parsed.model, data=parsed.data, folder=folder)
     elif against is not None and data is not None:

@@ -347,9 +347,12 @@ def test_custom_layers_come_from_the_recipes_folder(
     assert manifest.provenance.source_sha256 == "a" * 64
     monkeypatch.undo()
     artifact = f"{tmp_path}/registry/models/own/versions/{manifest.version}"
-    result = cli("verify", artifact, "--recipe", tmp_path / "recipe.toml", "--limit", "7")
+    (tmp_path / "own.keras").rename(tmp_path / "moved.keras")
+    told = ("--recipe", tmp_path / "recipe.toml", "--set", "model.source=moved.keras")
+    result = cli("verify", artifact, *told, "--limit", "7")
+    (tmp_path / "moved.keras").rename(tmp_path / "own.keras")
     assert result.exit_code == 0, result.stderr
-    assert "against own.keras on the test split: 7 asked, 100.00% of the labels" in result.stdout
+    assert "against moved.keras on the test split: 7 asked, 100.00% of the labels" in result.stdout
     wrong = ("--set", "model.custom_objects=own_layers:wrong", "--dry-run")
     result = cli("export", tmp_path / "recipe.toml", *wrong)
     assert result.exit_code == 2

@@ -232,6 +232,7 @@ def test_values_have_no_labels_that_could_agree_but_may_differ_too_much(
         (("--data", "data.npz"), "--against and --data together"),
         (("--http", "--url", "http://127.0.0.1:9"), "expected --http or --url, got both"),
         (("--token", "x"), "--token: expected --url"),
+        (("--set", "model.source=x"), "--set: expected --recipe, whose keys it overrides"),
         (
             ("--url", "localhost:8080"),
             "--url: expected http://… or https://…, got 'localhost:8080'",
