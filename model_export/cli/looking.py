@@ -61,4 +61,5 @@ def list_command(registry: str, name: str | None, as_json: bool) -> None:
     if not versions:
         click.echo(f"{store.uri}: nothing is published here", err=True)
         return
-    open_console().print(versions_table(versions))
+    console = open_console()
+    console.print(versions_table(versions, console.width))

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from model_export.contract_in_words import ContractInWords
 
 
+_WIDE = 110
+
+
 def print_document(document: Manifest | AliasDocument, console: Console) -> None:
     """Prints an artifact or an alias."""
     if isinstance(document, AliasDocument):
@@ -52,23 +55,36 @@ def _print_rows(title: str, rows: Sequence[tuple[str, str]], console: Console) -
     console.print(table)
 
 
-def versions_table(versions: Sequence[ListedVersion]) -> Table:
-    """A listing of versions."""
+def versions_table(versions: Sequence[ListedVersion], width: int) -> Table:
+    """A listing of versions.
+
+    Args:
+        versions: in their order.
+        width: of the console; a narrow one is not told the variants.
+    """
+    columns = ["model", "version", "aliases", "variant", "quality", "bytes"]
+    if width < _WIDE:
+        columns.remove("variant")
     table = Table(box=box.SIMPLE)
-    for column in ("model", "version", "aliases", "variant"):
-        table.add_column(column, no_wrap=True)
-    for column in ("quality", "bytes"):
-        table.add_column(column, justify="right")
+    for column in columns:
+        is_figure = column in ("quality", "bytes")
+        table.add_column(
+            column,
+            justify="right" if is_figure else "left",
+            no_wrap=is_figure or column == "version",
+            overflow="fold",
+        )
     for listed in versions:
         row = listing_row(listed)
-        table.add_row(
-            row["name"],
-            row["version"],
-            ", ".join(row["aliases"]),
-            row["variant"],
-            f"{row['quality']:.4f}",
-            f"{row['bytes']:,}",
-        )
+        cells = {
+            "model": row["name"],
+            "version": row["version"],
+            "aliases": ", ".join(row["aliases"]),
+            "variant": row["variant"],
+            "quality": f"{row['metric']} {row['quality']:.4f}",
+            "bytes": f"{row['bytes']:,}",
+        }
+        table.add_row(*(cells[column] for column in columns))
     return table
 
 

@@ -376,6 +376,7 @@ def test_versions_are_listed_newest_first_with_their_aliases(
     ]
     assert "next" in lines[1]
     assert "static_int8" in lines[1]
+    assert "accuracy 1.0000" in lines[2]
     rows = [json.loads(line) for line in cli("list", folder, "dense", "--json").stdout.splitlines()]
     assert [row["version"] for row in rows] == [new.version, old.version]
     assert rows[1] == {
