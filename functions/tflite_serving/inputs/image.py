@@ -185,7 +185,15 @@ class PictureReader:
         values = to_tensor(numbers, self._spec)
         if values.dtype == np.uint8 or values.size == 0:
             return values
-        if values.min() < 0 or values.max() > _BRIGHTEST:
+        brightest = values.max()
+        if 0.5 < brightest <= 1 and (values != np.rint(values)).any():
+            # A black picture, resized, has fractions, too; none is as bright as one divided by 255.
+            raise RequestError(
+                "out_of_range",
+                f"{numbers.at(0)}: expected the values of pixels, 0 to 255, got fractions of at "
+                f"most {brightest:.6g}; send what they were before they were divided by 255",
+            )
+        if values.min() < 0 or brightest > _BRIGHTEST:
             wrong = (values < 0) | (values > _BRIGHTEST)
             first = tuple(int(axis[0]) for axis in np.nonzero(wrong))
             raise RequestError(

@@ -147,6 +147,17 @@ def test_a_pixel_out_of_range_is_named() -> None:
         )
 
 
+def test_pixels_that_were_divided_already_are_told_of() -> None:
+    pixels = smooth(8, 8) / 255
+    for values, place in (([pixels.tolist()], "instances[0]"), (pixels[np.newaxis], "body[0]")):
+        error = refusal(values, Image(mode="rgb"), (8, 8))
+        assert error.code == "out_of_range"
+        assert error.message.startswith(f"{place}: expected the values of pixels, 0 to 255, got")
+        assert "before they were divided by 255" in error.message
+    dark = (smooth(8, 8) > 128).astype(float)
+    assert read([dark.tolist()], Image(mode="rgb"), (8, 8)).max() == 1
+
+
 def test_what_pillow_resizes_has_no_fractions() -> None:
     error = refusal([(smooth(9, 9) / 2).tolist()], Image(mode="rgb", resize=BY_PIL))
     assert error.code == "wrong_dtype"
