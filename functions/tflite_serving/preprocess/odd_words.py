@@ -17,10 +17,12 @@ from tflite_serving.preprocess.character_sets import coarse
 
 _MOST_BYTES = 100
 """Of a word: longer ones are unknown to TensorFlow Text."""
-_MOST_DECOMPOSED = 4
-"""Characters that canonical composition makes one of."""
+_MOST_FOLDED = 4 * _MOST_BYTES
+"""Characters of a word: canonical composition makes one of four at most."""
 _CHARACTERS = 8
 """That a word has at first sight, with its space. Where words are longer, more is looked at."""
+_LONG = 4096
+"""Characters of a word: the first of a longer one mostly tell already that it is unknown."""
 _LAST_MARK = 0x1FFFF
 """No character beyond it changes its place among others."""
 
@@ -99,10 +101,10 @@ class OddWords:
     def _folded(self, word: str) -> str:
         if not self._rules.lower or word in self._special:
             return word
-        word = word.translate(self._folds)
-        if len(word) > _MOST_DECOMPOSED * _MOST_BYTES:
+        if len(word) > _LONG and len(word[:_LONG].translate(self._folds)) > _MOST_FOLDED:
             return self._unknown
-        return unicodedata.normalize("NFC", word)
+        word = word.translate(self._folds)
+        return unicodedata.normalize("NFC", word) if len(word) <= _MOST_FOLDED else self._unknown
 
     # They take a moment to compile, and most texts need none of them.
 

@@ -167,3 +167,10 @@ def test_a_word_that_must_be_read_to_its_end_is_refused_if_it_has_none(
 ) -> None:
     with pytest.raises(TooLongWord, match=r"\[0\]: expected no word, or row of spaces, of more"):
         pair(kind).first(text)
+
+
+@pytest.mark.parametrize("kind", ["bert", "bert_without_accents"])
+def test_a_word_may_begin_with_any_number_of_characters_that_folding_takes_out(
+    kind: str, pair: Callable[[str], Pair]
+) -> None:
+    assert pair(kind).first("\u200b" * 5_000 + "Waits") == pair(kind).first("waits")
