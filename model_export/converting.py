@@ -14,7 +14,7 @@ from model_export.quantize import STATIC, Ranges, calibrate, choose_calibration
 from model_export.sections.quantize import CalibrationSection, Variant
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel
+    from model_export.tf.source import SourceModel
 
 
 def convert(source: SourceModel, ready: Prepared, progress: Progress) -> bytes:
@@ -72,7 +72,7 @@ def find_ranges(
 def _convert(source: SourceModel, ready: Prepared, progress: Progress) -> bytes:
     # Not at the top: importing TensorFlow takes seconds, and a wrong recipe should not.
     from model_export.tf.convert import convert_float32
-    from model_export.tf.load import KerasSource
+    from model_export.tf.source import KerasSource
 
     sequence = ready.interface.sequence
     try:

@@ -10,7 +10,7 @@ from model_export.recipe import Recipe
 from tflite_serving.contract.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel
+    from model_export.tf.source import SourceModel
     from model_export.tf.split.pictures import Front
 
 
@@ -23,7 +23,7 @@ def cut_off_pictures(
         the rest of the model; and by input name, what was done to its pictures.
     """
     # Not at the top: importing TensorFlow takes seconds, and a wrong recipe should not.
-    from model_export.tf.load import KerasSource
+    from model_export.tf.source import KerasSource
     from model_export.tf.split.pictures import split_pictures
 
     if not isinstance(source, KerasSource):
@@ -47,7 +47,7 @@ def cut_off_preprocessing(
         the rest of the model; the layers, or None if there are none; and files that these need,
         by name.
     """
-    from model_export.tf.load import KerasSource
+    from model_export.tf.source import KerasSource
     from model_export.tf.split.cutting import SplitModel, split
     from model_export.tf.task_source import TaskSource
 

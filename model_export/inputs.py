@@ -16,7 +16,7 @@ from tflite_serving.contract.tensors import ClientDType, InputSpec, Preprocess, 
 from tflite_serving.inputs.complaint import nearest
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel, TensorInfo
+    from model_export.tf.source import SourceModel, TensorInfo
     from model_export.tf.split.pictures import Front
 
 

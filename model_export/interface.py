@@ -19,7 +19,7 @@ from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec, Task
 from tflite_serving.scores import apply_activation, class_scores
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel
+    from model_export.tf.source import SourceModel
     from model_export.tf.split.pictures import Front
 
 

@@ -18,7 +18,7 @@ from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.tensors import Activation, OutputSpec
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel, TensorInfo
+    from model_export.tf.source import SourceModel, TensorInfo
 
 Ending = Literal["linear", "sigmoid", "softmax", "unknown"]
 """What the layer that makes an output ends in; "linear" is a Dense one without activation."""

@@ -33,7 +33,7 @@ from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.versions import rfc3339
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel
+    from model_export.tf.source import SourceModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +145,8 @@ def _prune(
 ) -> Pruning | None:
     if recipe.prune.method == "none":
         return None
-    from model_export.tf.load import KerasSource
     from model_export.tf.prune import Goal, prune
+    from model_export.tf.source import KerasSource
 
     if not isinstance(source, KerasSource):
         raise UsageError(

@@ -29,7 +29,7 @@ from model_export.user_code import import_object
 from tflite_serving.contract.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel
+    from model_export.tf.source import SourceModel
     from model_export.tf.split.pictures import Front
 
 

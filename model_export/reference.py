@@ -24,7 +24,7 @@ from model_export.thresholds import choose_thresholds
 from tflite_serving.contract.tensors import Arrays
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel
+    from model_export.tf.source import SourceModel
 
 _SCORE_SLACK = 1e-3  # float16 models round
 

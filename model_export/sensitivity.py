@@ -21,7 +21,7 @@ from model_export.recipe import Recipe
 from model_export.sections.quantize import Variant
 
 if TYPE_CHECKING:
-    from model_export.tf.load import KerasSource, SourceModel
+    from model_export.tf.source import KerasSource, SourceModel
 
 _INT8: tuple[Variant, ...] = ("static_int8", "full_int8", "dynamic_int8", "weight_int8")
 
@@ -96,7 +96,7 @@ def measure_sensitivity(recipe: Recipe, folder: Path, progress: Progress) -> Sen
     Raises:
         ExportError: its class says which exit code.
     """
-    from model_export.tf.load import KerasSource
+    from model_export.tf.source import KerasSource
 
     source, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
     asked = _Asked(ready)

@@ -17,7 +17,7 @@ from tflite_serving.contract.tensors import Arrays
 from tflite_serving.groups import Group, by_length
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel
+    from model_export.tf.source import SourceModel
 
 _STEP = 8
 """Lengths are multiples of it, as the widths of the processor's registers are."""

@@ -127,7 +127,7 @@ def _stack(width: int, sparsity: float) -> bytes:
     import keras
 
     from model_export.tf.convert import convert_float32
-    from model_export.tf.load import KerasSource
+    from model_export.tf.source import KerasSource
 
     keras.utils.set_random_seed(0)
     layers = [

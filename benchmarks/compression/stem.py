@@ -70,7 +70,7 @@ def _network(channels: int) -> tuple[bytes, Interface]:
     # Not at the top: they import TensorFlow, which takes seconds.
     import keras
 
-    from model_export.tf.load import KerasSource
+    from model_export.tf.source import KerasSource
 
     keras.utils.set_random_seed(0)
     plain: dict[str, Any] = {"padding": "same", "activation": "relu"}

@@ -18,7 +18,7 @@ from tflite_serving.contract.tensors import Arrays, InputSpec
 from tflite_serving.preprocess.pipeline import in_shapes
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel
+    from model_export.tf.source import SourceModel
 
 
 def cast_inputs(splits: Splits, interface: Interface, folder: Path = Path()) -> Splits:

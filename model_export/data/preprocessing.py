@@ -16,7 +16,7 @@ from tflite_serving.errors import RefusedValue, UnknownValue
 from tflite_serving.preprocess.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel
+    from model_export.tf.source import SourceModel
 
 
 def preprocess(

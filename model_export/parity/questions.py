@@ -26,7 +26,7 @@ from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import Arrays, InputSpec
 
 if TYPE_CHECKING:
-    from model_export.tf.load import SourceModel
+    from model_export.tf.source import SourceModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _fed(source: SourceModel, manifest: Manifest, where: str) -> dict[str, Input
     pictures = {spec.name: spec for spec in manifest.inputs if spec.preprocess.kind == "image"}
     if not pictures:
         return {}
-    from model_export.tf.load import KerasSource
+    from model_export.tf.source import KerasSource
     from model_export.tf.split.pictures import split_pictures
 
     others = [info.name for info in source.inputs if info.name not in pictures]

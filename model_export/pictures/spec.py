@@ -12,7 +12,7 @@ from tflite_serving.contract.image import CHANNELS, Image
 from tflite_serving.contract.tensors import ClientDType, InputSpec, Preprocess, show_shape
 
 if TYPE_CHECKING:
-    from model_export.tf.load import TensorInfo
+    from model_export.tf.source import TensorInfo
     from model_export.tf.split.pictures import Front
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.sections.model import ModelTask
-from model_export.tf.load import endings, output_names
+from model_export.tf.graph import endings, output_names
 from tflite_serving.contract.tensors import Activation
 
 _ops = keras.ops

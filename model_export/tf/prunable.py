@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from model_export.errors import UsageError
-from model_export.tf.load import walk_layers
+from model_export.tf.graph import walk_layers
 
 _layers = keras.layers
 # Biases, normalisation and depthwise kernels are small, and dear to lose.

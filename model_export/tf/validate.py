@@ -14,7 +14,7 @@ from model_export.data.splits import Split
 from model_export.outputs import missing_activation
 from model_export.sections.model import ModelTask
 from model_export.tf.batches import in_order
-from model_export.tf.load import endings
+from model_export.tf.graph import endings
 from model_export.tf.loss import OwnLoss
 from tflite_serving.contract.tensors import Activation
 from tflite_serving.scores import apply_activation, class_scores

@@ -100,7 +100,7 @@ def converted(saved: Callable[[str], Saved]) -> Callable[[str], bytes]:
     def give(name: str) -> bytes:
         if name not in made:
             from model_export.tf.convert import convert_float32
-            from model_export.tf.load import KerasSource
+            from model_export.tf.source import KerasSource
 
             made[name] = convert_float32(KerasSource(saved(name).model, name))
         return made[name]

@@ -268,7 +268,7 @@ def converted_layers(request: pytest.FixtureRequest) -> tuple[dict[str, list[int
     import keras
 
     from model_export.tf.convert import convert_float32
-    from model_export.tf.load import KerasSource
+    from model_export.tf.source import KerasSource
 
     keras.utils.set_random_seed(0)
     source = KerasSource(request.param(), "model")

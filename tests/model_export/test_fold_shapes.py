@@ -105,7 +105,7 @@ def test_reshape_layers_lose_their_arithmetic() -> None:
     import keras
 
     from model_export.tf.convert import convert_float32
-    from model_export.tf.load import KerasSource
+    from model_export.tf.source import KerasSource
 
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
@@ -128,7 +128,7 @@ def test_reshape_layers_lose_their_arithmetic() -> None:
 
 def test_a_model_with_several_inputs_keeps_them_and_its_signature() -> None:
     from model_export.tf.convert import convert_float32
-    from model_export.tf.load import KerasSource
+    from model_export.tf.source import KerasSource
     from tests.support import keras_models
 
     model = keras_models.two_inputs()

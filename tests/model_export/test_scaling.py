@@ -20,7 +20,7 @@ from model_export.quantize import calibrate
 from model_export.scaling import scaling_operators
 from model_export.sections.quantize import Variant
 from model_export.tf.convert import convert_float32
-from model_export.tf.load import KerasSource
+from model_export.tf.source import KerasSource
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
 
 layers = keras.layers

@@ -18,7 +18,7 @@ from model_export.quantize import calibrate
 from model_export.sections.quantize import Variant
 from model_export.stem import stem_operators
 from model_export.tf.convert import convert_float32
-from model_export.tf.load import KerasSource
+from model_export.tf.source import KerasSource
 from tests.support.litert import parse
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
 

@@ -20,7 +20,8 @@ from click.testing import Result
 
 from model_export.errors import LoadError
 from model_export.registry.opening import open_writable
-from model_export.tf.load import KerasSource, load_source
+from model_export.tf.load import load_source
+from model_export.tf.source import KerasSource
 from model_export.tf.task_source import TaskSource
 from tests.support.serving import ROOT, Function, running
 from tests.support.tiny import publish_tiny

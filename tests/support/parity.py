@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from model_export.tf.load import KerasSource
+from model_export.tf.source import KerasSource
 from model_export.tf.split.cutting import SplitModel, split
 from tflite_serving.contract.preprocessing import read_preprocessing, write_preprocessing
 from tflite_serving.contract.tensors import Arrays

@@ -12,7 +12,8 @@ from typing import Any
 import keras
 
 from model_export.errors import ConversionError
-from model_export.tf.load import KerasSource, packed_outputs, walk_layers
+from model_export.tf.graph import packed_outputs, walk_layers
+from model_export.tf.source import KerasSource
 from model_export.tf.split.nested import holding, is_graph, opened
 from model_export.tf.split.operations import kind_of, refusal_of
 from model_export.tf.split.rest import rest_of

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from model_export.errors import ConversionError
-from model_export.tf.load import packed_outputs, walk_layers
+from model_export.tf.graph import packed_outputs, walk_layers
 
 
 def is_graph(layer: Any) -> bool:

@@ -14,7 +14,8 @@ import keras
 import numpy as np
 
 from model_export.errors import ConversionError
-from model_export.tf.load import KerasSource, packed_outputs
+from model_export.tf.graph import packed_outputs
+from model_export.tf.source import KerasSource
 from model_export.tf.split.nested import holding, line, opened
 from model_export.tf.split.rest import rest_of
 from tflite_serving.contract.codec import ContractError

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from model_export.tf.load import KerasSource
+from model_export.tf.source import KerasSource
 
 
 def rest_of(

@@ -16,7 +16,8 @@ from model_export.flatbuffer import inspect
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.quantize import quantize
 from model_export.tf.convert import convert_float32
-from model_export.tf.load import KerasSource, SourceModel, load_source
+from model_export.tf.load import load_source
+from model_export.tf.source import KerasSource, SourceModel
 from tests.support import keras_models
 from tests.support.litert import run
 

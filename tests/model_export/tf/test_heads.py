@@ -13,9 +13,9 @@ import pytest
 from model_export.data.splits import Split
 from model_export.errors import UsageError
 from model_export.sections.prune import DistillSection
-from model_export.tf.load import KerasSource
 from model_export.tf.loss import OwnLoss, loss_weights
 from model_export.tf.prune import Goal, prune
+from model_export.tf.source import KerasSource
 from model_export.tf.validate import Judged, Validation, make_heads
 from tests.support.pruning import Accuracy, Error, recipe, sparsity
 

@@ -18,8 +18,9 @@ from model_export.fold_shapes import fold_batch_shapes
 from model_export.quantize import calibrate, quantize
 from model_export.sections.prune import PruneSection
 from model_export.tf.convert import convert_float32
-from model_export.tf.load import KerasSource, load_source
+from model_export.tf.load import load_source
 from model_export.tf.prune import prune
+from model_export.tf.source import KerasSource
 from tests.support import keras_models
 from tests.support.litert import parse
 from tests.support.pruning import Accuracy, Scripted, network, recipe, sparsity

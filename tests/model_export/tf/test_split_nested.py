@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model_export.errors import ConversionError
-from model_export.tf.load import walk_layers
+from model_export.tf.graph import walk_layers
 from model_export.tf.prunable import select
 from model_export.tf.split.cutting import split
 from tests.support.parity import Compared, parts, source, strings

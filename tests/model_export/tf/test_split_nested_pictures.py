@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from model_export.tf.load import KerasSource, walk_layers
+from model_export.tf.graph import walk_layers
+from model_export.tf.source import KerasSource
 from model_export.tf.split.pictures import RANDOM, split_pictures
 from tests.support.pictures import smooth
 from tflite_serving.contract.image import Resize

@@ -16,7 +16,7 @@ from model_export.pictures.feeding import one_size, tensors
 from model_export.pictures.reading import read_pictures
 from model_export.pictures.spec import fed_spec, picture_spec
 from model_export.sections.inputs import InputSection, ResizeSection
-from model_export.tf.load import KerasSource
+from model_export.tf.source import KerasSource
 from model_export.tf.split.pictures import Front, split_pictures
 from tests.support.pictures import encoded, smooth
 from tflite_serving.contract.image import Image, Resize
