@@ -66,7 +66,7 @@ def test_a_terminal_gets_the_same_without_markup() -> None:
     show_blocks(open_console(file), ["`x` is", Table(("what",), (("**`a`**",),)), _plot()])
     printed = file.getvalue()
     assert "`x` is" in printed
-    assert "  a  " in printed
+    assert "\n  a\n" in printed
     assert "[picture: a line]" in printed
 
 
