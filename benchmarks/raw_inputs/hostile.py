@@ -12,7 +12,8 @@ from benchmarks.raw_inputs import pictures
 
 _JSON, _TEXT, _CSV, _NPY = "application/json", "text/plain", "text/csv", "application/x-npy"
 _PNG, _JPEG, _WEBP = "image/png", "image/jpeg", "image/webp"
-_TEXTS, _PICTURES, _RECORDS = MODELS = ("sentences", "fashion", "wide_deep")
+_TEXTS, _TOKENS, _PICTURES, _RECORDS = MODELS = ("sentences", "bert", "fashion", "wide_deep")
+_MEGABYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,10 @@ def questions(record: dict[str, object]) -> list[Hostile]:
     Args:
         record: a right one, as `wide_deep` takes it; a string and a number of it are spoiled.
     """
-    return [*_of_texts(), *_of_pictures(), *_of_records(record)]
+    return [*_of_texts(), *_of_tokens(), *_of_pictures(), *_of_records(record)]
 
 
 def _of_texts() -> Iterator[Hostile]:
-    def instances(text: str) -> bytes:
-        return json.dumps({"instances": [text]}).encode()
-
     for what, content_type, body, status in (
         ("bytes that are no UTF-8, in JSON", _JSON, b'{"instances": ["\xff\xfe"]}', 400),
         ("bytes that are no UTF-8, as text", _TEXT, b"a caf\xe9", 400),
@@ -56,12 +54,27 @@ def _of_texts() -> Iterator[Hostile]:
         ("a list nested 100,000 deep", _JSON, b'{"instances": ' + b"[" * 100_000, 400),
         ("2,000 texts at once", _JSON, b'{"instances": [' + b'"a",' * 1_999 + b'"a"]}', 400),
         ("a body of nothing", _JSON, b"", 400),
-        ("a megabyte without a space", _JSON, instances("a" * 2**20), 200),
-        ("a megabyte of words", _JSON, instances("it is " * 2**18), 200),
-        ("zeros, and marks upon marks", _JSON, instances("\0 e" + "\u0301" * 5_000), 200),
+        ("a megabyte without a space", _JSON, _instances("a" * _MEGABYTE), 200),
+        ("a megabyte of words", _JSON, _instances("it is " * 2**18), 200),
+        ("zeros, and marks upon marks", _JSON, _instances("\0 e" + "\u0301" * 5_000), 200),
         ("a picture for a text", _PNG, pictures.png(4, 4), 415),
     ):
         yield Hostile(what, _TEXTS, content_type, body, status)
+
+
+def _of_tokens() -> Iterator[Hostile]:
+    """Of each, a tokenizer keeps the first hundred tokens."""
+    for what, text in (
+        ("a megabyte of punctuation", "a,b." * (_MEGABYTE // 4)),
+        ("a megabyte of spaces", " " * _MEGABYTE),
+        ("a megabyte that is one word", "a" * _MEGABYTE),
+        ("a megabyte of Chinese without a space", "\u4f60\u597d" * (_MEGABYTE // 6)),
+        ("a megabyte of emoji", "\U0001f600" * (_MEGABYTE // 4)),
+        ("a megabyte of marks, of two kinds in turn", "e" + "\u0301\u0316" * (_MEGABYTE // 4)),
+    ):
+        yield Hostile(what, _TOKENS, _JSON, _instances(text), 200)
+    many = _instances(*["word, " * 5_000] * 1_000)
+    yield Hostile("1,000 texts of 30 kB", _TOKENS, _JSON, many, 200)
 
 
 def _of_pictures() -> Iterator[Hostile]:
@@ -110,10 +123,14 @@ def _of_records(record: dict[str, object]) -> Iterator[Hostile]:
         ("a header with a column twice", _CSV, f"{head},{number}\n{row},1\n".encode(), 400),
         ("a row that is too short", _CSV, f"{head}\n{row.rpartition(',')[0]}\n".encode(), 400),
         ("a quote that never ends", _CSV, f'{head}\n"{row}\n'.encode(), 400),
-        ("a megabyte in one cell", _CSV, f"{head}\n{'9' * 2**20}\n".encode(), 400),
+        ("a megabyte in one cell", _CSV, f"{head}\n{'9' * _MEGABYTE}\n".encode(), 400),
         ("a pickle that says it is an array", _NPY, b"\x80\x04cos\nsystem\n.", 415),
     ):
         yield Hostile(what, _RECORDS, content_type, body, status)
+
+
+def _instances(*texts: str) -> bytes:
+    return json.dumps({"instances": texts}, ensure_ascii=False).encode()
 
 
 def _with_text(png: bytes, size: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,11 +37,13 @@ class Told:
     Attributes:
         status: of HTTP.
         code, message: of an error; empty for an answer.
+        seconds: until it was there.
     """
 
     status: int
     code: str
     message: str
+    seconds: float
 
 
 class Unexpected(Exception):
@@ -70,9 +73,11 @@ def run(progress: Progress) -> list[Block]:
         if answer.status != question.status:
             raise Unexpected(f"{question.what}: expected {question.status}, got {answer}")
     rows = tuple(_row(q, a) for q, a in zip(asked, told, strict=True))
+    slowest = max(range(len(told)), key=lambda index: told[index].seconds)
     memory = (
         f"{len(asked)} inputs, each asked {_ROUNDS + 1} times. The function's resident memory was "
-        f"{before.rss_mib:.0f} MiB after the first round, {after.rss_mib:.0f} MiB after the last."
+        f"{before.rss_mib:.0f} MiB after the first round, {after.rss_mib:.0f} MiB after the last. "
+        f"In that one, “{asked[slowest].what}” took longest: {told[slowest].seconds * 1e3:.0f} ms."
     )
     return [Table(("input", "model", "bytes", "status", "told"), rows, left=5), memory]
 
@@ -101,6 +106,7 @@ def _ask_each(port: int, asked: list[Hostile]) -> list[Told]:
 
 def _ask(port: int, question: Hostile) -> Told:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+    begun = time.perf_counter()
     try:
         path = f"/models/{question.model}/predict"
         headers = {"Content-Type": question.content_type}
@@ -109,7 +115,8 @@ def _ask(port: int, question: Hostile) -> Told:
         answer: dict[str, Any] = json.loads(response.read())
     finally:
         connection.close()
-    return Told(response.status, answer.get("code", ""), answer.get("error", ""))
+    seconds = time.perf_counter() - begun
+    return Told(response.status, answer.get("code", ""), answer.get("error", ""), seconds)
 
 
 def _right_record() -> dict[str, object]:
