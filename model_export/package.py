@@ -91,11 +91,23 @@ def choose_golden(
         missing={name: missing[rows] for name, missing in test.missing.items()},
         outputs={name: array[rows] for name, array in reference.items()},
         tolerance={
-            name: float(np.abs(published[name][rows] - array[rows]).max())
-            + _GOLDEN_SLACK * (float(array.std()) if name in values else 1.0)
+            name: _tolerance(array, published[name], rows, has_scale=name in values)
             for name, array in reference.items()
         },
     )
+
+
+def _tolerance(
+    reference: npt.NDArray[Any],
+    published: npt.NDArray[Any],
+    rows: npt.NDArray[np.int64],
+    *,
+    has_scale: bool,
+) -> npt.NDArray[Any]:
+    """Of scores, one for all; of values with scales of their own, one for each."""
+    axis = 0 if has_scale else None
+    measured = np.abs(published[rows] - reference[rows]).max(axis=axis)
+    return np.asarray(measured + _GOLDEN_SLACK * (reference.std(axis=0) if has_scale else 1.0))
 
 
 def _picture_bytes(test: Split, pictures: Collection[str]) -> npt.NDArray[np.int64]:

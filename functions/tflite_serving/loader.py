@@ -177,10 +177,10 @@ def _check_golden(
     except (ValueError, RuntimeError) as error:
         raise ArtifactRefused(f"{where}: LiteRT cannot run the golden examples: {error}") from None
     if differences:
-        example, output, gap = differences[0]
+        first = differences[0]
         raise GoldenMismatch(
-            f"{where}: golden example {example}: output {output!r} differs from the reference by "
-            f"{gap:.4g}, tolerance {golden.tolerance[output]:.4g} "
+            f"{where}: golden example {first.id}: output {first.output!r} differs from the "
+            f"reference by {first.gap:.4g}, tolerance {first.tolerance:.4g} "
             f"({len(differences)} of {len(golden.ids)} examples differ)"
         )
 

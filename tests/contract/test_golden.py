@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ GOLDEN = GoldenExamples(
     ids=("test[1]", "test[4]"),
     inputs={"x": np.ones((2, 3), np.float32)},
     outputs={"y": np.array([[0.1, 0.9], [0.6, 0.4]], np.float32)},
-    tolerance={"y": 0.05},
+    tolerance={"y": np.array(0.05)},
 )
 
 
@@ -44,7 +45,11 @@ def goldens(draw: st.DrawFn) -> GoldenExamples:
         ids=ids,
         inputs=inputs,
         outputs=outputs,
-        tolerance={name: draw(st.floats(0, 1)) for name in outputs},
+        tolerance={
+            name: draw(hnp.arrays("float64", shape, elements=st.floats(0, 1)))
+            for name, values in outputs.items()
+            for shape in [draw(st.sampled_from([(), values.shape[1:]]))]
+        },
         missing={
             name: draw(hnp.arrays("bool", values.shape))
             for name, values in inputs.items()
@@ -72,7 +77,7 @@ def test_every_set_of_examples_is_read_back_as_it_was_written(golden: GoldenExam
     assert same(found.inputs, golden.inputs)
     assert same(found.outputs, golden.outputs)
     assert same(found.missing, golden.missing)
-    assert found.tolerance == golden.tolerance
+    assert same(found.tolerance, golden.tolerance)
 
 
 @given(st.binary())
@@ -121,6 +126,13 @@ def npz(**arrays: Any) -> bytes:
             "golden.outputs['y']: expected numbers, got <U1",
         ),
         (
+            {"ids": np.array(["a"]), "outputs/y": np.ones((1, 2)), "tolerance/y": np.ones(3)},
+            (
+                "golden.tolerance['y']: expected a number, or one for each value, [2], got float64 "
+                "of the shape [3]"
+            ),
+        ),
+        (
             {"ids": np.array(["a"]), "inputs/x": np.ones((1, 2)), "missing/x": np.array([True])},
             "golden.missing['x']: expected true or false for each value of an input of this name",
         ),
@@ -156,15 +168,25 @@ def test_answers_within_tolerance_are_the_same() -> None:
 def test_an_answer_beyond_tolerance_is_named_with_its_largest_difference() -> None:
     answers = GOLDEN.outputs["y"].copy()
     answers[1] += [0.1, 0.2]
-    ((example, output, gap),) = GOLDEN.differences({"y": answers})
-    assert (example, output) == ("test[4]", "y")
-    assert gap == pytest.approx(0.2)
+    (found,) = GOLDEN.differences({"y": answers})
+    assert (found.id, found.output, found.tolerance) == ("test[4]", "y", 0.05)
+    assert found.gap == pytest.approx(0.2)
+
+
+def test_each_value_may_have_a_tolerance_of_its_own() -> None:
+    golden = replace(GOLDEN, tolerance={"y": np.array([100.0, 0.01])})
+    assert golden.differences({"y": golden.outputs["y"] + np.array([90, 0], np.float32)}) == []
+    first, second = golden.differences(
+        {"y": golden.outputs["y"] + np.array([90, 0.02], np.float32)}
+    )
+    assert (first.id, second.id, first.tolerance) == ("test[1]", "test[4]", 0.01)
+    assert first.gap == pytest.approx(0.02, abs=1e-6)
 
 
 def test_nan_is_never_within_tolerance() -> None:
     answers = GOLDEN.outputs["y"].copy()
     answers[0, 0] = np.nan
-    assert [found[0] for found in GOLDEN.differences({"y": answers})] == ["test[1]"]
+    assert [found.id for found in GOLDEN.differences({"y": answers})] == ["test[1]"]
 
 
 def test_an_answer_of_another_shape_is_not_compared() -> None:

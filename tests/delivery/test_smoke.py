@@ -109,7 +109,7 @@ def test_the_smoke_test_waits_for_a_version_whose_questions_the_one_before_refus
     made, spec = flatbuffer(wider, (5,)), InputSpec("features", "float32", (None, 5))
     x = np.zeros((3, 5), np.float32)
     golden = GoldenExamples(
-        ("a", "b", "c"), {"features": x}, {"species": scores(x, wider)}, {"species": 0.02}
+        ("a", "b", "c"), {"features": x}, {"species": scores(x, wider)}, {"species": np.array(0.02)}
     )
     later, description = datetime(2027, 1, 1, tzinfo=UTC), described("iris", "float32", made, spec)
     manifest = write_artifact(tmp_path, description, made, golden, later, lambda _: {})

@@ -47,7 +47,7 @@ def golden_of(change: dict[str, Any]) -> bytes | None:
     inputs, outputs = (
         {name: np.zeros((2, size), np.float32)} for name, size in change["examples"].values()
     )
-    tolerance = dict.fromkeys(outputs, 1.0)
+    tolerance = dict.fromkeys(outputs, np.array(1.0))
     return write_golden(GoldenExamples(("a", "b"), inputs, outputs, tolerance))
 
 
@@ -148,7 +148,7 @@ def test_golden_examples_that_do_not_fit_the_model_are_refused(world: World) -> 
         ("a",),
         {"features": np.zeros((1, FEATURES + 1), np.float32)},
         {"species": np.zeros((1, 3), np.float32)},
-        {"species": 1.0},
+        {"species": np.array(1.0)},
     )
     world.publish_changed(
         lambda made: replace(made, inputs=(replace(made.inputs[0], shape=(None, FEATURES + 1)),)),

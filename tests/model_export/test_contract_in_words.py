@@ -266,7 +266,9 @@ def test_columns_are_sent_by_their_names_and_long_requests_in_files(
     outputs = {"scores": np.zeros((1, 3), np.float32)}
 
     def described(spec: InputSpec, values: np.ndarray) -> tuple[tuple[tuple[str, str], ...], str]:
-        golden = GoldenExamples(("test[0]",), {spec.name: values}, outputs, {"scores": 0.1})
+        golden = GoldenExamples(
+            ("test[0]",), {spec.name: values}, outputs, {"scores": np.array(0.1)}
+        )
         contract = contract_in_words(replace(manifest, inputs=(spec,)), None, golden)
         return contract.sends, contract.request
 
@@ -335,7 +337,7 @@ def test_steps_are_told_in_their_order(published: tuple[Path, Manifest]) -> None
         ("test[0]",),
         {"features": np.zeros((1, 4), np.float32)},
         {"species": np.zeros((1, 3), np.float32)},
-        {"species": 0.1},
+        {"species": np.array(0.1)},
     )
     contract = contract_in_words(manifest, Preprocessing(steps=(step, crossed)), golden)
     assert contract.steps[0].startswith("words (text): lower-case, ")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from model_export.data.objects import as_objects
 from model_export.data.splits import Split
 from model_export.package import choose_golden
+from tflite_serving.contract.tensors import OutputSpec
 
 CLASSES = np.tile([0, 1, 2], 20)
 
@@ -34,3 +36,14 @@ def test_of_pictures_the_smallest_of_each_class_are_taken() -> None:
 def test_of_large_pictures_few_are_taken() -> None:
     assert rows([b"x" * 400_000] * 60) == [0, 1, 2, 3, 4]
     assert rows([b"x" * 5_000_000] * 6) == [0, 1, 2]
+
+
+def test_every_value_of_a_regression_has_a_tolerance_of_its_own_scale() -> None:
+    values = np.random.default_rng(0).normal(0, [1000.0, 0.1], (50, 2)).astype(np.float32)
+    test = Split({"x": np.zeros((50, 1), np.float32)}, values)
+    output = OutputSpec("both", "float32", (None, 2), task="regression")
+    golden = choose_golden(test, {"both": values}, {"both": values}, (output,))
+    large, small = golden.tolerance["both"]
+    assert large / small == pytest.approx(1e4, rel=0.5)
+    moved = golden.outputs["both"] + np.array([0, 0.1], np.float32)
+    assert len(golden.differences({"both": moved})) == len(golden.ids)

@@ -74,7 +74,7 @@ def publish_picture_model(
         tuple(f"test[{index}]" for index in range(_GOLDEN)),
         {"photo": np.array([base64.b64encode(file) for file in files])},
         {"species": tiny.scores(fed, weights)},
-        {"species": 1e-5},
+        {"species": np.array(1e-5)},
     )
     artifact = folder / "artifact"
     artifact.mkdir()

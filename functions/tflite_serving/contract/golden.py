@@ -23,6 +23,23 @@ GOLDEN_FILE = "golden.npz"
 Tensors = Mapping[str, npt.NDArray[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An answer that is beyond tolerance.
+
+    Attributes:
+        id: of the example.
+        output: its name.
+        gap: absolute difference of the value that is furthest beyond.
+        tolerance: of that value.
+    """
+
+    id: str
+    output: str
+    gap: float
+    tolerance: float
+
+
 @dataclass(frozen=True)
 class GoldenExamples:
     """A batch of requests with the reference's answers.
@@ -33,7 +50,8 @@ class GoldenExamples:
             are [examples] files in base64, or numbers.
         outputs: by output name, [examples, …], the reference's answers in natural units.
         tolerance: by output name, the largest absolute difference that still counts as the
-            same answer. It covers what quantization was measured to change.
+            same answer, of all values or [values] for each. It covers what quantization was
+            measured to change.
         missing: by input name, in its shape, the values that a client left out; what stands for
             them is among `inputs`.
     """
@@ -41,7 +59,7 @@ class GoldenExamples:
     ids: tuple[str, ...]
     inputs: Tensors
     outputs: Tensors
-    tolerance: Mapping[str, float]
+    tolerance: Tensors
     missing: Tensors = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -64,10 +82,21 @@ class GoldenExamples:
         for name, tensor in self.outputs.items():
             if tensor.dtype.kind not in "biuf":
                 raise ContractError(f"outputs[{name!r}]", f"expected numbers, got {tensor.dtype}")
+        self._check_tolerance()
+
+    def _check_tolerance(self) -> None:
         if set(self.tolerance) != set(self.outputs):
             raise ContractError(
                 "tolerance", f"expected {sorted(self.outputs)}, got {sorted(self.tolerance)}"
             )
+        for name, tensor in self.tolerance.items():
+            wanted = self.outputs[name].shape[1:]
+            if tensor.dtype.kind not in "iuf" or tensor.shape not in ((), wanted):
+                raise ContractError(
+                    f"tolerance[{name!r}]",
+                    f"expected a number, or one for each value, {list(wanted)}, got {tensor.dtype} "
+                    f"of the shape {list(tensor.shape)}",
+                )
 
     def check_specs(self, inputs: tuple[InputSpec, ...], outputs: tuple[OutputSpec, ...]) -> None:
         """Raises `ContractError` unless these are examples of a model with such in- and outputs."""
@@ -89,8 +118,8 @@ class GoldenExamples:
                         f"expected the shape {show_shape(expected)}, got {list(shape)}",
                     )
 
-    def differences(self, answers: Tensors) -> list[tuple[str, str, float]]:
-        """Examples whose answers are beyond tolerance: id, output name, largest difference.
+    def differences(self, answers: Tensors) -> list[Difference]:
+        """Examples whose answers are beyond tolerance.
 
         Args:
             answers: by output name.
@@ -98,7 +127,7 @@ class GoldenExamples:
         Raises:
             ContractError: an answer has another shape.
         """
-        found: list[tuple[str, str, float]] = []
+        found: list[Difference] = []
         for name, expected in self.outputs.items():
             if answers[name].shape != expected.shape:
                 raise ContractError(
@@ -107,9 +136,13 @@ class GoldenExamples:
                     f"got {list(answers[name].shape)}",
                 )
             gaps = np.abs(answers[name].astype(np.float64) - expected.astype(np.float64))
-            worst = gaps.reshape(len(self.ids), -1).max(axis=1)
-            beyond = np.flatnonzero(~(worst <= self.tolerance[name]))  # a NaN is beyond, too
-            found += [(self.ids[index], name, float(worst[index])) for index in beyond]
+            tolerance = np.broadcast_to(self.tolerance[name], gaps.shape)
+            beyond = np.where(np.isnan(gaps), np.inf, gaps - tolerance)  # a NaN is beyond, too
+            rows = beyond.reshape(len(self.ids), -1)
+            for row, value in enumerate(rows.argmax(axis=1)):
+                if rows[row, value] > 0:
+                    gap, most = (x.reshape(rows.shape)[row, value] for x in (gaps, tolerance))
+                    found.append(Difference(self.ids[row], name, float(gap), float(most)))
         return found
 
 
@@ -127,7 +160,7 @@ def write_golden(golden: GoldenExamples) -> bytes:
         arrays[f"missing/{name}"] = golden.missing[name]
     for name in golden.outputs:
         arrays[f"outputs/{name}"] = golden.outputs[name]
-        arrays[f"tolerance/{name}"] = np.array(golden.tolerance[name])
+        arrays[f"tolerance/{name}"] = golden.tolerance[name]
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
@@ -147,7 +180,7 @@ def read_golden(data: bytes) -> GoldenExamples:
             inputs=_section(arrays, "inputs"),
             outputs=_section(arrays, "outputs"),
             missing=_section(arrays, "missing"),
-            tolerance={name: float(value) for name, value in _section(arrays, "tolerance").items()},
+            tolerance=_section(arrays, "tolerance"),
         )
     except ContractError as error:
         raise error.within("golden") from None
