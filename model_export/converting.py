@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from model_export.errors import ConversionError
 from model_export.flatbuffer import bindings
@@ -12,9 +11,7 @@ from model_export.prepare import Prepared
 from model_export.progress import Progress
 from model_export.quantize import STATIC, Ranges, calibrate, choose_calibration
 from model_export.sections.quantize import CalibrationSection, Variant
-
-if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel
+from model_export.source_model import SourceModel
 
 
 def convert(source: SourceModel, ready: Prepared, progress: Progress) -> bytes:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from model_export.progress import Progress
 from model_export.recipe import Recipe
+from model_export.source_model import SourceModel
 from tflite_serving.contract.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel
     from model_export.tf.split.pictures import Front
 
 

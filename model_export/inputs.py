@@ -9,6 +9,7 @@ from model_export.errors import ConversionError, UsageError
 from model_export.pictures.spec import picture_spec
 from model_export.recipe import Recipe
 from model_export.sections.inputs import InputSection
+from model_export.source_model import SourceModel, TensorInfo
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.record import Column, Record
@@ -16,7 +17,6 @@ from tflite_serving.contract.tensors import ClientDType, InputSpec, Preprocess, 
 from tflite_serving.inputs.complaint import nearest
 
 if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel, TensorInfo
     from model_export.tf.split.pictures import Front
 
 

@@ -14,12 +14,12 @@ from model_export.inputs import describe_inputs
 from model_export.outputs import Answers, describe_outputs
 from model_export.pictures.spec import fed_spec
 from model_export.recipe import Recipe
+from model_export.source_model import SourceModel
 from tflite_serving.contract.preprocessing import Preprocessing, Step
 from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec, Task
 from tflite_serving.scores import apply_activation, class_scores
 
 if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel
     from model_export.tf.split.pictures import Front
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy.typing as npt
 
@@ -14,14 +14,9 @@ from model_export.errors import ConversionError, UsageError
 from model_export.recipe import Recipe
 from model_export.sections.model import ModelTask
 from model_export.sections.outputs import OutputSection
+from model_export.source_model import Ending, SourceModel, TensorInfo
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.tensors import Activation, OutputSpec
-
-if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel, TensorInfo
-
-Ending = Literal["linear", "sigmoid", "softmax", "unknown"]
-"""What the layer that makes an output ends in; "linear" is a Dense one without activation."""
 
 Answers = Mapping[str, Sequence[npt.NDArray[Any]]]
 """By output name, each split's right answers as they were given."""

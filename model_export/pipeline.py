@@ -6,7 +6,6 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from model_export import gate, package, provenance
 from model_export.candidates import FormMaker
@@ -26,14 +25,12 @@ from model_export.registry.store import WritableStore
 from model_export.registry.verbs import move_alias, publish, registry_errors
 from model_export.report.build import Findings, build_report
 from model_export.report.page import render
+from model_export.source_model import SourceModel
 from model_export.workspace import export_key, open_workspace
 from tflite_serving.contract.codec import to_text
 from tflite_serving.contract.evidence import Compression, Provenance, Pruning
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.versions import rfc3339
-
-if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,11 +25,11 @@ from model_export.sections.gate import GateSection
 from model_export.sections.inputs import InputSection
 from model_export.sections.model import ModelSection
 from model_export.sequences import fit_buckets, with_buckets
+from model_export.source_model import SourceModel
 from model_export.user_code import import_object
 from tflite_serving.contract.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel
     from model_export.tf.split.pictures import Front
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +20,9 @@ from model_export.interface import Interface
 from model_export.progress import Progress
 from model_export.recipe import Recipe
 from model_export.sections.outputs import OutputSection
+from model_export.source_model import SourceModel
 from model_export.thresholds import choose_thresholds
 from tflite_serving.contract.tensors import Arrays
-
-if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel
 
 _SCORE_SLACK = 1e-3  # float16 models round
 

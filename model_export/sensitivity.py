@@ -19,9 +19,10 @@ from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
 from model_export.recipe import Recipe
 from model_export.sections.quantize import Variant
+from model_export.source_model import SourceModel
 
 if TYPE_CHECKING:
-    from model_export.tf.source import KerasSource, SourceModel
+    from model_export.tf.source import KerasSource
 
 _INT8: tuple[Variant, ...] = ("static_int8", "full_int8", "dynamic_int8", "weight_int8")
 

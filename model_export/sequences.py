@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,10 @@ import numpy.typing as npt
 from model_export.data.splits import Splits
 from model_export.progress import Progress
 from model_export.sections.sequence import SequenceSection
+from model_export.source_model import SourceModel
 from tflite_serving.contract.preprocessing import Preprocessing, Step
 from tflite_serving.contract.tensors import Arrays
 from tflite_serving.groups import Group, by_length
-
-if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel
 
 _STEP = 8
 """Lengths are multiples of it, as the widths of the processor's registers are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,9 @@ from model_export.errors import UsageError
 from model_export.interface import Interface
 from model_export.pictures.feeding import tensors
 from model_export.pictures.reading import read_pictures
+from model_export.source_model import SourceModel
 from tflite_serving.contract.tensors import Arrays, InputSpec
 from tflite_serving.preprocess.pipeline import in_shapes
-
-if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel
 
 
 def cast_inputs(splits: Splits, interface: Interface, folder: Path = Path()) -> Splits:

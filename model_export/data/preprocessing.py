@@ -5,18 +5,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from model_export.data.splits import Split, Splits
 from model_export.errors import UsageError
 from model_export.interface import Interface
 from model_export.pictures.feeding import one_size, tensors
+from model_export.source_model import SourceModel
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.errors import RefusedValue, UnknownValue
 from tflite_serving.preprocess.pipeline import Pipeline
-
-if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel
 
 
 def preprocess(

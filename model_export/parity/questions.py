@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,13 +19,11 @@ from model_export.records import arrange, fill
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import registry_errors
 from model_export.sections.model import DataSection, ModelSection
+from model_export.source_model import SourceModel
 from tflite_serving.contract import layout
 from tflite_serving.contract.golden import GoldenExamples, read_golden
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import Arrays, InputSpec
-
-if TYPE_CHECKING:
-    from model_export.tf.source import SourceModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from model_export.errors import UsageError
 from model_export.sections.inputs import InputSection
+from model_export.source_model import TensorInfo
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.image import CHANNELS, Image
 from tflite_serving.contract.tensors import ClientDType, InputSpec, Preprocess, show_shape
 
 if TYPE_CHECKING:
-    from model_export.tf.source import TensorInfo
     from model_export.tf.split.pictures import Front
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from model_export.errors import ConversionError
 from model_export.layer_names import layer_of
-from model_export.tf.source import SourceModel
+from model_export.source_model import SourceModel
 
 _OPERATORS = re.compile(r"(?:TF Select|Custom) ops: ([\w, ]+)")
 _OPERATOR = re.compile(r"'tf\.(\w+)'")

@@ -10,8 +10,9 @@ from typing import Any
 import keras
 
 from model_export.errors import LoadError
+from model_export.source_model import SourceModel
 from model_export.tf.model_file import find_code, first_line, names_package, read_config
-from model_export.tf.source import KerasSource, SavedModelSource, SourceModel
+from model_export.tf.source import KerasSource, SavedModelSource
 from model_export.tf.task_source import TaskSource
 
 _HUB = "keras_hub"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,41 +15,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model_export.errors import LoadError
-from model_export.outputs import Ending
+from model_export.source_model import Ending, TensorInfo
 from model_export.tf.graph import endings, output_names, pack_inputs, walk_layers
 from model_export.tf.model_file import first_line
-from tflite_serving.contract.tensors import Arrays, Shape
+from tflite_serving.contract.tensors import Arrays
 
 _BATCH = 256
-
-
-@dataclass(frozen=True, slots=True)
-class TensorInfo:
-    """An input or output of the source model; the first axis of the shape is the batch."""
-
-    name: str
-    dtype: str
-    shape: Shape
-
-
-class SourceModel(Protocol):
-    """A loaded model, wherever it came from."""
-
-    inputs: tuple[TensorInfo, ...]
-    outputs: tuple[TensorInfo, ...]
-    endings: tuple[Ending, ...]
-    """What each output ends in."""
-    layers: Mapping[str, str]
-    """The class of every layer, by its name; empty where they are not known."""
-
-    def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
-        """The model's raw outputs by name, [examples, …]."""
-
-    def concrete_function(self) -> tuple[Any, Any]:
-        """What TFLiteConverter wants: a concrete function and the object that owns its variables.
-
-        Its signature has ``input_0``, … and ``output_0``, … in the order of `inputs` and `outputs`.
-        """
 
 
 class KerasSource:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model_export.errors import LoadError
-from model_export.tf.source import KerasSource, TensorInfo
+from model_export.source_model import TensorInfo
+from model_export.tf.source import KerasSource
 from tflite_serving.contract.tensors import Arrays
 
 TEXT = "text"

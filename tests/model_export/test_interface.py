@@ -11,11 +11,11 @@ import pytest
 
 from model_export.errors import ConversionError, ExportError, UsageError
 from model_export.interface import Interface, describe_interface
-from model_export.outputs import Ending
 from model_export.recipe import Recipe
 from model_export.sections.inputs import InputSection
 from model_export.sections.model import DataSection, ModelSection
 from model_export.sections.outputs import OutputSection
+from model_export.source_model import Ending
 from tests.support.interfaces import PRICE, REGRESSION, Info, Source, described, recipe
 from tflite_serving.contract.tensors import Activation, InputSpec, OutputSpec, Task
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from model_export.data.splits import Split, Splits
 from model_export.interface import Interface, describe_interface
-from model_export.outputs import Ending
 from model_export.recipe import Recipe
 from model_export.sections.inputs import InputSection
 from model_export.sections.model import DataSection, ModelSection, ModelTask
+from model_export.source_model import Ending
 from tflite_serving.contract.tensors import Shape
 
 Array = npt.NDArray[Any]

@@ -15,9 +15,10 @@ from model_export.errors import ConversionError
 from model_export.flatbuffer import inspect
 from model_export.fold_shapes import fold_batch_shapes
 from model_export.quantize import quantize
+from model_export.source_model import SourceModel
 from model_export.tf.convert import convert_float32
 from model_export.tf.load import load_source
-from model_export.tf.source import KerasSource, SourceModel
+from model_export.tf.source import KerasSource
 from tests.support import keras_models
 from tests.support.litert import run
 

@@ -13,9 +13,10 @@ import pytest
 import tensorflow as tf
 
 from model_export.errors import LoadError
+from model_export.source_model import TensorInfo
 from model_export.tf.graph import endings
 from model_export.tf.load import load_source
-from model_export.tf.source import KerasSource, SavedModelSource, TensorInfo
+from model_export.tf.source import KerasSource, SavedModelSource
 from tests.support import keras_models
 
 layers = keras.layers
