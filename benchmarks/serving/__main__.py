@@ -114,17 +114,26 @@ def main(
 
 
 def _conclude(found: Measurements, document: Path | None, console: Console) -> None:
-    """What all parts come to, those of former runs too."""
+    """What all parts come to, those of former runs too.
+
+    The document keeps what it has until all of them were measured on this machine.
+    """
     conclusions: dict[str, list[Block]] = {
         "environment": [_environment(found)],
         "goals": tables.goals(found),
         "subjects": tables.subjects(),
     }
-    if document is not None:
+    missing = [name for name in _PARTS if name not in found.runs]
+    if document is not None and not missing:
         for name, blocks in conclusions.items():
             write(document, name, blocks)
     show(console, conclusions["goals"][:1])
     console.print(summary(found))
+    if document is not None and missing:
+        console.print(
+            f"{document}: {', '.join(conclusions)} stay as they are, because these parts were "
+            f"never measured here: {', '.join(missing)}"
+        )
 
 
 def _described(rounds: int, seconds: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmarks.compression.document import Picture, Table
 from benchmarks.flame.__main__ import above_the_loop
 from benchmarks.serving import goals, photo, photos, tables, texts
+from benchmarks.serving.__main__ import _PARTS, _conclude
 from benchmarks.serving.closed_loop import Load, LoadFailed, read_wrk
 from benchmarks.serving.environments import ROOT, version
 from benchmarks.serving.large_tensor import (
@@ -113,6 +116,22 @@ def test_a_goal_compares_medians() -> None:
     assert isinstance(table, Table)
     assert table.rows[0][1:] == ("≥ 0.8", "0.9", "yes")
     assert table.rows[1][2:] == ("not measured", "–")
+
+
+def test_goals_of_parts_that_were_not_measured_stay_in_the_document(tmp_path: Path) -> None:
+    document = tmp_path / "document.md"
+    text = "\n".join(
+        f"<!-- {name} begin -->\n\nformer\n\n<!-- {name} end -->"
+        for name in ("environment", "goals", "subjects")
+    )
+    document.write_text(text, encoding="utf-8")
+    told = io.StringIO()
+    _conclude(throughput(asgi=[100.0], echo=[100.0]), document, Console(file=told, width=500))
+    assert document.read_text(encoding="utf-8") == text
+    assert "environment, goals, subjects stay as they are" in told.getvalue()
+    whole = Measurements(runs=dict.fromkeys(_PARTS, "today"))
+    _conclude(whole, document, Console(file=told))
+    assert "former" not in document.read_text(encoding="utf-8")
 
 
 def test_a_goal_that_is_missed_stands_out() -> None:
