@@ -27,7 +27,7 @@ SUITE := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadsc
 test: check ## Run all tests, linters and types
 	$(SUITE)
 
-# Apart, because counting lines takes as much again as running them.
+# Apart, because counting lines takes a third as long again, and most where nothing waits.
 .PHONY: coverage
 coverage: $(READY) ## Run all tests, and tell which lines none of them runs
 	$(SUITE) --cov
