@@ -189,6 +189,12 @@ def test_nan_is_never_within_tolerance() -> None:
     assert [found.id for found in GOLDEN.differences({"y": answers})] == ["test[1]"]
 
 
+def test_a_tolerance_that_is_no_number_lets_nothing_pass() -> None:
+    golden = replace(GOLDEN, tolerance={"y": np.array([np.nan, 0.05])})
+    found = golden.differences({"y": golden.outputs["y"]})
+    assert [each.id for each in found] == ["test[1]", "test[4]"]
+
+
 def test_an_answer_of_another_shape_is_not_compared() -> None:
     with pytest.raises(ContractError) as caught:
         GOLDEN.differences({"y": np.zeros((2, 1))})

@@ -30,7 +30,7 @@ class Difference:
     Attributes:
         id: of the example.
         output: its name.
-        gap: absolute difference of the value that is furthest beyond.
+        gap: absolute difference of a value, the largest that is beyond.
         tolerance: of that value.
     """
 
@@ -136,13 +136,13 @@ class GoldenExamples:
                     f"got {list(answers[name].shape)}",
                 )
             gaps = np.abs(answers[name].astype(np.float64) - expected.astype(np.float64))
-            tolerance = np.broadcast_to(self.tolerance[name], gaps.shape)
-            beyond = np.where(np.isnan(gaps), np.inf, gaps - tolerance)  # a NaN is beyond, too
-            rows = beyond.reshape(len(self.ids), -1)
-            for row, value in enumerate(rows.argmax(axis=1)):
-                if rows[row, value] > 0:
-                    gap, most = (x.reshape(rows.shape)[row, value] for x in (gaps, tolerance))
-                    found.append(Difference(self.ids[row], name, float(gap), float(most)))
+            most = np.broadcast_to(self.tolerance[name], gaps.shape)
+            gaps, most = (each.reshape(len(self.ids), -1) for each in (gaps, most))
+            beyond = ~(gaps <= most)  # a NaN is beyond, too
+            for row in np.flatnonzero(beyond.any(axis=1)):
+                value = np.where(beyond[row], gaps[row], -1).argmax()
+                gap, tolerance = float(gaps[row, value]), float(most[row, value])
+                found.append(Difference(self.ids[row], name, gap, tolerance))
         return found
 
 
