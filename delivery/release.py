@@ -20,10 +20,10 @@ import click
 
 from model_export.errors import ExportError, RegistryError, UsageError
 from model_export.recipe import read_recipe
-from model_export.registry.opening import open_writable
 from model_export.registry.release import promote
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import (
+    open_registry,
     publish,
     read_named_alias,
     read_version,
@@ -145,9 +145,8 @@ def main(
     """Take a version over into a registry, and let an alias name it."""
     try:
         model = read_recipe(recipe, overrides).model.name
-        with registry_errors():
-            to_store = open_writable(target)
-            from_store = to_store if source is None else open_writable(source)
+        to_store = open_registry(target)
+        from_store = to_store if source is None else open_registry(source)
         if version is None:
             if from_alias is None:
                 raise UsageError("expected --version or --from-alias: which version?")

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model_export.errors import RegistryError, UsageError
-from model_export.registry.opening import open_writable
 from model_export.registry.store import WritableStore
-from model_export.registry.verbs import read_named_alias, read_version, registry_errors
+from model_export.registry.verbs import (
+    open_registry,
+    read_named_alias,
+    read_version,
+    registry_errors,
+)
 from tflite_serving.baked import MODELS_FILE, REGISTRY_FOLDER
 from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument, write_alias
@@ -63,8 +67,7 @@ def find_models(models: Sequence[str], registry: str) -> tuple[WritableStore, li
     twice = next((ref for ref in refs if refs.count(ref) > 1), None)
     if twice is not None:
         raise UsageError(f"--bake: expected each model once, got {twice} twice")
-    with registry_errors():
-        store = open_writable(registry)
+    store = open_registry(registry)
     return store, [_find(store, ref) for ref in refs]
 
 

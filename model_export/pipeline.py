@@ -20,9 +20,8 @@ from model_export.parity.verifying import verify_artifact
 from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
 from model_export.recipe import Recipe
-from model_export.registry.opening import open_writable
 from model_export.registry.store import WritableStore
-from model_export.registry.verbs import move_alias, publish, registry_errors
+from model_export.registry.verbs import move_alias, open_registry, publish
 from model_export.report.build import Findings, build_report
 from model_export.report.page import render
 from model_export.source_model import SourceModel
@@ -81,7 +80,7 @@ def export(request: Request, progress: Progress) -> Export:
     """
     recipe, folder = request.recipe, request.folder
     # First of all: a wrong address should not cost the minutes that an export takes.
-    store = None if request.registry is None else _open(request.registry)
+    store = None if request.registry is None else open_registry(request.registry)
     # Before it is loaded: somebody may train it again meanwhile.
     source_sha256 = provenance.source_sha256(folder / recipe.model.source)
     source, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
@@ -115,11 +114,6 @@ def export(request: Request, progress: Progress) -> Export:
             done = _publish(manifest, artifact, store, recipe.publish.alias, progress)
         workspace.clear()
         return done
-
-
-def _open(registry: str) -> WritableStore:
-    with registry_errors():
-        return open_writable(registry)
 
 
 def _compress(

@@ -8,8 +8,7 @@ import click
 
 from model_export.cli.errors import reports_errors
 from model_export.registry.finding import find_artifact, find_document
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import list_versions, registry_errors
+from model_export.registry.verbs import list_versions, open_registry
 from model_export.show.console import open_console
 from model_export.show.documents import (
     listing_row,
@@ -39,8 +38,7 @@ def show(uri: str, as_json: bool) -> None:
     console = open_console()
     print_document(document, console)
     registry, manifest = find_artifact(uri)
-    with registry_errors():
-        store = open_writable(registry)
+    store = open_registry(registry)
     print_contract(read_contract(store, manifest), console)
 
 
@@ -51,8 +49,7 @@ def show(uri: str, as_json: bool) -> None:
 @reports_errors
 def list_command(registry: str, name: str | None, as_json: bool) -> None:
     """List the versions in REGISTRY, of one model or of all."""
-    with registry_errors():
-        store = open_writable(registry)
+    store = open_registry(registry)
     versions = list(list_versions(store, name))
     if as_json:
         for listed in versions:

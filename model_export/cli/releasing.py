@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 
 from model_export.cli.errors import reports_errors
-from model_export.registry.opening import open_writable
 from model_export.registry.release import Release, roll_back
 from model_export.registry.release import promote as do_promote
-from model_export.registry.verbs import registry_errors
+from model_export.registry.verbs import open_registry
 
 
 @click.command()
@@ -22,8 +21,7 @@ def promote(name: str, source: str, alias: str, registry: str) -> None:
 
     Running functions follow within ALIAS_REFRESH_SECONDS; nothing is deployed.
     """
-    with registry_errors():
-        store = open_writable(registry)
+    store = open_registry(registry)
     _tell_release(do_promote(store, name, source, alias))
 
 
@@ -37,8 +35,7 @@ def rollback(name: str, alias: str, registry: str) -> None:
 
     Again takes back the release before that.
     """
-    with registry_errors():
-        store = open_writable(registry)
+    store = open_registry(registry)
     _tell_release(roll_back(store, name, alias))
 
 

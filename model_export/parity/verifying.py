@@ -23,7 +23,7 @@ from model_export.parity.questions import (
 )
 from model_export.progress import Progress
 from model_export.registry.opening import open_writable
-from model_export.registry.verbs import publish, registry_errors
+from model_export.registry.verbs import open_registry, publish
 from model_export.sections.model import DataSection, ModelSection
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import Arrays
@@ -172,8 +172,7 @@ def _questions(
 ) -> Questions:
     if reference is not None:
         return model_questions(reference.model, reference.data, reference.folder, manifest, limit)
-    with registry_errors():
-        store = open_writable(registry)
+    store = open_registry(registry)
     questions = golden_questions(golden_examples(store, manifest))
     return questions if limit is None else questions.first(limit)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from model_export.errors import UsageError
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import read_named_alias, read_version, registry_errors
+from model_export.registry.verbs import (
+    open_registry,
+    read_named_alias,
+    read_version,
+)
 from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument
 from tflite_serving.contract.manifest import Manifest
@@ -52,8 +55,7 @@ def _parts(uri: str) -> tuple[str, str, str, str]:
 
 
 def _read(registry: str, name: str, kind: str, which: str) -> Manifest | AliasDocument:
-    with registry_errors():
-        store = open_writable(registry)
+    store = open_registry(registry)
     if kind == "versions":
         return read_version(store, name, which)
     return read_named_alias(store, name, which)

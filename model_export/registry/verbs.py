@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from model_export.errors import RegistryError, UsageError
+from model_export.registry.opening import open_writable
 from model_export.registry.store import WritableStore
 from tflite_serving.artifacts.store import StoredObject
 from tflite_serving.contract import layout, versions
@@ -211,6 +212,16 @@ def registry_errors() -> Iterator[None]:
         raise RegistryError(str(error)) from error
     except ContractError as error:
         raise RegistryError(f"the registry holds a damaged document: {error}") from error
+
+
+def open_registry(uri: str) -> WritableStore:
+    """A registry as `open_writable` opens it.
+
+    Raises:
+        RegistryError: it is no address.
+    """
+    with registry_errors():
+        return open_writable(uri)
 
 
 def _version_ids(store: WritableStore, model: str) -> list[str]:
