@@ -199,10 +199,13 @@ class RefusedValue(Exception):  # like its siblings
     """A step of the preprocessing cannot take a value.
 
     Attributes:
+        code: of the error that a client gets.
         index: of the instance.
-        problem: with it, for people.
+        problem: with it, for the client.
         input: that has it; "" as long as nobody knows.
     """
+
+    code: ClassVar[str]
 
     def __init__(self, index: int, problem: str) -> None:
         super().__init__(f"[{index}]: {problem}")
@@ -218,13 +221,17 @@ class UnknownValue(RefusedValue):
         value: that is not known.
     """
 
-    def __init__(self, index: int, value: str | int) -> None:
-        super().__init__(index, f"{value!r} is not in the vocabulary")
+    code = "unknown_value"
+
+    def __init__(self, index: int, value: str | int, shown: str) -> None:
+        super().__init__(index, f"expected a value that the model knows, got {shown}")
         self.value = value
 
 
 class TooLongWord(RefusedValue):
     """The first tokens of a text depend on what is far behind them, in the same word."""
+
+    code = "word_too_long"
 
     def __init__(self, index: int, most: int) -> None:
         super().__init__(

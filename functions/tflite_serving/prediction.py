@@ -6,15 +6,8 @@ from dataclasses import dataclass
 
 from tflite_serving.contract.tensors import Arrays, OutputSpec
 from tflite_serving.dialects.dialect import Codec, Dialect, PredictionRequest
-from tflite_serving.errors import (
-    DeadlineExceeded,
-    InternalError,
-    RefusedValue,
-    RequestError,
-    UnknownValue,
-)
+from tflite_serving.errors import DeadlineExceeded, InternalError, RefusedValue, RequestError
 from tflite_serving.groups import Group
-from tflite_serving.inputs.complaint import shortened
 from tflite_serving.inputs.tensor import to_tensor
 from tflite_serving.model import Model
 from tflite_serving.scores import is_finite
@@ -79,8 +72,7 @@ class Prediction:
                 ready = served.pipeline.prepare(inputs)
             except RefusedValue as error:
                 place = request.inputs[error.input].at(error.index)
-                code, problem = _told(error)
-                raise RequestError(code, f"{place}: {problem}") from None
+                raise RequestError(error.code, f"{place}: {error.problem}") from None
             groups = ready.groups
             if ready.cut:
                 request.cut = ready.cut
@@ -113,12 +105,3 @@ class Prediction:
             self._task.scores = outputs[self._judged.name]
         self._task.timings.lap("encode")
         return content
-
-
-def _told(error: RefusedValue) -> tuple[str, str]:
-    """The code, and the problem for people."""
-    if isinstance(error, UnknownValue):
-        value = error.value
-        got = repr(shortened(value)) if isinstance(value, str) else str(value)
-        return "unknown_value", f"expected a value that the model knows, got {got}"
-    return "word_too_long", error.problem

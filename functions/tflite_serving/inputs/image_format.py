@@ -24,6 +24,7 @@ _OTHERS = {
     "PDF": re.compile(rb"%PDF"),
     "Photoshop": re.compile(rb"8BPS"),
 }
+_FORMATS = {**_DECODED, **_OTHERS}
 
 _BASE64 = re.compile(rb"data:image/|/9j/|iVBORw|UklGR")
 """How texts begin that are a picture in base64."""
@@ -32,8 +33,7 @@ _START = 20
 
 def format_of(data: bytes) -> str | None:
     """What a picture's format is called; None if these are the bytes of none."""
-    formats = {**_DECODED, **_OTHERS}
-    return next((kind for kind, start in formats.items() if start.match(data)), None)
+    return next((kind for kind, start in _FORMATS.items() if start.match(data)), None)
 
 
 def read_format(data: bytes, place: str) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tflite_serving.contract import preprocessing
 from tflite_serving.contract.preprocessing import Vocabulary
 from tflite_serving.errors import UnknownValue
+from tflite_serving.inputs.complaint import shortened
 from tflite_serving.preprocess.encoding import count, encode
 from tflite_serving.preprocess.operation import Made
 from tflite_serving.preprocess.words import words_of
@@ -115,8 +116,9 @@ class Lookup:
         try:
             return self._indices(key)
         except KeyError:
-            known_as = key.decode(errors="replace") if isinstance(key, bytes) else key
-            raise UnknownValue(instance, known_as) from None
+            value = key.decode(errors="replace") if isinstance(key, bytes) else key
+            shown = repr(shortened(value)) if isinstance(value, str) else str(value)
+            raise UnknownValue(instance, value, shown) from None
 
 
 def _index_of(vocabulary: Vocabulary) -> Callable[[Key], int]:
