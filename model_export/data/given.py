@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_export.data.names import others_than
+from model_export.data.names import by_name, others_than
 from model_export.data.splits import UNNAMED, Split, Splits
 from model_export.data.targets import read_targets
 from model_export.errors import UsageError
@@ -84,9 +84,9 @@ class Given:
         if set(answers) != set(outputs):
             where = f"{self.source}: {split}"
             if UNNAMED in answers:
-                by_name = ", ".join(f'"{name}": …' for name in outputs)
                 raise UsageError(
-                    f"{where}: expected answers by output, {{{by_name}}}, got them without names"
+                    f"{where}: expected answers by output, {by_name(outputs)}, got them without "
+                    "names"
                 )
             raise UsageError(f"{where}: {others_than('answers for the outputs', outputs, answers)}")
         return answers

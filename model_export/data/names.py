@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 
+def by_name(names: Collection[str], value: str = "…") -> str:
+    """How a dict of these names is written."""
+    return "{" + ", ".join(f'"{name}": {value}' for name in names) + "}"
+
+
 def others_than(what: str, expected: Collection[str], got: Collection[str]) -> str:
     """What was expected, and in which names what came differs from it."""
     missing = [name for name in expected if name not in got]

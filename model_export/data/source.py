@@ -12,6 +12,7 @@ import numpy as np
 
 from model_export.data.arrays import read_arrays
 from model_export.data.given import Given
+from model_export.data.names import by_name
 from model_export.data.splits import Splits
 from model_export.errors import UsageError
 from model_export.user_code import import_object, told
@@ -70,9 +71,9 @@ def _call(source: str, folder: Path) -> Mapping[str, Any]:
         # It is the user's own code, which may raise anything.
         raise UsageError(f"{source}: it raised {told(error)}") from error
     if not isinstance(found, Mapping):
-        by_name = ", ".join(f'"{name}": (x, y)' for name in _SPLITS)
+        expected = by_name(_SPLITS, "(x, y)")
         raise UsageError(
-            f"{source}: expected a dict of splits, {{{by_name}}}, got {type(found).__name__}"
+            f"{source}: expected a dict of splits, {expected}, got {type(found).__name__}"
         )
     return found
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_export.data.missing import with_gaps
-from model_export.data.names import others_than
+from model_export.data.names import by_name, others_than
 from model_export.errors import UsageError
 
 Array = npt.NDArray[Any]
@@ -132,8 +132,7 @@ class Splits:
         if set(split.inputs) != set(names):
             where = f"{self.source}: {which}"
             if UNNAMED in split.inputs:
-                by_name = ", ".join(f'"{name}": …' for name in names)
-                raise UsageError(f"{where}: expected the inputs {{{by_name}}}, got one array")
+                raise UsageError(f"{where}: expected the inputs {by_name(names)}, got one array")
             raise UsageError(f"{where}: {others_than('the inputs', names, split.inputs)}")
         # In the model's order, whatever the source's: calibration counts on it.
         return split.given({name: split.inputs[name] for name in names})
