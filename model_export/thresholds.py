@@ -55,14 +55,11 @@ def best_threshold(scores: Array, positive: npt.NDArray[np.bool_], quality: Qual
     """
     if positive.all() or not positive.any():
         return _HALF
-
-    def judged(thresholds: Array) -> Array:
-        return quality(*_outcomes(scores, positive, thresholds))
-
     clean = np.nan_to_num(scores, nan=0.0)
     edges = np.unique(np.concatenate([[0.0], np.clip(clean, 0, 1), [1.0]]).astype(np.float64))
     between = np.append((edges[:-1] + edges[1:]) / 2, _HALF)
-    values, at_edges = judged(between), judged(edges)
+    both = np.concatenate([between, edges])
+    values, at_edges = np.split(quality(*_outcomes(scores, positive, both)), [len(between)])
     if at_edges.max() > values.max() + _SAME:
         # There is nothing below 0, and nothing between two floats that are neighbors.
         return float(edges[_nearest(edges, at_edges)])
