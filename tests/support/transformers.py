@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 LENGTH = 24
@@ -31,6 +32,14 @@ def classifier(kind: str) -> Any:
 def tokenizer(kind: str) -> Any:
     """The tokenizer of such a classifier."""
     return classifier(kind).preprocessor.tokenizer
+
+
+def written(assets: Mapping[str, bytes], folder: Path) -> dict[str, Path]:
+    """The files that a tokenizer's step needs, by name."""
+    files = {name: folder / name for name in assets}
+    for name, data in assets.items():
+        files[name].write_bytes(data)
+    return files
 
 
 def _bert(**settings: Any) -> Any:

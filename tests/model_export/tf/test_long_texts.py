@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from model_export.tf.split.tasks import split_task
 from model_export.tf.task_source import TaskSource
 from tests.support.texts import LONG_TEXTS as TEXTS
 from tests.support.texts import PARTS
-from tests.support.transformers import KINDS, LINES, classifier
+from tests.support.transformers import KINDS, LINES, classifier, written
 from tflite_serving.contract.tokens import TOKENIZER_FILE
 from tflite_serving.errors import TooLongWord
 from tflite_serving.preprocess.byte_pairs import BytePairs
@@ -37,9 +38,7 @@ class Pair:
         parts = split_task(TaskSource(classifier(kind), kind), kind)
         (step,) = parts.preprocessing.steps
         assert step.tokens is not None
-        files = {name: folder / name for name in parts.assets}
-        for name, data in parts.assets.items():
-            files[name].write_bytes(data)
+        files = written(parts.assets, folder)
         self._place = step.tokens.roles.index("token_ids")
         self._operation, self._file = step.tokens, files[step.tokens.file]
         self._short, self._whole = (
@@ -82,14 +81,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pair]:
-    made: dict[str, Pair] = {}
-
-    def give(kind: str) -> Pair:
-        if kind not in made:
-            made[kind] = Pair(kind, tmp_path_factory.mktemp(kind))
-        return made[kind]
-
-    return give
+    return cache(lambda kind: Pair(kind, tmp_path_factory.mktemp(kind)))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from model_export.tf.split.tokenizers import encoding_of
 from model_export.tf.task_source import TaskSource
 from tests.support.texts import PARTS
 from tests.support.transformers import KINDS as CLASSIFIERS
-from tests.support.transformers import LINES, classifier, tokenizer
+from tests.support.transformers import LINES, classifier, tokenizer, written
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.tokens import Tokens as Operation
 from tflite_serving.preprocess.pipeline import Pipeline
@@ -45,9 +46,7 @@ class Pair:
         self.source = TaskSource(classifier(kind), kind)
         self.source.preprocessor.sequence_length = 64
         parts = split_task(self.source, kind)
-        files = {name: folder / name for name in parts.assets}
-        for name, data in parts.assets.items():
-            files[name].write_bytes(data)
+        files = written(parts.assets, folder)
         self.pipeline = Pipeline(
             parts.preprocessing, {i.name: i.shape for i in self.source.core.inputs}, files
         )
@@ -63,14 +62,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pair]:
-    made: dict[str, Pair] = {}
-
-    def give(kind: str) -> Pair:
-        if kind not in made:
-            made[kind] = Pair(kind, tmp_path_factory.mktemp(kind))
-        return made[kind]
-
-    return give
+    return cache(lambda kind: Pair(kind, tmp_path_factory.mktemp(kind)))
 
 
 KINDS = ("bert", "bert_cased", "bert_without_accents", "roberta", "albert", "xlm_roberta")
