@@ -50,15 +50,9 @@ class Prediction:
         """
         codec, timings = served.codec(dialect), task.timings
         timings.start()
-        request = codec.parse(body, task.head.content_type)
+        request = codec.parse(body, task.head.content_type, max_batch)
         timings.lap("parse")
         task.instances = request.batch
-        if request.batch > max_batch:
-            raise RequestError(
-                "batch_too_large",
-                f"expected at most {max_batch} instances, got {request.batch}; "
-                "send them in several requests",
-            )
         pictures = served.pictures
         inputs = {
             spec.name: to_tensor(request.inputs[spec.name], spec)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import Arrays
-from tflite_serving.errors import RequestError
+from tflite_serving.inputs.batch import ANY_SIZE
 from tflite_serving.inputs.raw import Numbers, RawInput
 
 
@@ -35,8 +35,13 @@ class Codec(Protocol):
     What depends on the model alone is worked out once, not in every request.
     """
 
-    def parse(self, body: bytes, content_type: str) -> PredictionRequest:
+    def parse(self, body: bytes, content_type: str, max_batch: int = ANY_SIZE) -> PredictionRequest:
         """Reads a request body of a type that the dialect lets pass; see `Dialect.check_type`.
+
+        Args:
+            body: all of it.
+            content_type: of the body.
+            max_batch: most instances; a larger batch is refused before values are made of it.
 
         Raises:
             RequestError: it says where the body is wrong.
@@ -74,28 +79,6 @@ class Dialect(Protocol):
         """The dialect, spoken with this version of this model."""
 
 
-def check_batch(inputs: Mapping[str, RawInput], name: str) -> int:
-    """The batch size that all inputs share.
-
-    Args:
-        inputs: by input name.
-        name: of the member that holds them, for the complaint.
-
-    Raises:
-        RequestError: it is zero, or differs.
-    """
-    return check_sizes({key: len(raw.values) for key, raw in inputs.items()}, name)
-
-
-def check_sizes(sizes: Mapping[str, int], name: str) -> int:
-    """The same of what has these sizes, by name."""
-    (first, batch), *others = sizes.items() or [("", 0)]
-    if batch == 0:
-        raise RequestError("empty_batch", f"{name}: expected at least one instance, got none")
-    for key, size in others:
-        if size != batch:
-            raise RequestError(
-                "wrong_shape",
-                f"{name}.{key}: expected {batch} rows as in {first!r}, got {size}",
-            )
-    return batch
+def batch_of(inputs: Mapping[str, RawInput]) -> int:
+    """The batch size that all inputs share."""
+    return len(next(iter(inputs.values())).values)

@@ -19,6 +19,7 @@ import numpy as np
 import simdjson
 
 from tflite_serving.contract.tensors import InputSpec
+from tflite_serving.inputs.batch import ANY_SIZE, check_batch
 from tflite_serving.inputs.raw import Numbers
 
 # What numbers are made of, and the space between them. Of true, false and null a letter remains.
@@ -64,25 +65,33 @@ class FlatJson:
         unit = b""
         for size in reversed(self._shape):
             unit = b"[" + b",".join([unit] * (size or 0)) + b"]"
-        self._unit = unit
+        self._last = unit + b"]}"
+        self._each = unit + b","
         self._numbers = math.prod(size or 0 for size in self._shape)
         self._forms = [(form.head, form) for form in forms] if is_known else []
 
-    def read(self, body: bytes) -> tuple[Form, Numbers] | None:
+    def read(self, body: bytes, max_batch: int = ANY_SIZE) -> tuple[Form, Numbers] | None:
         """The instances in a body; None if it has none of the forms, or is wrong.
 
         Args:
             body: JSON.
+            max_batch: most instances.
 
         Returns:
             the form, and [batch, …] of float64, or of int64 where the input is of whole numbers.
+
+        Raises:
+            RequestError: there are more instances; none of their numbers is looked at.
         """
         if not self._forms:
             return None
         skeleton = body.translate(None, _OF_NUMBERS)
         for head, form in self._forms:
-            batch = (len(skeleton) - len(head) - len(b"]}") + 1) // (len(self._unit) + 1)
-            if batch > 0 and skeleton == head + b",".join([self._unit] * batch) + b"]}":
+            others = (len(skeleton) - len(head) - len(self._last)) // len(self._each)
+            # Repeated, not joined: to join, Python keeps 80 bytes for each part.
+            if others >= 0 and skeleton == head + self._each * others + self._last:
+                batch = others + 1
+                check_batch(batch, max_batch, form.member)
                 values = self._parse(body, form, batch)
                 return (form, values) if values else None
         return None

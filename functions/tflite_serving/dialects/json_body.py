@@ -8,16 +8,20 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
-from tflite_serving.dialects.dialect import check_sizes
 from tflite_serving.errors import RequestError
+from tflite_serving.inputs.batch import check_batch
 from tflite_serving.inputs.complaint import shortened, what_of
 from tflite_serving.inputs.fields import Fields
 from tflite_serving.inputs.raw import RawInput
 
 # Looking for the NaN that made a body invalid parses it a second time: not for huge ones.
 _LARGEST_EXPLAINED = 2**20
-# Of Python's objects for what a body holds: each takes up to a hundred bytes.
-_MOST_VALUES = 8_000_000
+# What Python's objects for a body may take: numbers alone, about five million.
+_MOST_MEMORY = 288 * 2**20
+# Of a value with its place in a list and in the parser; and what a list, an object and each quote
+# of a string add.
+_BYTES_OF = {b",": 56, b"[": 64, b"{": 200, b'"': 32}
+_FEWEST_BYTES = 2**21  # of a body that could take more
 
 
 def parse_object(body: bytes, advise: Callable[[bytes], str] = lambda _: "") -> dict[str, object]:
@@ -52,10 +56,11 @@ def parse_object(body: bytes, advise: Callable[[bytes], str] = lambda _: "") -> 
 
 def _refuse_too_many_values(body: bytes) -> None:
     """A body that is not what it should be must not take many times its size to find out."""
-    if len(body) <= 2 * _MOST_VALUES:
+    if len(body) <= _FEWEST_BYTES:
         return
-    values = sum(body.count(sign) for sign in (b",", b"[", b"{"))
-    if values > _MOST_VALUES:
+    counts = {sign: body.count(sign) for sign in _BYTES_OF}
+    if sum(count * _BYTES_OF[sign] for sign, count in counts.items()) > _MOST_MEMORY:
+        values = sum(counts[sign] for sign in (b",", b"[", b"{"))
         raise RequestError(
             "too_many_values",
             f"body: expected lists of numbers in the input's own shape, got something else, of "
@@ -63,7 +68,9 @@ def _refuse_too_many_values(body: bytes) -> None:
         )
 
 
-def rows(document: Mapping[str, object], body: bytes, fields: Fields) -> dict[str, RawInput]:
+def rows(
+    document: Mapping[str, object], body: bytes, fields: Fields, max_batch: int
+) -> dict[str, RawInput]:
     """The row format: ``instances``, a list with one item per instance.
 
     An instance is the only input's value, or an object with the value of each field by name. The
@@ -73,38 +80,47 @@ def rows(document: Mapping[str, object], body: bytes, fields: Fields) -> dict[st
         document: with ``instances``.
         body: that the document was read from.
         fields: of the model.
+        max_batch: most instances.
 
     Raises:
-        RequestError: it is no list, or an instance lacks a field or has one too many.
+        RequestError: it is no list, of no or too many instances, or an instance lacks a field or
+            has one too many.
     """
     instances = document["instances"]
     if not isinstance(instances, list):
         raise RequestError(
             "wrong_shape", f"instances: expected a list of instances, got {_kind(instances)}"
         )
-    first = instances[0] if instances else None
+    check_batch(len(instances), max_batch, "instances")
+    first = instances[0]
     by_name = isinstance(first, dict) and not (first.keys() == {"b64"} and _is_picture(fields))
     if not by_name and len(fields.inputs) == 1:
         others = _may_hold_others(document, body, 0)
         return {fields.inputs[0].name: RawInput(instances, "instances[{}]", others)}
     layout = fields.layout(first if isinstance(first, dict) else ())
-    others = _may_hold_others(document, body, len(instances) * len(layout.names))
+    names = sum(len(record) for record in instances if isinstance(record, dict))
+    others = _may_hold_others(document, body, names)
     return layout.of_rows(instances, "instances[{}]", may_hold_others=others)
 
 
-def columns(document: Mapping[str, object], body: bytes, fields: Fields) -> dict[str, RawInput]:
+def columns(
+    document: Mapping[str, object], body: bytes, fields: Fields, max_batch: int
+) -> dict[str, RawInput]:
     """The column format: ``inputs``, the whole batch of the only input, or of each field by name.
 
     Args:
         document: with ``inputs``.
         body: that the document was read from.
         fields: of the model.
+        max_batch: most instances.
 
     Raises:
-        RequestError: a field is missing, unknown, no list, or longer than another.
+        RequestError: a field is missing, unknown, no list, of no or too many rows, or longer than
+            another.
     """
     inputs = document["inputs"]
     if len(fields.inputs) == 1 and isinstance(inputs, list):
+        check_batch(len(inputs), max_batch, "inputs")
         others = _may_hold_others(document, body, 0)
         return {fields.inputs[0].name: RawInput(inputs, "inputs[{}]", others)}
     layout = fields.layout(inputs if isinstance(inputs, dict) else ())
@@ -119,9 +135,20 @@ def columns(document: Mapping[str, object], body: bytes, fields: Fields) -> dict
             raise RequestError(
                 "wrong_shape", f"inputs.{name}: expected a list of rows, got {_kind(values)}"
             )
-    others = _may_hold_others(document, body, len(layout.names))
-    check_sizes({name: len(values) for name, values in inputs.items()}, "inputs")
+    _check_sizes(inputs, max_batch)
+    others = _may_hold_others(document, body, len(inputs))
     return layout.of_columns(inputs, "inputs.{column}[{}]", may_hold_others=others)
+
+
+def _check_sizes(columns: Mapping[str, list[object]], max_batch: int) -> None:
+    (first, rows), *others = columns.items()
+    check_batch(len(rows), max_batch, "inputs")
+    for name, values in others:
+        if len(values) != len(rows):
+            raise RequestError(
+                "wrong_shape",
+                f"inputs.{name}: expected {len(rows)} rows as in {first!r}, got {len(values)}",
+            )
 
 
 def _is_picture(fields: Fields) -> bool:
@@ -132,7 +159,8 @@ def _is_picture(fields: Fields) -> bool:
 def _may_hold_others(document: Mapping[str, object], body: bytes, names: int) -> bool:
     """Whether strings or bools may be among the values, told from the body as fast as it scans.
 
-    Quotes tell of strings, once those of the document's own members and of `names` are counted.
+    Quotes tell of strings, once those of the document's own members are counted and those of the
+    `names` that the client gave, not of all that it could have: the rest would hide a string.
     """
     members = sum(4 if isinstance(value, str) else 2 for value in document.values())
     return body.count(b'"') > members + 2 * names or b"true" in body or b"false" in body
@@ -148,11 +176,12 @@ def _explain_non_finite(body: bytes) -> None:
     if len(body) > _LARGEST_EXPLAINED:
         return
     try:
-        found = _find_non_finite(json.loads(body), "")
+        found = _find_non_finite(json.loads(body))
     except (ValueError, RecursionError):
         return
     if found:
-        place, value = found
+        path, value = found
+        place = "".join(reversed(path)).removeprefix(".") or "body"
         # Python's json lets half a surrogate pair through, which no answer could repeat.
         place = shortened(place.encode(errors="backslashreplace").decode())
         raise RequestError(
@@ -160,17 +189,23 @@ def _explain_non_finite(body: bytes) -> None:
         )
 
 
-def _find_non_finite(value: object, place: str) -> tuple[str, float] | None:
+def _find_non_finite(value: object) -> tuple[list[str], float] | None:
+    """The first NaN or infinity in a value, and the steps from it outwards that lead to it.
+
+    Only the steps that lead there become text: siblings are many, and keys may be long.
+    """
     if isinstance(value, float) and not math.isfinite(value):
-        return place or "body", value
+        return [], value
     if isinstance(value, dict):
-        members = [(f"{place}.{key}" if place else str(key), item) for key, item in value.items()]
+        for key, item in value.items():
+            found = _find_non_finite(item)
+            if found:
+                found[0].append(f".{key}")
+                return found
     elif isinstance(value, list):
-        members = [(f"{place}[{index}]", item) for index, item in enumerate(value)]
-    else:
-        return None
-    for where, item in members:
-        found = _find_non_finite(item, where)
-        if found:
-            return found
+        for index, item in enumerate(value):
+            found = _find_non_finite(item)
+            if found:
+                found[0].append(f"[{index}]")
+                return found
     return None

@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 
 from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.complaint import shortened
 
 OPTIONS = ("top_k", "threshold")
+_MOST_COMPARED = 100  # with these names: each takes ten microseconds
 _NUMBER = re.compile(r"[0-9.]{1,30}(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -41,7 +43,7 @@ def read_options(
         RequestError: a value is none, is one of several, or would have no effect; or a name is a
             slip.
     """
-    for name in query:
+    for name in islice(query, _MOST_COMPARED):
         # Others may be a gateway's; these are slips that would have no effect.
         if name not in OPTIONS and (near := get_close_matches(name[:20], OPTIONS, n=1)):
             raise _refusal(f"{name[:20]}: did you mean {near[0]!r}?")

@@ -9,13 +9,14 @@ import orjson
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import Arrays
 from tflite_serving.dialects.answers import answer_of
-from tflite_serving.dialects.dialect import PredictionRequest, check_batch
+from tflite_serving.dialects.dialect import PredictionRequest, batch_of
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import parse_object, rows
 from tflite_serving.dialects.media_type import check_parameters, media_type
 from tflite_serving.dialects.misplaced import advice
 from tflite_serving.dialects.options import OPTIONS, read_options
 from tflite_serving.errors import RequestError, UnsupportedMediaType
+from tflite_serving.inputs.batch import ANY_SIZE, check_batch
 from tflite_serving.inputs.complaint import nearest, shortened
 from tflite_serving.inputs.fields import Fields
 from tflite_serving.inputs.npy import read_npy
@@ -79,19 +80,19 @@ class SimpleCodec:
         names = (orjson.dumps(name).replace(b"%", b"%%") for name, _ in self._answers)
         self._row = b"{%b}" % b",".join(name + b":%b" for name in names)
 
-    def parse(self, body: bytes, content_type: str) -> PredictionRequest:
+    def parse(self, body: bytes, content_type: str, max_batch: int = ANY_SIZE) -> PredictionRequest:
         """Reads ``instances``; any other member is refused, because it would have no effect."""
         kind = content_type if content_type in _KNOWN else media_type(content_type)
         if kind == _NPY:
-            return self._parse_npy(body)
+            return self._parse_npy(body, max_batch)
         if kind == _TEXT:
             return self._parse_text(body)
         if kind == _CSV:
-            return self._parse_csv(body)
+            return self._parse_csv(body, max_batch)
         if kind in _PICTURES:
             return self._parse_picture(body, kind)
         if self._flat is not None and self._only is not None:
-            found = self._flat.read(body)
+            found = self._flat.read(body, max_batch)
             if found is not None:
                 _, numbers = found
                 return PredictionRequest({self._only.name: numbers}, len(numbers.values))
@@ -103,8 +104,8 @@ class SimpleCodec:
             raise RequestError(
                 "missing_field", "instances: expected a list of instances, got nothing"
             )
-        inputs = rows(document, body, self._fields)
-        return PredictionRequest(inputs, check_batch(inputs, "instances"))
+        inputs = rows(document, body, self._fields, max_batch)
+        return PredictionRequest(inputs, batch_of(inputs))
 
     def _no_such_field(self, member: str) -> RequestError:
         name = shortened(member)
@@ -116,7 +117,7 @@ class SimpleCodec:
             told = nearest(member, ["instances"])
         return RequestError("unknown_field", f"{name}: no such field; {told}")
 
-    def _parse_npy(self, body: bytes) -> PredictionRequest:
+    def _parse_npy(self, body: bytes, max_batch: int) -> PredictionRequest:
         if self._only is not None and self._only.dtype == "string":
             raise UnsupportedMediaType(
                 "unsupported_content_type",
@@ -131,16 +132,15 @@ class SimpleCodec:
                 f"({names}), got {_NPY!r}",
             )
         numbers = read_npy(body, self._only)
-        if len(numbers.values) == 0:
-            raise RequestError("empty_batch", "body: expected at least one instance, got none")
+        check_batch(len(numbers.values), max_batch, "body")
         return PredictionRequest({self._only.name: numbers}, len(numbers.values))
 
-    def _parse_csv(self, body: bytes) -> PredictionRequest:
+    def _parse_csv(self, body: bytes, max_batch: int) -> PredictionRequest:
         self._check_csv()
         from tflite_serving.inputs.csv_body import read_csv  # which most have no use for
 
-        inputs = read_csv(body, self._fields)
-        return PredictionRequest(inputs, check_batch(inputs, "rows"))
+        inputs = read_csv(body, self._fields, max_batch)
+        return PredictionRequest(inputs, batch_of(inputs))
 
     def _check_csv(self) -> None:
         """Raises `UnsupportedMediaType` if an input's value is not one cell or several."""

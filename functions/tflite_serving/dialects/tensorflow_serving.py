@@ -13,12 +13,13 @@ import orjson
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.record import Column, Value
 from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec
-from tflite_serving.dialects.dialect import PredictionRequest, check_batch
+from tflite_serving.dialects.dialect import PredictionRequest, batch_of
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import columns, parse_object, rows
 from tflite_serving.dialects.misplaced import advice
 from tflite_serving.errors import RequestError
-from tflite_serving.inputs.complaint import shortened
+from tflite_serving.inputs.batch import ANY_SIZE
+from tflite_serving.inputs.complaint import shortened, show
 from tflite_serving.inputs.fields import Fields
 from tflite_serving.inputs.raw import RawInput
 
@@ -62,10 +63,10 @@ class TensorFlowServingCodec:
         self._flat = FlatJson(self._only, *_FORMS) if self._only else None
         self._single = [spec.name for spec in manifest.inputs if len(spec.shape) == 1]
 
-    def parse(self, body: bytes, content_type: str) -> PredictionRequest:
+    def parse(self, body: bytes, content_type: str, max_batch: int = ANY_SIZE) -> PredictionRequest:
         """Reads either format; members that it does not know are ignored, as the original does."""
         if self._flat is not None and self._only is not None:
-            found = self._flat.read(body)
+            found = self._flat.read(body, max_batch)
             if found is not None:
                 form, numbers = found
                 return PredictionRequest(
@@ -74,20 +75,21 @@ class TensorFlowServingCodec:
         document = parse_object(body, lambda body: advice(body, self._manifest))
         signature = document.get("signature_name", _SIGNATURE)
         if signature not in (_SIGNATURE, ""):
+            is_large = isinstance(signature, (list, dict))  # of whose values no text is made
+            got = show(signature) if is_large else repr(shortened(str(signature)))
             raise RequestError(
-                "unknown_signature",
-                f"signature_name: expected {_SIGNATURE!r}, got {shortened(str(signature))!r}",
+                "unknown_signature", f"signature_name: expected {_SIGNATURE!r}, got {got}"
             )
         if "instances" in document and "inputs" in document:
             raise RequestError(
                 "unknown_field", "body: expected either instances or inputs, got both"
             )
         if "instances" in document:
-            inputs = self._alone(rows(document, body, self._fields))
-            return PredictionRequest(inputs, check_batch(inputs, "instances"))
+            inputs = self._alone(rows(document, body, self._fields, max_batch))
+            return PredictionRequest(inputs, batch_of(inputs))
         if "inputs" in document:
-            inputs = self._alone(columns(document, body, self._fields))
-            return PredictionRequest(inputs, check_batch(inputs, "inputs"), column=True)
+            inputs = self._alone(columns(document, body, self._fields, max_batch))
+            return PredictionRequest(inputs, batch_of(inputs), column=True)
         raise RequestError(
             "missing_field", "body: expected instances (rows) or inputs (columns), got neither"
         )

@@ -49,8 +49,8 @@ def fits(shape: tuple[int, ...], expected: Shape) -> bool:
 
 
 def show_shape(shape: Shape) -> str:
-    """A shape as messages show it: ``[8, 8, 1]``, with ``any`` for an open axis."""
-    return "[" + ", ".join("any" if size is None else str(size) for size in shape) + "]"
+    """A shape as messages show it: ``[8, 8, 1]``, with ``any`` for an open axis; not too long."""
+    return shortened("[" + ", ".join("any" if size is None else str(size) for size in shape) + "]")
 
 
 class _Search:
@@ -159,7 +159,7 @@ def show(value: object) -> str:
         return "an object" if isinstance(value, dict) else "a list"
     if isinstance(value, bool):
         return str(value).lower()
-    return "null" if value is None else str(value)
+    return "null" if value is None else shortened(str(value))
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

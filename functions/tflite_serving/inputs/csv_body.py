@@ -9,37 +9,39 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import RequestError
+from tflite_serving.inputs.batch import ANY_SIZE, check_batch
 from tflite_serving.inputs.complaint import nearest, shortened
 from tflite_serving.inputs.fields import Fields, Layout
 from tflite_serving.inputs.missing import advice, default_of
 from tflite_serving.inputs.raw import RawInput
 
-# A body is bounded already, and a long text is a text.
-csv.field_size_limit(2**31 - 1)
+# A long text is a text; but the reader keeps eight bytes for each character of a cell.
+csv.field_size_limit(2**23)
 # Of Python's strings, each of which takes fifty bytes for a cell of two.
 _MOST_CELLS = 2_000_000
 _OTHER_SEPARATORS = (";", "\t", "|")
 
 
-def read_csv(body: bytes, fields: Fields) -> dict[str, RawInput]:
+def read_csv(body: bytes, fields: Fields, max_batch: int = ANY_SIZE) -> dict[str, RawInput]:
     """Reads a table whose columns are the fields of a model, in any order.
 
     Args:
         body: in UTF-8, with or without a byte order mark. An empty cell is a missing value, where
             something stands for these.
         fields: of the model.
+        max_batch: most rows; the values of more are not kept.
 
     Raises:
-        RequestError: it is no table, a column is missing, unknown or there twice, or a value is of
-            another kind; with its line or row.
+        RequestError: it is no table, has too many rows, a column is missing, unknown or there
+            twice, or a value is of another kind; with its line or row.
     """
     try:
-        text = body.decode("utf-8-sig")
+        body.decode()
     except UnicodeDecodeError as error:
         raise RequestError(
             "malformed_csv", f"body: expected UTF-8, got {error.reason} at byte {error.start}"
         ) from None
-    if text and "\n" not in text and "\r" not in text:
+    if body and b"\n" not in body and b"\r" not in body:
         raise RequestError(
             "malformed_csv",
             "body: expected a line of names and a line for each record, got a single line; with "
@@ -52,7 +54,9 @@ def read_csv(body: bytes, fields: Fields) -> dict[str, RawInput]:
             f"body: expected a table of at most {_MOST_CELLS} values, got one of {cells}; send it "
             "in parts",
         )
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    # In parts: the whole text would take four times the body.
+    text = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline="")
+    reader = csv.reader(text, strict=True)
     try:
         header = next(reader, [])
         layout = fields.layout(())
@@ -66,6 +70,8 @@ def read_csv(body: bytes, fields: Fields) -> dict[str, RawInput]:
                 )
             if row:  # else an empty line
                 rows.append(row)
+                if len(rows) > max_batch:
+                    check_batch(len(rows) + sum(map(bool, reader)), max_batch, "rows")
     except csv.Error as error:
         raise RequestError("malformed_csv", f"line {reader.line_num}: {error}") from None
     if not rows:
@@ -89,16 +95,16 @@ def _check_header(header: list[str], layout: Layout) -> None:
             raise RequestError(
                 "malformed_csv", f"line 1: expected commas between the names, got {separator!r}"
             )
-    name, count = Counter(header).most_common(1)[0]
-    if count > 1:
-        raise RequestError(
-            "malformed_csv", f"line 1: expected each column once, got {shortened(name)!r} twice"
-        )
     unknown = layout.unknown(header)
     if unknown is not None:
         raise RequestError(
             "unknown_input",
             f"line 1: {shortened(unknown)!r}: no such input; {nearest(unknown, layout.names)}",
+        )
+    name, count = Counter(header).most_common(1)[0]
+    if count > 1:
+        raise RequestError(
+            "malformed_csv", f"line 1: expected each column once, got {name!r} twice"
         )
     missing = layout.missing(set(header))
     if missing is not None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import RequestError
-from tflite_serving.inputs.complaint import fits, show_shape
+from tflite_serving.inputs.complaint import fits, shortened, show_shape
 from tflite_serving.inputs.raw import Numbers
 
 _LARGEST_HEADER = 4096
@@ -41,10 +41,11 @@ def read_npy(body: bytes, spec: InputSpec) -> Numbers:
     # Clients send the same shape again and again, and its literal takes long to parse.
     shape, is_fortran, dtype, start = _header(body[: _header_end(body)])
     count = math.prod(shape)
-    if len(body) - start != count * dtype.itemsize:
+    size = count * dtype.itemsize
+    if len(body) - start != size:
         raise RequestError(
             "malformed_npy",
-            f"body: expected {count * dtype.itemsize} bytes of {dtype.name} for the shape "
+            f"body: expected {shortened(str(size))} bytes of {dtype.name} for the shape "
             f"{show_shape(shape)}, got {len(body) - start}",
         )
     _check_dtype(dtype, spec)

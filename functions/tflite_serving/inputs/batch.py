@@ -1,0 +1,25 @@
+"""The count of instances in one request, checked before anything is made of them."""
+
+from __future__ import annotations
+
+from tflite_serving.errors import RequestError
+
+ANY_SIZE = 2**63 - 1
+"""A largest batch for readers that have no limit."""
+
+
+def check_batch(batch: int, max_batch: int, name: str) -> None:
+    """Raises `RequestError` for a batch of no instance, or of more than one request may have.
+
+    Args:
+        batch: count of the instances.
+        max_batch: largest count, MAX_BATCH.
+        name: of what holds the instances, for the message.
+    """
+    if batch == 0:
+        raise RequestError("empty_batch", f"{name}: expected at least one instance, got none")
+    if batch > max_batch:
+        raise RequestError(
+            "batch_too_large",
+            f"expected at most {max_batch} instances, got {batch}; send them in several requests",
+        )
