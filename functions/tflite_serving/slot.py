@@ -14,6 +14,7 @@ from tflite_serving.errors import (
     ArtifactRefused,
     DeadlineExceeded,
     ModelUnavailable,
+    StoreError,
 )
 from tflite_serving.loader import Loader
 from tflite_serving.runtime_import import runtime_import
@@ -22,7 +23,16 @@ from tflite_serving.settings import ModelRef
 from tflite_serving.telemetry import Log
 
 RETRY_AFTER_SECONDS = 5
-"""After a failed load, requests fail at once for this long, and then one of them tries again."""
+"""After a failed load, requests fail at once for this long, and then one of them tries again.
+
+After a failed refresh the old version answers, and a request after this long starts another one;
+twice as long each time that it fails again, but no longer than `_LONGEST_RETRY_SECONDS`.
+"""
+
+_LONGEST_RETRY_SECONDS = 60.0
+REFUSED_SECONDS = 600.0
+"""A version that was refused is not tried again for this long: what was wrong with it may have been
+wrong on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +73,10 @@ class Slot:
         self._current: ServedModel | None = None
         self._pending: Future[ServedModel | LoadFailure] | None = None
         self._failure: LoadFailure | None = None
+        self._failures = 0  # one after the other, until now
         self._tried_at = 0.0
         self._refused: str | None = None
+        self._refused_at = 0.0
 
     @property
     def current(self) -> ServedModel | None:
@@ -111,7 +123,16 @@ class Slot:
         return outcome
 
     def _is_stale(self) -> bool:
-        return self.ref.version is None and self._clock() - self._tried_at >= self._refresh_seconds
+        wait = self._wait_seconds(self._failures)
+        return self.ref.version is None and self._clock() - self._tried_at >= wait
+
+    def _wait_seconds(self, failures: int) -> float:
+        """From one look at the alias to the next, after so many failures in a row."""
+        if failures == 0:
+            return self._refresh_seconds
+        # Beyond a few doublings nothing changes, and 2.0**1024 is too large for a float.
+        retry = RETRY_AFTER_SECONDS * 2.0 ** min(failures - 1, 8)
+        return min(retry, _LONGEST_RETRY_SECONDS, self._refresh_seconds)
 
     def start(self) -> Future[ServedModel | LoadFailure]:
         """The load or refresh that is under way, a new one, or the outcome of the last one.
@@ -163,32 +184,46 @@ class Slot:
             self._tried_at = self._clock()
             if isinstance(outcome, LoadFailure):
                 self._failure = outcome
+                self._failures += 1
             else:
                 self._failure, self._current = None, outcome
+                self._failures = 0
         future.set_result(outcome)
 
     def _load_or_keep(self, version: str, runtime: Future[float]) -> ServedModel:
         current = self._current
-        if current is not None and version in (current.manifest.version, self._refused):
+        if current is not None and (
+            version == current.manifest.version or self._is_refused(version)
+        ):
             return current
         try:
             return self._loader.load(self.ref, version, runtime)
         except ArtifactRefused:
-            self._refused = version
+            self._refused, self._refused_at = version, self._clock()
             raise
 
+    def _is_refused(self, version: str) -> bool:
+        return version == self._refused and self._clock() - self._refused_at < REFUSED_SECONDS
+
     def _tell(self, error: Exception, version: str | None) -> None:
-        kept = self._current
+        kept, severity, more = self._current, "ERROR", {}
         rest = f"; {kept.manifest.version} keeps answering" if kept else ""
+        if kept and isinstance(error, StoreError):
+            # Nobody is refused an answer, and the registry may be there again soon.
+            severity = "WARNING"
+            wait = self._wait_seconds(self._failures + 1)
+            more = {"seconds": round(self._clock() - self._tried_at, 1), "retry_seconds": wait}
+            rest += f", and a request in {wait:g} s or later looks again"
         which = f"{self.ref.name} {version}" if version else str(self.ref)
         known = isinstance(error, ArtifactError)
         stack = {} if known else {"stack_trace": "".join(traceback.format_exception(error))}
         self._log.write(
-            "ERROR",
+            severity,
             f"cannot serve {which}: {error}{rest}",
             model=self.ref.name,
             version=version,
             code=error.code if isinstance(error, ArtifactError) else "internal",
             error=type(error).__name__,
+            **more,
             **stack,
         )

@@ -25,7 +25,7 @@ locals {
     }
     load_failures = {
       about   = "Models that could not be loaded, refusals among them"
-      clauses = ["severity=\"ERROR\"", "jsonPayload.error:*", "jsonPayload.code:*"]
+      clauses = ["severity>=WARNING", "jsonPayload.error:*", "jsonPayload.code:*"]
       labels  = { code = "jsonPayload.code", model = "jsonPayload.model" }
       value   = null
     }
