@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 Answer = Callable[["Handler"], None]
 _GIVE_UP_SECONDS = 30.0
@@ -22,6 +24,7 @@ class TroubledServer(ThreadingHTTPServer):
     Attributes:
         requests: method and path of each request, as they came.
         connections: how many were made.
+        sent: bytes of answers that have no end.
         reached: set by answers that wait.
         released: what they wait for; set at the end.
     """
@@ -34,6 +37,7 @@ class TroubledServer(ThreadingHTTPServer):
         self._lock = threading.Lock()
         self.requests: list[str] = []
         self.connections = 0
+        self.sent = 0
         self.reached = threading.Event()
         self.released = threading.Event()
 
@@ -206,3 +210,47 @@ def _connected(upstream: str) -> socket.socket:
     assert parts.hostname is not None
     assert parts.port is not None
     return socket.create_connection((parts.hostname, parts.port), timeout=_GIVE_UP_SECONDS)
+
+
+def trickle(start: bytes, rest: bytes, every_seconds: float) -> Answer:
+    """Bytes at once, such as a head, and then one after the other, with a while between them.
+
+    Args:
+        start: of the answer, as it goes over the wire.
+        rest: of it; over and over again, as long as the client stays.
+        every_seconds: between two bytes.
+    """
+
+    def answer(handler: Handler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(start)
+        handler.troubled.reached.set()
+        for number in itertools.cycle(rest):
+            if handler.troubled.released.wait(every_seconds):
+                return
+            handler.wfile.write(bytes([number]))
+
+    return answer
+
+
+def endless(head: bytes, piece: bytes = bytes(2**16)) -> Answer:
+    """A head, and bytes behind it as long as the client stays; how many, the server counts."""
+
+    def answer(handler: Handler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(head)
+        while not handler.troubled.released.is_set():
+            handler.troubled.sent += handler.wfile.write(piece)
+
+    return answer
+
+
+def registry(root: Path) -> Answer:
+    """What a bucket answers that holds the files of a folder."""
+
+    def answer(handler: Handler) -> None:
+        name = unquote(urlsplit(handler.path).path.rpartition("/o/")[2])
+        file = root / name
+        (status(200, file.read_bytes()) if file.is_file() else status(404))(handler)
+
+    return answer

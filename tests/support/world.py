@@ -61,13 +61,13 @@ class WatchedStore(FolderStore):
         self.open.set()
         self.asked = threading.Event()
 
-    def read(self, path: str) -> StoredObject:
+    def read(self, path: str, *limits: int) -> StoredObject:
         self.reads[path] += 1
         self.asked.set()
         assert self.open.wait(WAIT)
         if self.failure is not None:
             raise self.failure
-        return super().read(path)
+        return super().read(path, *limits)
 
     def loads(self) -> int:
         return sum(count for path, count in self.reads.items() if path.endswith("manifest.json"))

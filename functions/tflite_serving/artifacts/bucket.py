@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
 from tflite_serving.artifacts.bucket_folder import BucketFolder
-from tflite_serving.artifacts.connections import Answer, HttpServer
+from tflite_serving.artifacts.connections import Answer, HttpServer, TooManyBytesError
 from tflite_serving.artifacts.credentials import (
     PASSING_STATUSES,
     Credentials,
@@ -19,8 +20,10 @@ from tflite_serving.artifacts.credentials import (
     Nobody,
     find_credentials,
 )
+from tflite_serving.artifacts.deadline import PIECE_SECONDS
 from tflite_serving.artifacts.retrying import Passing, patiently
 from tflite_serving.artifacts.store import StoredObject
+from tflite_serving.contract import layout
 from tflite_serving.errors import StoreError
 
 T = TypeVar("T")
@@ -40,11 +43,12 @@ def open_bucket(folder: BucketFolder, environ: Mapping[str, str]) -> BucketStore
     Raises:
         StoreError: one of them is no address.
     """
-    silence = min(_SILENCE_SECONDS, folder.patience_seconds)
+    patience = folder.patience_seconds
+    waits = min(_SILENCE_SECONDS, patience), min(PIECE_SECONDS, patience)
     emulator = environ.get("STORAGE_EMULATOR_HOST")
     try:
-        credentials = Nobody() if emulator else find_credentials(environ, silence)
-        return BucketStore(folder, HttpServer(emulator or _STORAGE, silence), credentials)
+        credentials = Nobody() if emulator else find_credentials(environ, *waits)
+        return BucketStore(folder, HttpServer(emulator or _STORAGE, *waits), credentials)
     except ValueError as error:
         name = "STORAGE_EMULATOR_HOST" if emulator else "GCE_METADATA_HOST"
         raise StoreError(f"{name}: {error}") from None
@@ -53,8 +57,8 @@ def open_bucket(folder: BucketFolder, environ: Mapping[str, str]) -> BucketStore
 class BucketStore:
     """Reads a registry in a bucket, through the JSON API.
 
-    What may pass (408, 429, 5xx, lost connections, silence, changed bytes) is tried again until
-    the folder's patience is over; the rest fails at once.
+    What may pass (408, 429, 5xx, lost connections, silence, a trickle, changed bytes) is tried
+    again until the folder's patience is over; the rest fails at once.
 
     Source: https://cloud.google.com/storage/docs/request-endpoints
     Source: https://cloud.google.com/storage/docs/json_api/v1/objects/get
@@ -75,26 +79,35 @@ class BucketStore:
         """The bucket and prefix as a ``gs://`` URI."""
         return self._folder.uri
 
-    def read(self, path: str) -> StoredObject:
-        """One object, whole, with its generation."""
+    def read(self, path: str, most_bytes: int = layout.MOST_DOCUMENT_BYTES) -> StoredObject:
+        """See `Store.read`."""
 
         def take(answer: Answer) -> StoredObject:
-            data = b"".join(_unchanged(answer))
+            data = b"".join(_unchanged(answer, most_bytes))
             return StoredObject(data, answer.headers.get("X-Goog-Generation", ""))
 
-        return self._get(path, take)
+        try:
+            return self._get(path, take)
+        except TooManyBytesError:
+            raise self._folder.too_large(path, most_bytes) from None
 
     def local(self, path: str) -> None:
         """Nothing of a bucket is on this disk."""
 
-    def fetch(self, path: str, destination: Path) -> None:
-        """Downloads one object to `destination`."""
+    def fetch(self, path: str, destination: Path, size: int | None = None) -> None:
+        """See `Store.fetch`."""
+        most_bytes = sys.maxsize if size is None else size
 
         def take(answer: Answer) -> None:
+            if size is not None and answer.length is not None and answer.length < size:
+                raise self._folder.wrong_size(path, size, answer.length)
             with destination.open("wb") as file:
-                file.writelines(_unchanged(answer))
+                file.writelines(_unchanged(answer, most_bytes))
 
-        self._get(path, take)
+        try:
+            self._get(path, take)
+        except TooManyBytesError as error:
+            raise self._folder.wrong_size(path, most_bytes, error.announced) from None
 
     def _get(self, path: str, take: Callable[[Answer], T]) -> T:
         try:
@@ -109,7 +122,7 @@ class BucketStore:
         with self._server.get(self._target(path), shown) as answer:
             if answer.status == 200:
                 return take(answer)
-            body = answer.read()
+            body = answer.beginning()
         if answer.status == 401 and not is_renewed:
             self._credentials.renew(shown)
             return self._ask(path, take, is_renewed=True)
@@ -123,7 +136,7 @@ class BucketStore:
         return f"/download/storage/v1/b/{bucket}/o/{name}?alt=media"
 
 
-def _unchanged(answer: Answer) -> Iterator[bytes]:
+def _unchanged(answer: Answer, most_bytes: int) -> Iterator[bytes]:
     """The body as it comes, compared with the MD5 that storage sent, if it sent one.
 
     It does for everything but objects that were composed of others, which nothing here makes.
@@ -131,7 +144,7 @@ def _unchanged(answer: Answer) -> Iterator[bytes]:
     Source: https://cloud.google.com/storage/docs/data-validation
     """
     digest = hashlib.md5(usedforsecurity=False)
-    for piece in answer.pieces():
+    for piece in answer.pieces(most_bytes):
         digest.update(piece)
         yield piece
     expected = _md5(answer)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tflite_serving.errors import AccessDenied, ObjectNotFound, StoreError, StoreUnreachable
+from tflite_serving.errors import (
+    AccessDenied,
+    IntegrityError,
+    ObjectNotFound,
+    StoreError,
+    StoreUnreachable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,19 @@ class BucketFolder:
                 "roles/storage.objectViewer to read, roles/storage.objectUser to publish"
             )
         return StoreError(f"{where}: {status} {message}".rstrip())
+
+    def too_large(self, path: str, most_bytes: int) -> StoreError:
+        """An object is larger than what belongs there can be."""
+        return StoreError(
+            f"{self._where(path)}: expected at most {most_bytes} bytes, got more; something else "
+            "was written there, or answers for the registry"
+        )
+
+    def wrong_size(self, path: str, size: int, got: int | None) -> IntegrityError:
+        """An object is not as long as the manifest says."""
+        return IntegrityError(
+            f"{self._where(path)}: expected {size} bytes, got {'more' if got is None else got}"
+        )
 
     def unreachable(self, path: str, cause: str) -> StoreUnreachable:
         """Storage did not answer as long as the patience lasted."""

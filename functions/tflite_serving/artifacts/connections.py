@@ -13,15 +13,34 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.message import Message
-from functools import cached_property
+from functools import cached_property, partial
 from urllib.parse import urlsplit
 
+from tflite_serving.artifacts.deadline import (
+    PIECE_SECONDS,
+    Deadline,
+    TimedResponse,
+    TooSlowError,
+)
 from tflite_serving.artifacts.retrying import Passing
 
 # Beyond it the other end, or something on the way, may have forgotten the connection: between
 # two looks at an alias the platform lets the process sleep.
 _KEPT_SECONDS = 10.0
 _PIECE_BYTES = 2**20
+_MOST_SMALL_BYTES = 2**20  # of an error's body, or a token
+
+
+class TooManyBytesError(Exception):
+    """An answer is longer than it may be.
+
+    Attributes:
+        announced: how long it says that it is; None where it does not say.
+    """
+
+    def __init__(self, announced: int | None) -> None:
+        super().__init__(announced)
+        self.announced = announced
 
 
 class Answer:
@@ -32,32 +51,52 @@ class Answer:
         headers: by name, in any case.
     """
 
-    def __init__(self, response: http.client.HTTPResponse) -> None:
+    def __init__(self, response: http.client.HTTPResponse, deadline: Deadline) -> None:
         self._response = response
+        self._deadline = deadline
         self.status: int = response.status
         self.headers: Message = response.headers
 
-    def pieces(self) -> Iterator[bytes]:
+    @property
+    def length(self) -> int | None:
+        """How many bytes of the body are still to come; None where nobody knows."""
+        return self._response.length
+
+    def pieces(self, most_bytes: int = _MOST_SMALL_BYTES) -> Iterator[bytes]:
         """The body as it comes.
 
+        Args:
+            most_bytes: that it may have.
+
         Raises:
-            Passing: it broke off, or went silent.
+            Passing: it broke off, went silent, or came too slowly.
+            TooManyBytesError: it is longer; no more is read of it than that shows.
         """
-        expected = self._response.length
+        expected = self.length
+        if expected is not None and expected > most_bytes:
+            raise TooManyBytesError(expected)
         arrived = 0
         while True:
             with _passing():
-                piece = self._response.read(_PIECE_BYTES)
+                piece = self._response.read(min(_PIECE_BYTES, most_bytes + 1 - arrived))
             if not piece:
                 break
             arrived += len(piece)
+            if arrived > most_bytes:
+                raise TooManyBytesError(None)
             yield piece
+            self._deadline.extend()
         if expected is not None and arrived < expected:
             raise Passing(f"{arrived} of {expected} bytes arrived")
 
-    def read(self) -> bytes:
+    def read(self, most_bytes: int = _MOST_SMALL_BYTES) -> bytes:
         """The body, whole; see `pieces`."""
-        return b"".join(self.pieces())
+        return b"".join(self.pieces(most_bytes))
+
+    def beginning(self) -> bytes:
+        """The first bytes of an error's body, as many as tell what is wrong."""
+        with _passing():
+            return self._response.read(_MOST_SMALL_BYTES)
 
 
 class HttpServer:
@@ -65,13 +104,16 @@ class HttpServer:
 
     Args:
         url: ``https://host[:port]`` or ``http://…``, the latter also without its scheme.
-        silence_seconds: how long to wait for a connection, and for each piece of an answer.
+        silence_seconds: how long to wait for a connection, and for any byte of an answer.
+        piece_seconds: how long each mebibyte of an answer may take.
 
     Raises:
         ValueError: it is no such URL.
     """
 
-    def __init__(self, url: str, silence_seconds: float) -> None:
+    def __init__(
+        self, url: str, silence_seconds: float, piece_seconds: float = PIECE_SECONDS
+    ) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"expected http://host[:port], got {url!r}")
@@ -79,6 +121,7 @@ class HttpServer:
         self._host = parts.hostname
         self._port = parts.port
         self._silence_seconds = silence_seconds
+        self._piece_seconds = piece_seconds
         self._kept: list[tuple[float, http.client.HTTPConnection]] = []
         weakref.finalize(self, _close, self._kept)
 
@@ -91,14 +134,16 @@ class HttpServer:
             headers: of the request.
 
         Raises:
-            Passing: the server was not reached, went away, or went silent.
+            Passing: the server was not reached, went away, went silent, or was too slow.
         """
+        deadline = Deadline(self._silence_seconds, self._piece_seconds)
         connection = self._take()
+        connection.response_class = partial(TimedResponse, deadline)  # type: ignore[assignment]
         try:
             with _passing():
                 connection.request("GET", target, headers=dict(headers))
                 response = connection.getresponse()
-            yield Answer(response)
+            yield Answer(response, deadline)
         except BaseException:
             connection.close()
             raise
@@ -114,6 +159,7 @@ class HttpServer:
             except IndexError:  # another thread was faster
                 break
             if time.monotonic() - since < _KEPT_SECONDS:
+                connection.sock.settimeout(self._silence_seconds)
                 return connection
             connection.close()
         timeout = self._silence_seconds
@@ -134,6 +180,8 @@ class HttpServer:
 def _passing() -> Iterator[None]:
     try:
         yield
+    except TooSlowError as error:
+        raise Passing(str(error)) from error
     except (OSError, http.client.HTTPException) as error:
         raise Passing(type(error).__name__) from error
 

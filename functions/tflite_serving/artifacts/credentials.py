@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Protocol
 
-from tflite_serving.artifacts.connections import HttpServer
+from tflite_serving.artifacts.connections import HttpServer, TooManyBytesError
+from tflite_serving.artifacts.deadline import PIECE_SECONDS
 from tflite_serving.artifacts.retrying import Passing
 
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
@@ -47,7 +48,9 @@ class Credentials(Protocol):
         """Sees to it that the next headers are others than these, which were refused."""
 
 
-def find_credentials(environ: Mapping[str, str], silence_seconds: float) -> Credentials:
+def find_credentials(
+    environ: Mapping[str, str], silence_seconds: float, piece_seconds: float = PIECE_SECONDS
+) -> Credentials:
     """Credentials, looked for where Google's libraries look, in the same order.
 
     Explicit ones come before those of the metadata server. On Cloud Run, which has no others
@@ -59,14 +62,15 @@ def find_credentials(environ: Mapping[str, str], silence_seconds: float) -> Cred
 
     Args:
         environ: where K_SERVICE, GOOGLE_APPLICATION_CREDENTIALS and GCE_METADATA_HOST are.
-        silence_seconds: how long to wait for the metadata server.
+        silence_seconds: how long to wait for the metadata server, and for any byte of its answer.
+        piece_seconds: how long its answer may take as a whole.
 
     Raises:
         ValueError: GCE_METADATA_HOST is no host.
     """
     if environ.get("K_SERVICE") and not environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
         host = environ.get("GCE_METADATA_HOST") or _METADATA_HOST
-        return MetadataServer(HttpServer(f"http://{host}", silence_seconds))
+        return MetadataServer(HttpServer(f"http://{host}", silence_seconds, piece_seconds))
     return ApplicationDefault()
 
 
@@ -120,6 +124,8 @@ class MetadataServer:
                 body = answer.read()
         except Passing as error:
             raise Passing(f"metadata server: {error}") from error
+        except TooManyBytesError:
+            raise CredentialsError("the metadata server's answer is too long for a token") from None
         if answer.status in PASSING_STATUSES:
             raise Passing(f"metadata server: {answer.status}")
         if answer.status != 200:

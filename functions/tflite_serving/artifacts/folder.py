@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tflite_serving.artifacts.store import StoredObject
-from tflite_serving.errors import AccessDenied, ObjectNotFound, StoreUnreachable
+from tflite_serving.contract import layout
+from tflite_serving.errors import (
+    AccessDenied,
+    IntegrityError,
+    ObjectNotFound,
+    StoreError,
+    StoreUnreachable,
+)
 
 
 class FolderStore:
@@ -27,9 +35,15 @@ class FolderStore:
         """The folder as a ``file://`` URI."""
         return self.root.as_uri()
 
-    def read(self, path: str) -> StoredObject:
-        """One file, whole; its generation is its sha256."""
+    def read(self, path: str, most_bytes: int = layout.MOST_DOCUMENT_BYTES) -> StoredObject:
+        """See `Store.read`; the generation of a file is its sha256."""
         with self.errors(path):
+            size = self._size(path)
+            if size > most_bytes:
+                raise StoreError(
+                    f"{self.uri}/{path}: expected at most {most_bytes} bytes, got {size}; "
+                    "something else was written there"
+                )
             data = (self.root / path).read_bytes()
         return StoredObject(data, hashlib.sha256(data).hexdigest())
 
@@ -37,10 +51,25 @@ class FolderStore:
         """The file's own path: a folder is local already, and nothing is copied."""
         return self.root / path
 
-    def fetch(self, path: str, destination: Path) -> None:
-        """Copies one file to `destination`."""
+    def fetch(self, path: str, destination: Path, size: int | None = None) -> None:
+        """See `Store.fetch`."""
         with self.errors(path):
+            got = self._size(path)
+            if size not in (None, got):
+                raise IntegrityError(f"{self.uri}/{path}: expected {size} bytes, got {got}")
             shutil.copyfile(self.root / path, destination)
+
+    def _size(self, path: str) -> int:
+        """The size of a file; what has no end, a pipe or a device, is none and is not opened."""
+        status = (self.root / path).stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise StoreError(
+                f"{self.uri}/{path}: expected a file, got a pipe or device "
+                f"({stat.filemode(status.st_mode)})"
+            )
+        return status.st_size
 
     @contextmanager
     def errors(self, path: str) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def resolve_alias(store: Store, name: str, alias: str) -> AliasDocument:
         ArtifactRefused: it is damaged, or belongs elsewhere.
     """
     path = layout.alias_path(name, alias)
-    data = store.read(path).data
+    data = store.read(path, layout.MOST_ALIAS_BYTES).data
     try:
         document = read_alias(data)
     except ContractError as error:
@@ -109,6 +110,7 @@ def _download(
 ) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _check_room(folder, sum(entry.bytes for entry in needed.values()))
         scratch = Path(tempfile.mkdtemp(prefix=".download-", dir=folder.parent))
         try:
             _download_verified(store, prefix, scratch, needed, timings)
@@ -122,20 +124,30 @@ def _download(
         ) from error
 
 
+def _check_room(folder: Path, needed_bytes: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed_bytes > free:
+        raise StoreError(
+            f"{folder}: expected room for {needed_bytes} bytes, as the manifest has them, got "
+            f"{free}; set MODEL_CACHE to a folder with more room, or, where the folder is memory, "
+            "give the function more"
+        )
+
+
 def _download_verified(
     store: Store, prefix: str, scratch: Path, needed: Mapping[str, FileEntry], timings: Timings
 ) -> None:
     with timings.stage("download"):
         for path in needed:
             (scratch / path).parent.mkdir(parents=True, exist_ok=True)
-            _fetch(store, f"{prefix}/{path}", scratch / path)
+            _fetch(store, f"{prefix}/{path}", scratch / path, needed[path].bytes)
     with timings.stage("verify"):
         _verify({path: scratch / path for path in needed}, needed, f"{store.uri}/{prefix}")
 
 
-def _fetch(store: Store, path: str, destination: Path) -> None:
+def _fetch(store: Store, path: str, destination: Path, size: int) -> None:
     try:
-        store.fetch(path, destination)
+        store.fetch(path, destination, size)
     except ObjectNotFound as error:
         raise IntegrityError(f"{error}, but the manifest lists it") from None
 
@@ -161,8 +173,9 @@ def _is_intact(local: Mapping[str, Path], needed: Mapping[str, FileEntry]) -> bo
 def _verify(local: Mapping[str, Path], needed: Mapping[str, FileEntry], where: str) -> None:
     for path, entry in needed.items():
         try:
-            size = local[path].stat().st_size
-            if size != entry.bytes:
+            status = local[path].stat()
+            size = status.st_size
+            if size != entry.bytes or not stat.S_ISREG(status.st_mode):
                 raise IntegrityError(f"{where}: {path}: expected {entry.bytes} bytes, got {size}")
             with local[path].open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -26,7 +26,8 @@ def patiently(ask: Callable[[], T], patience_seconds: float) -> T:
 
     Args:
         ask: one try.
-        patience_seconds: from now; a try that is under way then is not cut off.
+        patience_seconds: from now; a try that is under way then goes on, as long as its own
+            deadline allows.
 
     Raises:
         Passing: it still went wrong when the patience ended.

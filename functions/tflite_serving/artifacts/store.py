@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tflite_serving.contract import layout
+
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
@@ -27,11 +29,25 @@ class Store(Protocol):
     def uri(self) -> str:
         """What people call it, such as ``gs://bucket/prefix``."""
 
-    def read(self, path: str) -> StoredObject:
-        """One small file, whole."""
+    def read(self, path: str, most_bytes: int = layout.MOST_DOCUMENT_BYTES) -> StoredObject:
+        """One small file, whole.
+
+        Raises:
+            StoreError: it is larger than `most_bytes`; no more of it is read than shows that.
+        """
 
     def local(self, path: str) -> Path | None:
         """Where the file is on this disk already; None if it must be fetched."""
 
-    def fetch(self, path: str, destination: Path) -> None:
-        """Copies one file to `destination` on local disk."""
+    def fetch(self, path: str, destination: Path, size: int | None = None) -> None:
+        """Copies one file to `destination` on local disk.
+
+        Args:
+            path: of the file.
+            destination: is written.
+            size: of the file in bytes, as the manifest has it; None where there is none.
+
+        Raises:
+            IntegrityError: it is longer, or says that it has another size; no more of it is
+                written than `size`.
+        """

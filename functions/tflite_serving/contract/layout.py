@@ -5,6 +5,10 @@ from __future__ import annotations
 from tflite_serving.contract.manifest import MANIFEST_FILE
 
 MODELS = "models"
+MOST_ALIAS_BYTES = 2**18
+"""Of an alias's document, whose history has an end."""
+MOST_DOCUMENT_BYTES = 2**23
+"""Of a manifest, whose labels may be many."""
 
 
 def version_folder(name: str, version: str) -> str:

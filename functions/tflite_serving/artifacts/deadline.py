@@ -1,0 +1,103 @@
+"""How long an answer of a registry may take, however few bytes keep its connection alive."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+PIECE_SECONDS = 10.0
+"""From a request to the end of the first mebibyte of its answer, and of each further one."""
+
+
+class TooSlowError(OSError):
+    """An answer that keeps coming, too slowly; the message says how much came in what time."""
+
+
+class Deadline:
+    """The moment by which the next piece of one answer must be there.
+
+    Args:
+        silence_seconds: between any two bytes.
+        piece_seconds: from the request to the end of the first piece of the answer, and of each
+            further one. An answer of one piece is there within that time, as a whole.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        silence_seconds: float,
+        piece_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._silence_seconds = silence_seconds
+        self._piece_seconds = piece_seconds
+        self._clock = clock
+        self._arrived = 0
+        self._end = clock() + piece_seconds
+
+    def wait_seconds(self) -> float:
+        """How long the next byte may take.
+
+        Raises:
+            TooSlowError: the moment has passed.
+        """
+        left = self._end - self._clock()
+        if left <= 0:
+            raise TooSlowError(f"too slow: {self._arrived} bytes within {self._piece_seconds:g} s")
+        return min(left, self._silence_seconds)
+
+    def count(self, arrived: int) -> None:
+        """Counts bytes of the piece that is under way."""
+        self._arrived += arrived
+
+    def extend(self) -> None:
+        """Gives the next piece its own time, once a whole one is there."""
+        self._arrived = 0
+        self._end = self._clock() + self._piece_seconds
+
+
+class TimedResponse(http.client.HTTPResponse):
+    """A response whose status line, headers and body must be there by a deadline.
+
+    `http.client` limits each wait for bytes alone, so that a single byte now and then would keep
+    it reading for ever.
+
+    Args:
+        deadline: of the response.
+        connection: that it comes on.
+    """
+
+    def __init__(self, deadline: Deadline, connection: socket.socket, **options: Any) -> None:
+        super().__init__(connection, **options)
+        assert isinstance(self.fp, io.BufferedReader)
+        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), connection, deadline))
+
+
+class _TimedReader(io.RawIOBase):
+    """The bytes of a connection, each wait for which ends at a deadline."""
+
+    def __init__(self, bytes_: io.RawIOBase, connection: socket.socket, deadline: Deadline) -> None:
+        self._bytes = bytes_
+        self._connection = connection
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._connection.settimeout(self._deadline.wait_seconds())
+        try:
+            count = self._bytes.readinto(buffer)
+        except TimeoutError:
+            self._deadline.wait_seconds()  # which says so, if it was the deadline and no silence
+            raise
+        self._deadline.count(count or 0)
+        return count
+
+    def close(self) -> None:
+        self._bytes.close()
+        super().close()
