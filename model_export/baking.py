@@ -22,6 +22,10 @@ from tflite_serving.contract.manifest import FileEntry, Manifest
 from tflite_serving.errors import ObjectNotFound
 from tflite_serving.settings import ModelRef
 
+_BEYOND_BYTES = (
+    2**16
+)  # what is read of a file that is too long, so that a message can tell its size
+
 
 @dataclass(frozen=True, slots=True)
 class FoundModel:
@@ -127,7 +131,7 @@ def _read_verified(store: WritableStore, path: str, entry: FileEntry) -> bytes:
     where = f"{store.uri}/{path}"
     with registry_errors():
         try:
-            data = store.read(path).data
+            data = store.read(path, entry.bytes + _BEYOND_BYTES).data
         except ObjectNotFound as error:
             raise RegistryError(f"{error}, but the manifest lists it") from None
     if len(data) != entry.bytes:

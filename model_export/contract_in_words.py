@@ -80,7 +80,8 @@ def read_contract(store: WritableStore, manifest: Manifest) -> ContractInWords:
     if manifest.preprocessing is not None:
         path = layout.file_path(manifest.name, manifest.version, manifest.preprocessing)
         with registry_errors():
-            preprocessing = read_preprocessing(store.read(path).data)
+            size = manifest.files[manifest.preprocessing].bytes
+            preprocessing = read_preprocessing(store.read(path, size).data)
     return contract_in_words(manifest, preprocessing, golden_examples(store, manifest))
 
 

@@ -165,6 +165,10 @@ class ObjectNotFound(StoreError):
     code = "not_in_registry"
 
 
+class ObjectTooLarge(StoreError):
+    """A file of the registry is larger than what belongs there can be."""
+
+
 class AccessDenied(StoreError):
     """The registry refuses this identity."""
 

@@ -63,7 +63,7 @@ def golden_examples(store: WritableStore, manifest: Manifest) -> GoldenExamples:
     """
     path = layout.file_path(manifest.name, manifest.version, manifest.golden)
     with registry_errors():
-        return read_golden(store.read(path).data)
+        return read_golden(store.read(path, manifest.files[manifest.golden].bytes).data)
 
 
 def golden_questions(golden: GoldenExamples) -> Questions:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import google.auth.exceptions
 import requests
@@ -16,9 +18,13 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from model_export.errors import ConflictError
+from model_export.registry.within import within
 from tflite_serving.artifacts.bucket_folder import BucketFolder
+from tflite_serving.artifacts.connections import TooManyBytesError
+from tflite_serving.artifacts.deadline import PIECE_SECONDS
 from tflite_serving.artifacts.store import StoredObject
-from tflite_serving.errors import ObjectNotFound
+from tflite_serving.contract import layout
+from tflite_serving.errors import ObjectNotFound, ObjectTooLarge
 
 _CONNECT_SECONDS = 5.0
 _FIRST_DELAY_SECONDS = 0.25
@@ -46,10 +52,12 @@ class WritableBucket:
 
     Args:
         folder: where the registry is.
+        piece_seconds: how long each mebibyte may take, beside the patience.
     """
 
-    def __init__(self, folder: BucketFolder) -> None:
+    def __init__(self, folder: BucketFolder, piece_seconds: float = PIECE_SECONDS) -> None:
         self._folder = folder
+        self._piece_seconds = piece_seconds
         patience = folder.patience_seconds
         # To connect, and to wait for each piece of an answer.
         self._timeout = (min(_CONNECT_SECONDS, patience), patience)
@@ -68,12 +76,18 @@ class WritableBucket:
         """The bucket and prefix as a ``gs://`` URI."""
         return self._folder.uri
 
-    def read(self, path: str) -> StoredObject:
+    def read(self, path: str, most_bytes: int = layout.MOST_DOCUMENT_BYTES) -> StoredObject:
         """See `WritableStore.read`."""
-        blob = self._blob(path)
+        blob, data = self._blob(path), _Limited(most_bytes)
         with self._errors(path):
-            data = blob.download_as_bytes(timeout=self._timeout, retry=self._retry)
-        return StoredObject(data, str(blob.generation))
+            try:
+                within(
+                    self._seconds(most_bytes),
+                    lambda: blob.download_to_file(data, timeout=self._timeout, retry=self._retry),
+                )
+            except TooManyBytesError:
+                raise self._folder.too_large(path, most_bytes) from None
+        return StoredObject(data.getvalue(), str(blob.generation))
 
     def folders(self, path: str) -> list[str]:
         """See `WritableStore.folders`."""
@@ -87,7 +101,7 @@ class WritableBucket:
         """See `WritableStore.create`."""
         data = source.read_bytes()
         # What is there may be ours: an earlier try arrived, and only its answer was lost.
-        if not self._write(path, data, 0) and self.read(path).data != data:
+        if not self._write(path, data, 0) and not self._holds(path, data):
             raise ConflictError(
                 f"{self.uri}/{path}: something else is there already; versions are never changed"
             )
@@ -105,17 +119,26 @@ class WritableBucket:
                 f"{self.uri}/{path}: somebody else changed it meanwhile; look, and try again"
             )
 
+    def _holds(self, path: str, data: bytes) -> bool:
+        try:
+            return self.read(path, len(data)).data == data
+        except ObjectTooLarge:
+            return False
+
     def _write(self, path: str, data: bytes, generation: int) -> bool:
         """Whether it was written: it is not when the object is of another generation."""
         blob = self._blob(path)
         with self._errors(path):
             try:
-                blob.upload_from_string(
-                    data,
-                    content_type=_content_type(path),
-                    if_generation_match=generation,
-                    timeout=self._timeout,
-                    retry=self._retry,
+                within(
+                    self._seconds(len(data)),
+                    lambda: blob.upload_from_string(
+                        data,
+                        content_type=_content_type(path),
+                        if_generation_match=generation,
+                        timeout=self._timeout,
+                        retry=self._retry,
+                    ),
                 )
             except exceptions.PreconditionFailed:
                 return False
@@ -131,10 +154,15 @@ class WritableBucket:
             listing = self._bucket.list_blobs(
                 prefix=prefix, delimiter="/", timeout=self._timeout, retry=self._retry
             )
-            files = [blob.name.removeprefix(prefix) for blob in listing]
+            blobs = within(self._seconds(0), lambda: list(listing))
+            files = [blob.name.removeprefix(prefix) for blob in blobs]
             # The listing knows its folders only once it was read to the end.
             folders = [name.removeprefix(prefix).rstrip("/") for name in listing.prefixes]
         return sorted(folders), sorted(name for name in files if name)
+
+    def _seconds(self, size: int) -> float:
+        """How long all tries of a request may take together, for so many bytes."""
+        return self._folder.patience_seconds + self._piece_seconds * (1 + size / 2**20)
 
     def _blob(self, path: str) -> storage.Blob:
         with self._errors(path):
@@ -163,6 +191,20 @@ class WritableBucket:
             raise self._folder.no_credentials(path, reason) from error
         except exceptions.GoogleAPICallError as error:
             raise self._folder.refused(path, error.code or 500, error.message) from error
+
+
+class _Limited(io.BytesIO):
+    """Bytes, not more than so many."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__()
+        self._most_bytes = most_bytes
+
+    def write(self, data: Any, /) -> int:
+        written = super().write(data)
+        if self.tell() > self._most_bytes:
+            raise TooManyBytesError(None)
+        return written
 
 
 def _hang_up(error: Exception) -> None:

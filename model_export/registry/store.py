@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tflite_serving.artifacts.store import StoredObject
+from tflite_serving.contract import layout
 
 
 class WritableStore(Protocol):
@@ -18,8 +19,12 @@ class WritableStore(Protocol):
     def uri(self) -> str:
         """What people call it, such as ``gs://bucket/prefix``."""
 
-    def read(self, path: str) -> StoredObject:
-        """One small file, whole."""
+    def read(self, path: str, most_bytes: int = layout.MOST_DOCUMENT_BYTES) -> StoredObject:
+        """One file, whole.
+
+        Raises:
+            ObjectTooLarge: it is larger than `most_bytes`; no more of it is kept than shows that.
+        """
 
     def folders(self, path: str) -> list[str]:
         """Names of the folders directly below `path`, sorted; none if it is not there."""

@@ -111,7 +111,7 @@ def change_alias(
     path = layout.alias_path(name, alias)
     with registry_errors():
         try:
-            stored = store.read(path)
+            stored = store.read(path, layout.MOST_ALIAS_BYTES)
         except ObjectNotFound:
             former, generation = None, None
         else:
@@ -158,7 +158,7 @@ def read_named_alias(store: WritableStore, name: str, alias: str) -> AliasDocume
     path = layout.alias_path(name, alias)
     with registry_errors():
         try:
-            stored = store.read(path)
+            stored = store.read(path, layout.MOST_ALIAS_BYTES)
         except ObjectNotFound as error:
             raise RegistryError(f"{error}{_instead(store, name)}") from None
         return _alias(store, path, stored, name, alias)
@@ -236,7 +236,10 @@ def _alias_names(store: WritableStore, model: str) -> list[str]:
 
 def _aliases(store: WritableStore, model: str) -> list[AliasDocument]:
     paths = {name: layout.alias_path(model, name) for name in _alias_names(store, model)}
-    return [_alias(store, path, store.read(path), model, name) for name, path in paths.items()]
+    return [
+        _alias(store, path, store.read(path, layout.MOST_ALIAS_BYTES), model, name)
+        for name, path in paths.items()
+    ]
 
 
 def _alias(

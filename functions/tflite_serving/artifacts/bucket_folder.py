@@ -8,6 +8,7 @@ from tflite_serving.errors import (
     AccessDenied,
     IntegrityError,
     ObjectNotFound,
+    ObjectTooLarge,
     StoreError,
     StoreUnreachable,
 )
@@ -50,7 +51,7 @@ class BucketFolder:
 
     def too_large(self, path: str, most_bytes: int) -> StoreError:
         """An object is larger than what belongs there can be."""
-        return StoreError(
+        return ObjectTooLarge(
             f"{self._where(path)}: expected at most {most_bytes} bytes, got more; something else "
             "was written there, or answers for the registry"
         )

@@ -15,6 +15,7 @@ from tflite_serving.errors import (
     AccessDenied,
     IntegrityError,
     ObjectNotFound,
+    ObjectTooLarge,
     StoreError,
     StoreUnreachable,
 )
@@ -40,7 +41,7 @@ class FolderStore:
         with self.errors(path):
             size = self._size(path)
             if size > most_bytes:
-                raise StoreError(
+                raise ObjectTooLarge(
                     f"{self.uri}/{path}: expected at most {most_bytes} bytes, got {size}; "
                     "something else was written there"
                 )

@@ -33,7 +33,7 @@ class Store(Protocol):
         """One small file, whole.
 
         Raises:
-            StoreError: it is larger than `most_bytes`; no more of it is read than shows that.
+            ObjectTooLarge: it is larger than `most_bytes`; no more of it is read than shows that.
         """
 
     def local(self, path: str) -> Path | None:
