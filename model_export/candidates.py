@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ from tflite_serving.contract.tensors import Arrays, Tensors
 from tflite_serving.groups import put_together
 
 _ENDLESS = 1e30
+_NODE = re.compile(r"Node number (\d+) \((\w+)\)")
 _DEPTHWISE = "DEPTHWISE_CONV_2D"
 # Weight-only forms compute in float anyway, and full_int8 promises integers throughout.
 _FLOAT_WHERE_FASTER: frozenset[Variant] = frozenset({"dynamic_int8", "static_int8"})
@@ -56,6 +58,17 @@ class Form:
         """What a measuring process needs."""
         return Servable(self.name, self.flatbuffer, self.tensors, interface.outputs)
 
+    def located(self, problem: str) -> str:
+        """What the runtime says of an operator's number, with the layer that it belongs to."""
+        found = _NODE.search(problem)
+        operators = self.facts.operators
+        if found is None or int(found[1]) >= len(operators):
+            return problem
+        operator = operators[int(found[1])]
+        # A delegate has numbers of its own.
+        known = operator.layer is not None and operator.kind == found[2]
+        return f"{problem} (layer {operator.layer!r})" if known else problem
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -83,7 +96,7 @@ class FormMaker:
 
     Attributes:
         float32: the flatbuffer.
-        ranges: of its tensors, for the static variants.
+        ranges: of its tensors, for the static variants; or why they could not be found.
         interface: what clients see.
         layers: names of the Keras model's layers.
         pruned: what must be zero in every form.
@@ -91,7 +104,7 @@ class FormMaker:
     """
 
     float32: bytes
-    ranges: Ranges
+    ranges: Ranges | ConversionError
     interface: Interface
     layers: frozenset[str]
     pruned: Sequence[PrunedLayer] = ()
@@ -101,6 +114,18 @@ class FormMaker:
     def facts(self) -> FlatbufferFacts:
         """What the float32 flatbuffer says of itself."""
         return inspect(self.float32, self.layers)
+
+    def ranges_for(self, variant: Variant) -> Ranges:
+        """What the quantizer needs to know of the tensors.
+
+        Raises:
+            ConversionError: the variant needs ranges, and they could not be found.
+        """
+        if not isinstance(self.ranges, ConversionError):
+            return self.ranges
+        if variant in STATIC:
+            raise ConversionError(f"{variant}: {self.ranges}") from self.ranges
+        return {}
 
     def left_in_float(self, variant: Variant) -> tuple[FloatOperator, ...]:
         """The operators that are not quantized, whatever the quality."""
@@ -143,7 +168,13 @@ class FormMaker:
             made = encode_blocks(self.float32)
         else:
             has_rows = any(operator.why == "range" for operator in kept_in_float)
-            made = quantize(self.float32, variant, self.ranges, but=kept, float_inputs=has_rows)
+            made = quantize(
+                self.float32,
+                variant,
+                self.ranges_for(variant),
+                but=kept,
+                float_inputs=has_rows,
+            )
         facts = inspect(made, self.layers)
         if facts.custom:
             raise ConversionError(

@@ -47,8 +47,10 @@ def find_ranges(
     section: CalibrationSection,
     variants: Collection[Variant],
     progress: Progress,
-) -> Ranges:
+) -> Ranges | ConversionError:
     """The ranges that static variants need; nothing if there are none of them.
+
+    That they cannot be found is returned, not raised: the other variants do without.
 
     Args:
         float32: what `convert` made.
@@ -61,7 +63,11 @@ def find_ranges(
         return {}
     with progress.step("calibrate") as step:
         examples = choose_calibration(ready.splits.train, section)
-        ranges = calibrate(float32, examples, section.method, ready.interface.sequence)
+        try:
+            ranges = calibrate(float32, examples, section.method, ready.interface.sequence)
+        except ConversionError as error:
+            step.result = f"failed: {error}"
+            return error
         step.result = f"{len(examples)} training examples, {section.method}"
     return ranges
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tflite_serving.contract.evidence import Candidate
+from tflite_serving.contract.evidence import Candidate, FailedCandidate
 
 
 class ExportError(Exception):
@@ -46,13 +46,20 @@ class GateError(ExportError):
     """No candidate keeps the budget; nothing was published.
 
     Args:
-        candidates: all of them; what each one missed, and by how much, is its `why_not`.
+        candidates: all that were measured; what each one missed, and by how much, is its
+            `why_not`.
         metric: of their quality.
+        failed: the forms that could not be measured.
     """
 
     exit_code = 4
 
-    def __init__(self, candidates: tuple[Candidate, ...], metric: str = "quality") -> None:
+    def __init__(
+        self,
+        candidates: tuple[Candidate, ...],
+        metric: str = "quality",
+        failed: tuple[FailedCandidate, ...] = (),
+    ) -> None:
         super().__init__(
             "no candidate keeps the budget; nothing was published. Prune less, add variants to "
             "quantize.variants, or widen the budget in [gate]; with --resume, the candidates are "
@@ -60,6 +67,7 @@ class GateError(ExportError):
         )
         self.candidates = candidates
         self.metric = metric
+        self.failed = failed
 
 
 class ParityError(ExportError):

@@ -10,9 +10,10 @@ from io import BytesIO
 
 from model_export.candidates import Form, FormMaker, answer
 from model_export.data.splits import Split
+from model_export.errors import ConversionError
 from model_export.interface import Interface
 from model_export.measure.process import Servable
-from model_export.measure.timing import Timing, time_all
+from model_export.measure.timing import Timing, time_each
 from model_export.measure.worker import read_arrays, write_arrays
 from model_export.mixed_precision import rank_operators
 from model_export.sections.measure import MeasureSection
@@ -117,15 +118,17 @@ class Finished:
         examples: Arrays,
         section: MeasureSection,
         advance: Advance,
-    ) -> list[Timing]:
-        """See `timing.time_all`: they are measured against each other, and kept together."""
+    ) -> list[Timing | ConversionError]:
+        """See `timing.time_each`: they are measured against each other, and kept together."""
         digests = "".join(_digest(servable.flatbuffer) for servable in servables)
         name = f"timings-{_digest(digests.encode())}.json"
         kept = self.workspace.load(name)
         if kept is not None:
             return list(decode(_Timings, json.loads(kept), name).timings)
-        timings = time_all(servables, examples, section, advance)
-        self.workspace.save(name, to_text(_Timings(tuple(timings))).encode())
+        timings = time_each(servables, examples, section, advance)
+        whole = tuple(timing for timing in timings if isinstance(timing, Timing))
+        if len(whole) == len(timings):
+            self.workspace.save(name, to_text(_Timings(whole)).encode())
         return timings
 
 

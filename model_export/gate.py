@@ -10,7 +10,7 @@ from model_export.errors import GateError
 from model_export.sample_size import HAIR, examples_needed
 from model_export.sections.gate import GateSection
 from model_export.sections.quantize import Variant
-from tflite_serving.contract.evidence import Candidate
+from tflite_serving.contract.evidence import Candidate, FailedCandidate
 
 _SAME_LATENCY = 1.05
 """Two measurements of one model differ by this much: within it, the smaller candidate wins."""
@@ -33,13 +33,15 @@ class Verdict:
 
     Attributes:
         chosen: name of the candidate to publish; None if none keeps the budget.
-        candidates: all of them, with the reason why each was not chosen.
+        candidates: all that were measured, with the reason why each was not chosen.
         metric: of their quality.
+        failed: the forms that could not be measured.
     """
 
     chosen: str | None
     candidates: tuple[Candidate, ...]
     metric: str
+    failed: tuple[FailedCandidate, ...] = ()
 
 
 def judge(
@@ -99,7 +101,7 @@ def require_choice(verdict: Verdict) -> str:
         GateError: there is none; it has what each candidate missed, and by how much.
     """
     if verdict.chosen is None:
-        raise GateError(verdict.candidates, verdict.metric)
+        raise GateError(verdict.candidates, verdict.metric, verdict.failed)
     return verdict.chosen
 
 

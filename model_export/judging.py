@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from model_export import gate
 from model_export.candidates import Answered, Form, FormMaker, weigh
 from model_export.comparison import compare_all
 from model_export.data.splits import Split
+from model_export.errors import ConversionError, ExportError
 from model_export.finished import Finished
+from model_export.measure.timing import Timing, time_lengths
 from model_export.mixed_precision import Rescue, search
 from model_export.prepare import Prepared
-from model_export.progress import Progress
+from model_export.progress import Progress, Step
 from model_export.quantize import choose_calibration
 from model_export.recipe import Recipe
 from model_export.sections.quantize import Variant
 from model_export.sequences import typical
+from tflite_serving.contract.evidence import FailedCandidate, LengthLatency
 from tflite_serving.contract.tensors import Arrays
 
 _RANKING_EXAMPLES = 32
@@ -46,49 +50,111 @@ class Judging:
     finished: Finished
     progress: Progress
 
-    def candidates(self) -> list[Answered]:
-        """Every variant of the recipe, and mixtures with float of those that miss the budget."""
-        answered = [self._variant(variant) for variant in self.recipe.quantize.variants]
-        rescued = [self._rescue(candidate) for candidate in answered]
-        return [*answered, *(candidate for candidate in rescued if candidate is not None)]
+    def candidates(self) -> list[Answered | FailedCandidate]:
+        """Every variant of the recipe, and mixtures with float of those that miss the budget.
 
-    def verdict(self, answered: Sequence[Answered]) -> gate.Verdict:
-        """Times all candidates against each other, and lets the gate judge."""
+        However one of them fails, the others are judged as if the recipe had not named it.
+        """
+        made = [
+            self._attempt(variant, variant, partial(self._variant, variant))
+            for variant in self.recipe.quantize.variants
+        ]
+        found = [candidate for candidate in made if candidate is not None]
+        rescued = [self._rescue(each) for each in found if isinstance(each, Answered)]
+        return [*found, *(candidate for candidate in rescued if candidate is not None)]
+
+    def verdict(
+        self, candidates: Sequence[Answered | FailedCandidate]
+    ) -> tuple[gate.Verdict, tuple[LengthLatency, ...]]:
+        """Times all candidates against each other, and lets the gate judge.
+
+        Returns:
+            what the gate decided; and what the chosen one takes at each length of sequences.
+
+        Raises:
+            ConversionError: none of them could be made and run; it has all the reasons.
+        """
+        answered = [each for each in candidates if isinstance(each, Answered)]
+        failed = [each for each in candidates if isinstance(each, FailedCandidate)]
+        timings = self._timings(answered) if answered else []
+        weighed = []
+        for each, timing in zip(answered, timings, strict=True):
+            if isinstance(timing, Timing):
+                weighed.append(weigh(each, timing))
+            else:
+                failed.append(_failed(each.form.name, each.form.variant, timing))
+        while weighed:
+            verdict = gate.judge(weighed, self.recipe.gate, self.ready.budgets)
+            chosen = next((a for a in answered if a.form.name == verdict.chosen), None)
+            try:
+                lengths = self._lengths(chosen.form) if chosen else ()
+            except ConversionError as error:
+                assert chosen is not None
+                failed.append(_failed(chosen.form.name, chosen.form.variant, error))
+                weighed = [each for each in weighed if each.candidate.name != chosen.form.name]
+            else:
+                return replace(verdict, failed=tuple(failed)), lengths
+        reasons = "\n".join(f"  {each.why_not}" for each in failed)
+        raise ConversionError(
+            f"no candidate could be made and run; nothing was published:\n{reasons}\n"
+            "add other forms to quantize.variants"
+        )
+
+    def _lengths(self, form: Form) -> tuple[LengthLatency, ...]:
+        interface = self.maker.interface
+        inputs = self.ready.splits.test.inputs
+        servable = form.servable(interface)
+        return time_lengths(servable, inputs, interface.sequence, self.recipe.measure)
+
+    def _timings(self, answered: Sequence[Answered]) -> list[Timing | ConversionError]:
         servables = [a.form.servable(self.maker.interface) for a in answered]
         with self.progress.step("measure") as step:
             examples = typical(self.ready.splits.test.inputs, self.maker.interface.sequence)
             timings = self.finished.timings(servables, examples, self.recipe.measure, step.advance)
             step.result = ", ".join(
                 f"{a.form.name} {timing.latency_ms.p50:.4f} ms"
+                if isinstance(timing, Timing)
+                else f"{a.form.name} failed"
                 for a, timing in zip(answered, timings, strict=True)
             )
-        weighed = [weigh(a, timing) for a, timing in zip(answered, timings, strict=True)]
-        return gate.judge(weighed, self.recipe.gate, self.ready.budgets)
+        return timings
 
-    def _variant(self, variant: Variant) -> Answered:
-        with self.progress.step(variant) as step:
-            answered = self._ask(self.maker.make(variant))
-            step.result = f"{len(answered.form.flatbuffer):,} bytes, {self._quality(answered)}"
+    def _attempt(
+        self, name: str, variant: Variant, make: Callable[[Step], Answered | None]
+    ) -> Answered | FailedCandidate | None:
+        """One candidate, or why there is none."""
+        with self.progress.step(name) as step:
+            try:
+                return make(step)
+            except Exception as error:
+                # The quantizer and the runtime raise anything for a variant that they cannot do.
+                failed = _failed(name, variant, error)
+                step.result = f"failed: {failed.why_not}"
+                return failed
+
+    def _variant(self, variant: Variant, step: Step) -> Answered:
+        answered = self._ask(self.maker.make(variant))
+        step.result = f"{len(answered.form.flatbuffer):,} bytes, {self._quality(answered)}"
         return answered
 
-    def _rescue(self, answered: Answered) -> Answered | None:
+    def _rescue(self, answered: Answered) -> Answered | FailedCandidate | None:
         variant, quantize = answered.form.variant, self.recipe.quantize
         if variant in _NEVER_MIXED or not quantize.max_tries or self._keeps_budget(answered):
             return None
-        with self.progress.step(f"{variant}_mixed") as step:
-            rescue = self._search(variant, step.advance)
-            if rescue.form is None:
-                step.result = f"none of {rescue.tries} mixtures keeps the budget"
-                return None
-            rescued = self._ask(rescue.form)
-            kept = ", ".join(
-                o.layer or o.name for o in rescue.form.kept_in_float if o.why == "quality"
-            )
-            step.result = (
-                f"{len(rescue.form.flatbuffer):,} bytes, "
-                f"{self._quality(rescued)}, "
-                f"in float: {kept} ({rescue.tries} tries)"
-            )
+        return self._attempt(f"{variant}_mixed", variant, partial(self._mixture, variant))
+
+    def _mixture(self, variant: Variant, step: Step) -> Answered | None:
+        rescue = self._search(variant, step.advance)
+        if rescue.form is None:
+            step.result = f"none of {rescue.tries} mixtures keeps the budget"
+            return None
+        rescued = self._ask(rescue.form)
+        kept = ", ".join(o.layer or o.name for o in rescue.form.kept_in_float if o.why == "quality")
+        step.result = (
+            f"{len(rescue.form.flatbuffer):,} bytes, "
+            f"{self._quality(rescued)}, "
+            f"in float: {kept} ({rescue.tries} tries)"
+        )
         return rescued
 
     def _search(self, variant: Variant, advance: Callable[[float], None]) -> Rescue:
@@ -139,6 +205,17 @@ class Judging:
         return Answered(form, outputs, compare_all(self.ready.reference.test, scores))
 
     def _outputs(self, form: Form, split: Split, name: str) -> Arrays:
-        return self.finished.answers(
-            form, self.maker.interface, split.inputs, name, self.recipe.measure.threads
-        )
+        try:
+            return self.finished.answers(
+                form, self.maker.interface, split.inputs, name, self.recipe.measure.threads
+            )
+        except ConversionError as error:
+            raise ConversionError(form.located(str(error))) from error
+
+
+def _failed(name: str, variant: Variant, error: Exception) -> FailedCandidate:
+    """A form that could not be measured, with one sentence of why."""
+    told = str(error) if isinstance(error, ExportError) else f"{type(error).__name__}: {error}"
+    told = "; ".join(line.strip() for line in told.splitlines() if line.strip())
+    is_named = told.startswith((f"{name}:", f"{variant}:"))
+    return FailedCandidate(name, variant, told if is_named else f"{name}: {told}")

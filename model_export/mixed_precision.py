@@ -113,7 +113,8 @@ class Isolation:
         """The answers with these operators quantized; None if they cannot be."""
         maker = self._maker
         try:
-            made = quantize(maker.float32, self._variant, maker.ranges, only=names)
+            ranges = maker.ranges_for(self._variant)
+            made = quantize(maker.float32, self._variant, ranges, only=names)
             return self._answer(made)
         except ConversionError:
             # Not every kind of operator can be quantized on its own, and none must be.

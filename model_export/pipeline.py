@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from model_export import gate, package, provenance
-from model_export.candidates import FormMaker
+from model_export.candidates import Answered, FormMaker
 from model_export.converting import convert, find_ranges, fitting
 from model_export.describe import describe
 from model_export.errors import RegistryError, UsageError
 from model_export.finished import Finished
 from model_export.flatbuffer import check_zeros
 from model_export.judging import Judging
-from model_export.measure.timing import time_lengths
 from model_export.parity.verifying import verify_artifact
 from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
@@ -165,22 +164,19 @@ def _prune(
 
 def _choose(judging: Judging, pruning: Pruning | None, made_from: Provenance) -> Findings:
     recipe, ready = judging.recipe, judging.ready
-    answered = judging.candidates()
-    verdict = judging.verdict(answered)
+    candidates = judging.candidates()
+    verdict, lengths = judging.verdict(candidates)
     name = gate.require_choice(verdict)
-    chosen = next(candidate for candidate in answered if candidate.form.name == name)
+    chosen = next(
+        each for each in candidates if isinstance(each, Answered) and each.form.name == name
+    )
     compression = Compression(
         quantization=name,
         candidates=verdict.candidates,
         float32_bytes=len(judging.maker.float32),
         batch=recipe.measure.batch,
         pruning=pruning,
-    )
-    lengths = time_lengths(
-        chosen.form.servable(ready.interface),
-        ready.splits.test.inputs,
-        ready.interface.sequence,
-        recipe.measure,
+        failed=verdict.failed,
     )
     description = describe(recipe, ready, compression, chosen, made_from, lengths)
     return Findings(

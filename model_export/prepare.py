@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from model_export.records import arrange, describe_missing, fill
 from model_export.reference import Reference, ask_reference
 from model_export.sections.gate import GateSection
 from model_export.sections.inputs import InputSection
-from model_export.sections.model import ModelSection
+from model_export.sections.model import DataSection, ModelSection
 from model_export.sequences import fit_buckets, with_buckets
 from model_export.source_model import SourceModel
 from model_export.user_code import import_object
@@ -79,14 +79,28 @@ def load(recipe: Recipe, folder: Path, progress: Progress) -> SourceModel:
     Raises:
         ExportError: its class says which exit code.
     """
+    trains = recipe.prune.method != "none" and recipe.prune.epochs > 0
     with progress.step("load") as step:
-        source = load_model(recipe.model, folder)
+        source = load_model(recipe.model, recipe.data, folder, trains=trains, tell=progress.tell)
         step.result = recipe.model.source
     return source
 
 
-def load_model(model: ModelSection, folder: Path) -> SourceModel:
+def load_model(
+    model: ModelSection,
+    data: DataSection,
+    folder: Path,
+    *,
+    trains: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
+) -> SourceModel:
     """Loads the model of a recipe's section.
+
+    Args:
+        model, data: as in a recipe.
+        folder: that their paths and modules are looked up in.
+        trains: whether it will be fine-tuned, with the loss that it was compiled with.
+        tell: told what cannot be kept of the model.
 
     Raises:
         ExportError: its class says which exit code.
@@ -94,8 +108,17 @@ def load_model(model: ModelSection, folder: Path) -> SourceModel:
     # Not at the top: importing TensorFlow takes seconds, and a wrong recipe should not.
     from model_export.tf.load import load_source
 
+    # The module of the examples may register the model's classes with Keras.
+    if ":" in data.source and not data.source.endswith(".npz"):
+        import_object(data.source, folder)
     custom = _custom_objects(model.custom_objects, folder) if model.custom_objects else None
-    return load_source(folder / model.source, custom_objects=custom, unsafe_load=model.unsafe_load)
+    return load_source(
+        folder / model.source,
+        custom_objects=custom,
+        unsafe_load=model.unsafe_load,
+        compiled=trains,
+        tell=tell,
+    )
 
 
 def prepare(

@@ -32,6 +32,8 @@ class SourceModel(Protocol):
     """What each output ends in."""
     layers: Mapping[str, str]
     """The class of every layer, by its name; empty where they are not known."""
+    where: str
+    """It came from, for complaints."""
 
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The model's raw outputs by name, [examples, …]."""

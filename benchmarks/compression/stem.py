@@ -62,7 +62,9 @@ def _form(maker: FormMaker, variant: Variant, *, first_in_float: bool) -> Servab
     """A form in which the first layer alone is in float, or none, whatever the rule says."""
     operators = inspect(maker.float32, maker.layers).operators
     first = [operator.name for operator in operators if operator.layer == "first"]
-    made = quantize(maker.float32, variant, maker.ranges, but=first if first_in_float else ())
+    made = quantize(
+        maker.float32, variant, maker.ranges_for(variant), but=first if first_in_float else ()
+    )
     return Servable(variant, made, maker.bind(made), maker.interface.outputs)
 
 

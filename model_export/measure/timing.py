@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from statistics import median
 
 import numpy as np
 
+from model_export.errors import ConversionError
 from model_export.measure.process import Process, Servable, Start
 from model_export.sections.measure import MeasureSection
 from model_export.sequences import of_length
@@ -41,12 +42,65 @@ class Timing:
     batch_latency_ms: Latency
 
 
+@dataclass
+class _Timed:
+    """One candidate while it is timed.
+
+    Attributes:
+        servable: the candidate.
+        starts, ones, batches: what was measured of it.
+        error: what ended it; None if nothing did.
+    """
+
+    servable: Servable
+    starts: list[Start] = field(default_factory=list)
+    ones: list[float] = field(default_factory=list)
+    batches: list[float] = field(default_factory=list)
+    error: ConversionError | None = None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """What ends this candidate does not end the others."""
+        try:
+            yield
+        except ConversionError as error:
+            self.error = error
+
+    def timing(self) -> Timing | ConversionError:
+        """What the candidate costs, or what ended it."""
+        return self.error or Timing(
+            cold_load_ms=median(start.cold_load_ms for start in self.starts),
+            peak_rss_mib=median(start.peak_rss_mib for start in self.starts),
+            latency_ms=_latency(self.ones),
+            batch_latency_ms=_latency(self.batches),
+        )
+
+
 def time_all(
     servables: Sequence[Servable],
     examples: Arrays,
     section: MeasureSection,
     advance: Callable[[float], None] = lambda fraction: None,
 ) -> list[Timing]:
+    """As `time_each`, where none may fail.
+
+    Raises:
+        ConversionError: one of them cannot be run.
+    """
+    timings = []
+    for timing in time_each(servables, examples, section, advance):
+        if isinstance(timing, ConversionError):
+            raise timing
+        timings.append(timing)
+    return timings
+
+
+def time_each(
+    servables: Sequence[Servable],
+    examples: Arrays,
+    section: MeasureSection,
+    advance: Callable[[float], None] = lambda fraction: None,
+) -> list[Timing | ConversionError]:
     """Times all candidates in turn, a little each, round after round.
 
     Args:
@@ -56,42 +110,36 @@ def time_all(
         advance: told how much of the work is done, 0 to 1.
 
     Returns:
-        in the order of `servables`.
-
-    Raises:
-        ConversionError: one of them cannot be run.
+        in the order of `servables`; the error of one that cannot be run.
     """
     steps = section.starts + section.rounds
-    starts: list[list[Start]] = [[] for _ in servables]
+    timed = [_Timed(servable) for servable in servables]
     for turn in range(section.starts - 1):
-        for servable, found in zip(servables, starts, strict=True):
-            with Process(section.threads) as process:
-                found.append(process.load(servable, examples, section.batch))
+        for one in _alive(timed):
+            with one.turn(), Process(section.threads) as process:
+                one.starts.append(process.load(one.servable, examples, section.batch))
         advance((turn + 1) / steps)
     with ExitStack() as stack:
-        processes = []
-        for servable, found in zip(servables, starts, strict=True):
-            processes.append(stack.enter_context(Process(section.threads)))
-            found.append(processes[-1].load(servable, examples, section.batch))
-        ones: list[list[float]] = [[] for _ in servables]
-        batches: list[list[float]] = [[] for _ in servables]
-        stop = time.perf_counter() + _LONGEST_SECONDS * len(processes)
+        running = [(one, stack.enter_context(Process(section.threads))) for one in _alive(timed)]
+        for one, process in running:
+            with one.turn():
+                one.starts.append(process.load(one.servable, examples, section.batch))
+        stop = time.perf_counter() + _LONGEST_SECONDS * len(running)
         for turn in range(section.rounds):
             if turn >= _FEWEST_ROUNDS and time.perf_counter() > stop:
                 break
-            for process, one, batch in zip(processes, ones, batches, strict=True):
-                one.extend(process.time(1, _RUNS, _SLICE_SECONDS))
-                batch.extend(process.time(section.batch, _RUNS, _SLICE_SECONDS))
+            for one, process in running:
+                if one.error is not None:
+                    continue
+                with one.turn():
+                    one.ones.extend(process.time(1, _RUNS, _SLICE_SECONDS))
+                    one.batches.extend(process.time(section.batch, _RUNS, _SLICE_SECONDS))
             advance((section.starts + turn + 1) / steps)
-    return [
-        Timing(
-            cold_load_ms=median(start.cold_load_ms for start in found),
-            peak_rss_mib=median(start.peak_rss_mib for start in found),
-            latency_ms=_latency(one),
-            batch_latency_ms=_latency(batch),
-        )
-        for found, one, batch in zip(starts, ones, batches, strict=True)
-    ]
+    return [one.timing() for one in timed]
+
+
+def _alive(timed: Sequence[_Timed]) -> Iterator[_Timed]:
+    return (one for one in timed if one.error is None)
 
 
 def time_lengths(

@@ -91,7 +91,7 @@ def model_questions(
     Raises:
         ExportError: the model or the examples cannot be had, or do not fit the artifact.
     """
-    loaded, name, source = load_model(model, folder), model.source, data.source
+    loaded, name, source = load_model(model, data, folder), model.source, data.source
     names = tuple(spec.name for spec in manifest.inputs)
     for what, has, wanted in (
         ("inputs", loaded.inputs, names),

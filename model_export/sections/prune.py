@@ -43,12 +43,14 @@ class PruneSection:
         epochs: of fine-tuning on the training split.
         batch_size: of fine-tuning.
         learning_rate: of fine-tuning; None keeps the optimizer's own.
-        optimizer: Keras's name of one; None keeps the model's own, or else Adam.
+        optimizer: Keras's name of one; None keeps the model's own where Keras knows it, or else
+            Adam.
         stop_early: whether to stop as soon as the metric on the validation split is back where it
             was before pruning.
         distill: learn from the unpruned model; None learns from the right answers alone.
         include, exclude: globs of layer names, or of paths such as "attention/query". The last
-            layer and embeddings are pruned only if a glob other than "*" names them.
+            layer, embeddings and frozen layers are pruned only if a glob other than "*" names
+            them.
     """
 
     method: Literal["none", "magnitude"] = "none"

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tflite_serving.contract import layout
-from tflite_serving.contract.evidence import Candidate
+from tflite_serving.contract.evidence import Candidate, FailedCandidate
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.settings import DEFAULT_ALIAS
 
@@ -27,9 +27,11 @@ _WHY = {
 
 def print_candidates(manifest: Manifest, console: Console) -> None:
     """Prints every candidate, and what the mixtures among them left in float."""
-    candidates, metric = manifest.compression.candidates, manifest.quality.metric
-    console.print(candidates_table(candidates, metric, console.width))
-    for candidate in candidates:
+    compression, metric = manifest.compression, manifest.quality.metric
+    console.print(
+        candidates_table(compression.candidates, metric, console.width, compression.failed)
+    )
+    for candidate in compression.candidates:
         for kept in candidate.kept_in_float:
             why = _WHY.get(kept.why) or f"quantized alone, it moves the output by {kept.error:.3g}"
             console.print(
@@ -37,13 +39,19 @@ def print_candidates(manifest: Manifest, console: Console) -> None:
             )
 
 
-def candidates_table(candidates: Sequence[Candidate], metric: str, width: int) -> Table:
+def candidates_table(
+    candidates: Sequence[Candidate],
+    metric: str,
+    width: int,
+    failed: Sequence[FailedCandidate] = (),
+) -> Table:
     """Every candidate with its size, quality and latency.
 
     Args:
         candidates: of one export.
         metric: of quality.
         width: of the console; a narrow one gets the columns that matter most.
+        failed: the forms that could not be measured.
     """
     wide = width >= _WIDE
     cells = [_candidate_cells(candidate, metric) for candidate in candidates]
@@ -56,6 +64,9 @@ def candidates_table(candidates: Sequence[Candidate], metric: str, width: int) -
     for candidate, row in zip(candidates, cells, strict=True):
         shown = [cell for name, cell in row.items() if wide or name not in _LESS_IMPORTANT]
         table.add_row(*shown, style="bold" if candidate.chosen else None)
+    blanks = [""] * (len(table.columns) - 2)
+    for each in failed:
+        table.add_row(each.name, *blanks, each.why_not)
     return table
 
 

@@ -11,6 +11,8 @@ import tensorflow as tf
 from model_export.errors import ConversionError
 from model_export.layer_names import layer_of
 from model_export.source_model import SourceModel
+from model_export.tf.running import channels_first, channels_last_advice, running
+from model_export.tf.source import KerasSource
 
 _OPERATORS = re.compile(r"(?:TF Select|Custom) ops: ([\w, ]+)")
 _OPERATOR = re.compile(r"'tf\.(\w+)'")
@@ -36,11 +38,9 @@ def convert_float32(source: SourceModel) -> bytes:
         ConversionError: an operator has no TensorFlow Lite counterpart; the message names it, and
             the layer that it comes from.
     """
-    try:
+    model = source.model if isinstance(source, KerasSource) else None
+    with running(source.where, source.layers, model):
         function, owner = source.concrete_function()
-    except Exception as error:
-        # Layers are the user's own code, which may raise anything.
-        raise ConversionError(f"the model cannot be traced: {error}") from error
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
     # Never SELECT_TF_OPS: it would need all of TensorFlow in the function.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
@@ -48,7 +48,11 @@ def convert_float32(source: SourceModel) -> bytes:
         return bytes(converter.convert())
     except Exception as error:
         # The converter raises its own class for some failures, and plain ones for others.
-        raise ConversionError(_explain(str(error), function, source.layers)) from error
+        told = _explain(str(error), function, source.layers)
+        found = channels_first(model)
+        if found:
+            told += f". {channels_last_advice(found)}"
+        raise ConversionError(told) from error
 
 
 def _explain(message: str, function: Any, layers: Mapping[str, str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,24 @@ import keras
 
 from model_export.errors import LoadError
 from model_export.source_model import SourceModel
+from model_export.tf.compiled import compile_as_saved, loading_uncompiled
+from model_export.tf.graph import as_graph
 from model_export.tf.model_file import find_code, first_line, names_package, read_config
 from model_export.tf.source import KerasSource, SavedModelSource
 from model_export.tf.task_source import TaskSource
 
 _HUB = "keras_hub"
 _HDF5 = (".h5", ".hdf5")
-# By which compile() knows these losses, and Keras does not find them again in an HDF5 file.
-_SHORT_LOSSES = {
-    name: keras.losses.get(name) for name in ("bce", "kld", "mae", "mape", "mse", "msle")
-}
 _UNKNOWN = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([\w<>]+)'")
 
 
 def load_source(
-    path: Path, *, custom_objects: Mapping[str, Any] | None = None, unsafe_load: bool = False
+    path: Path,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    unsafe_load: bool = False,
+    compiled: bool = True,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> SourceModel:
     """Loads a model.
 
@@ -33,6 +36,8 @@ def load_source(
         path: a ``.keras`` or ``.h5`` file, or a SavedModel folder.
         custom_objects: what Keras needs beyond its own classes.
         unsafe_load: whether Python code in the file may run.
+        compiled: whether fine-tuning will want what the model was compiled with.
+        tell: told what of that cannot be kept.
 
     Raises:
         LoadError: it is not there, damaged, carries code, or is of another kind.
@@ -56,14 +61,11 @@ def load_source(
         _register_hub(path)
     # Layers with noise, such as Dropout, draw their seed when they are made.
     keras.utils.set_random_seed(0)
-    # KerasHub's tasks cannot be compiled again from a file.
-    compiled = not is_hub
-    if path.suffix in _HDF5:
-        custom_objects = {**_SHORT_LOSSES, **(custom_objects or {})}
     try:
-        model = keras.saving.load_model(
-            path, custom_objects=custom_objects, compile=compiled, safe_mode=not unsafe_load
-        )
+        with loading_uncompiled():
+            model = keras.saving.load_model(
+                path, custom_objects=custom_objects, compile=False, safe_mode=not unsafe_load
+            )
     except Exception as error:
         # Keras raises whatever the first broken layer raises.
         unknown = _UNKNOWN.search(str(error))
@@ -78,6 +80,10 @@ def load_source(
         raise LoadError(f"{path}: Keras cannot load it: {problem}") from error
     if is_hub and getattr(model, "preprocessor", None) is not None:
         return TaskSource(model, str(path))
+    model = as_graph(model)
+    # KerasHub's tasks cannot be compiled again from a file.
+    if compiled and not is_hub:
+        compile_as_saved(model, path, custom_objects or {}, tell)
     return KerasSource(model, str(path))
 
 

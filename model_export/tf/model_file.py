@@ -41,7 +41,7 @@ def read_config(path: Path) -> Any:
 
 
 def find_code(config: Any) -> Iterator[str]:
-    """Names every part of the model that is Python code."""
+    """Names every part of the model that is Python code; what it was compiled with is no part."""
     if isinstance(config, dict):
         if config.get("class_name") in _CODE:
             settings = config.get("config")
@@ -49,8 +49,9 @@ def find_code(config: Any) -> Iterator[str]:
             yield f"layer {name!r} ({config['class_name']})" if name else "a lambda function"
         if _is_bare_lambda(config.get("activation")):
             yield f"the activation of layer {config.get('name')!r} (a lambda function)"
-        for item in config.values():
-            yield from find_code(item)
+        for key, item in config.items():
+            if key != "compile_config":
+                yield from find_code(item)
     elif isinstance(config, list):
         for item in config:
             yield from find_code(item)

@@ -1,4 +1,4 @@
-"""Which layers are pruned: those with large kernels that the globs name, but for the last."""
+"""Which layers are pruned: those with large kernels that the globs name, but for a few."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from model_export.errors import UsageError
-from model_export.tf.graph import walk_layers
+from model_export.tf.graph import is_graph, walk_layers
 
 _layers = keras.layers
 # Biases, normalisation and depthwise kernels are small, and dear to lose.
@@ -40,11 +40,13 @@ class Prunable:
         path: its name after those of the layers around it, such as "attention/query".
         layer: the Keras layer.
         kernel: the variable of the weights.
+        frozen: whether no training changes the kernel.
     """
 
     path: str
     layer: Any
     kernel: Any
+    frozen: bool
 
     @property
     def sparsity(self) -> float:
@@ -68,8 +70,8 @@ class Prunable:
 def select(model: keras.Model, include: Sequence[str], exclude: Sequence[str]) -> list[Prunable]:
     """The layers that the globs choose.
 
-    The layers that make the model's answers and embeddings are dear to lose: they are chosen only
-    if a glob other than "*" names them.
+    The layers that make the model's answers and embeddings are dear to lose, and what frozen layers
+    lose no training brings back: they are chosen only if a glob other than "*" names them.
 
     Args:
         model: built.
@@ -84,7 +86,7 @@ def select(model: keras.Model, include: Sequence[str], exclude: Sequence[str]) -
     found = find(model)
     _check(found, "include", include)
     _check(found, "exclude", exclude)
-    dear = _last(model, found) | {id(p.layer) for p in found if _is_embedding(p.layer)}
+    dear = _last(model, found) | {id(p.layer) for p in found if _is_embedding(p.layer) or p.frozen}
     named = [glob for glob in include if glob != "*"]
     chosen = [
         prunable
@@ -94,8 +96,9 @@ def select(model: keras.Model, include: Sequence[str], exclude: Sequence[str]) -
     ]
     if not chosen:
         raise UsageError(
-            f"include {list(include)} and exclude {list(exclude)} select no layer (the last one "
-            f"and embeddings are left alone unless named); prunable: {_listed(found)}"
+            f"include {list(include)} and exclude {list(exclude)} select no layer (the last one, "
+            "embeddings and frozen layers are left alone unless named); prunable: "
+            f"{_listed(found)}"
         )
     return chosen
 
@@ -103,10 +106,13 @@ def select(model: keras.Model, include: Sequence[str], exclude: Sequence[str]) -
 def find(model: keras.Model) -> list[Prunable]:
     """Every layer with weights that can be set to zero, in the model's order; shared ones once."""
     found: dict[int, Prunable] = {}
+    # Not `layer.trainable`: of a frozen model, a layer may not know.
+    trained = {id(variable) for variable in model.trainable_variables}
     for path, layer in walk_layers(model):
         kernel = _kernel(layer)
         if kernel is not None:
-            found.setdefault(id(layer), Prunable(path, layer, kernel))
+            frozen = id(kernel) not in trained
+            found.setdefault(id(layer), Prunable(path, layer, kernel, frozen))
     return list(found.values())
 
 
@@ -136,7 +142,8 @@ def _check(found: Sequence[Prunable], option: str, globs: Sequence[str]) -> None
 
 
 def _listed(found: Sequence[Prunable]) -> str:
-    return ", ".join(prunable.path for prunable in found) or "none"
+    told = (f"{each.path} (frozen)" if each.frozen else each.path for each in found)
+    return ", ".join(told) or "none"
 
 
 def _last(model: keras.Model, found: Sequence[Prunable]) -> set[int]:
@@ -170,7 +177,7 @@ class _Ends:
         self._seen.add((id(operation), node_index))
         if isinstance(operation, _layers.InputLayer):
             return True
-        if isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
+        if is_graph(operation):
             # From a nested model's inputs, the way leads on to what it was called with.
             if not self.follow(operation.outputs[tensor_index]):
                 return False

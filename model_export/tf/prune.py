@@ -10,9 +10,11 @@ from model_export.data.splits import Split
 from model_export.errors import UsageError
 from model_export.sections.prune import PruneSection
 from model_export.tf.fine_tune import Checkpoint, fine_tune
+from model_export.tf.graph import layer_classes
 from model_export.tf.magnitude_pruning import MagnitudePruning
 from model_export.tf.masks import Masks
-from model_export.tf.prunable import select
+from model_export.tf.prunable import Prunable, find, select
+from model_export.tf.running import running
 from model_export.tf.validate import Goal, Metric
 from tflite_serving.contract.evidence import PrunedLayer, Pruning
 
@@ -57,6 +59,14 @@ def prune(
         layers = select(model, recipe.include, recipe.exclude)
     except UsageError as error:
         raise UsageError(f"recipe.prune.{error}") from None
+    if recipe.epochs and not model.trainable_variables:
+        raise UsageError(
+            "recipe.prune.epochs: every layer of the model is frozen, so that fine-tuning can "
+            "change nothing; set layer.trainable = True before it is saved, or prune.epochs = 0"
+        )
+    left = _left_frozen(model, recipe, layers)
+    if left:
+        tell(f"left alone, because they are frozen: {', '.join(left)}; prune.include can name them")
     masks = Masks(
         layers,
         recipe.sparsity,
@@ -67,7 +77,8 @@ def prune(
     )
     epochs = 0
     if recipe.epochs:
-        epochs = fine_tune(model, recipe, masks, train, validation, goals, tell, checkpoint)
+        with running("fine-tuning", layer_classes(model), model):
+            epochs = fine_tune(model, recipe, masks, train, validation, goals, tell, checkpoint)
     masks.finish()
     return Pruning(
         method=recipe.method,
@@ -79,6 +90,19 @@ def prune(
         distilled=recipe.distill is not None and epochs > 0,
         layers=tuple(PrunedLayer(layer.path, layer.sparsity) for layer in layers),
     )
+
+
+def _left_frozen(model: keras.Model, recipe: PruneSection, chosen: Sequence[Prunable]) -> list[str]:
+    """Paths of the layers that would have been chosen if they were not frozen."""
+    paths = {layer.path for layer in chosen}
+    return [
+        each.path
+        for each in find(model)
+        if each.frozen
+        and each.path not in paths
+        and each.named_by(recipe.include)
+        and not each.named_by(recipe.exclude)
+    ]
 
 
 def _check_distilled(train: Split) -> None:

@@ -16,8 +16,9 @@ import tensorflow as tf
 
 from model_export.errors import LoadError
 from model_export.source_model import Ending, TensorInfo
-from model_export.tf.graph import endings, output_names, pack_inputs, walk_layers
+from model_export.tf.graph import endings, layer_classes, output_names, pack_inputs
 from model_export.tf.model_file import first_line
+from model_export.tf.running import running
 from tflite_serving.contract.tensors import Arrays
 
 _BATCH = 256
@@ -28,9 +29,11 @@ class KerasSource:
 
     Attributes:
         model: the Keras model.
+        where: it came from, for complaints.
     """
 
     def __init__(self, model: keras.Model, where: str) -> None:
+        self.where = where
         try:
             self.inputs = tuple(_info(tensor.name, tensor) for tensor in model.inputs)
             outputs = zip(output_names(model), model.outputs, strict=True)
@@ -38,7 +41,8 @@ class KerasSource:
         except (AttributeError, TypeError, ValueError) as error:
             raise LoadError(
                 f"{where}: the model has no fixed inputs and outputs ({error}); "
-                "save a Sequential or functional model that begins with keras.Input"
+                "save a Sequential or functional model that begins with keras.Input, such as "
+                "keras.Model(x, model(x)) with x = keras.Input(shape)"
             ) from None
         names = [info.name for info in self.outputs]
         if len(set(names)) < len(names):
@@ -50,13 +54,18 @@ class KerasSource:
         # Eagerly, a large model keeps the activations of every layer, for every example of a batch.
         self._graph = tf.function(self._call, reduce_retracing=True, autograph=False)
         self.endings = endings(model)
-        self.layers: Mapping[str, str] = {
-            layer.name: type(layer).__name__ for _, layer in walk_layers(model)
-        }
+        self.layers: Mapping[str, str] = layer_classes(model)
 
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
-        """The model's raw outputs, computed in batches."""
-        xs = [inputs[info.name] for info in self.inputs]
+        """The model's raw outputs, computed in batches.
+
+        Raises:
+            ConversionError: a layer cannot be run.
+        """
+        with running(self.where, self.layers, self.model):
+            return self._predict([inputs[info.name] for info in self.inputs])
+
+    def _predict(self, xs: Sequence[npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         if any(x.dtype == object and x.ndim == 1 and isinstance(x[0], np.ndarray) for x in xs):
             return self._predict_each(xs)
         pieces = [
@@ -111,6 +120,7 @@ class SavedModelSource:
     layers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, folder: Path) -> None:
+        self.where = str(folder)
         try:
             loaded = tf.saved_model.load(str(folder))
         except Exception as error:
@@ -133,7 +143,15 @@ class SavedModelSource:
         self.endings: tuple[Ending, ...] = tuple("unknown" for _ in self.outputs)
 
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
-        """The signature's outputs, computed in batches."""
+        """The signature's outputs, computed in batches.
+
+        Raises:
+            ConversionError: an operator cannot be run.
+        """
+        with running(self.where, self.layers, None):
+            return self._predict(inputs)
+
+    def _predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         count = len(next(iter(inputs.values())))
         pieces = [
             self._function(

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from model_export.errors import LoadError
 from model_export.source_model import TensorInfo
+from model_export.tf.running import running
 from model_export.tf.source import KerasSource
 from tflite_serving.contract.tensors import Arrays
 
@@ -55,6 +56,7 @@ class TaskSource:
         self.outputs = self.core.outputs
         self.endings = self.core.endings
         self.layers: Mapping[str, str] = self.core.layers
+        self.where = where
         # As in `fit` and `predict`: outside of a function KerasHub does some things differently.
         self._tokens = tf.function(
             lambda texts: self.preprocessor(texts),  # noqa: PLW0108  # which Keras looks into
@@ -73,7 +75,8 @@ class TaskSource:
 
     def tokens(self, texts: list[str]) -> dict[str, npt.NDArray[Any]]:
         """What KerasHub makes of texts, by name of the tensor, [texts, tokens]."""
-        found = self._tokens(tf.constant([text.encode() for text in texts]))
+        with running(self.where, {}, None):
+            found = self._tokens(tf.constant([text.encode() for text in texts]))
         return {
             info.name: np.asarray(found[info.name]).astype(info.dtype) for info in self.core.inputs
         }

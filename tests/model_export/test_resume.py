@@ -132,7 +132,7 @@ def test_stopped_before_every_step_an_export_does_nothing_twice_and_comes_to_the
 ) -> None:
     registry = tmp_path / "registry"
     asked: list[str] = []
-    for name in ("answer", "time_all"):
+    for name in ("answer", "time_each"):
         watch(monkeypatch, name, asked)
     before, after = STEPS[:3], STEPS[5:]
     for place, compressed, costs in (
@@ -140,7 +140,7 @@ def test_stopped_before_every_step_an_export_does_nothing_twice_and_comes_to_the
         ("float32", ["prune", "convert"], []),
         ("static_int8", ["resume"], ["answer"]),
         ("measure", ["resume"], ["answer"]),
-        ("publish", ["resume"], ["time_all"]),
+        ("publish", ["resume"], ["time_each"]),
     ):
         asked.clear()
         stopped = ran(recipe, registry, place)
@@ -196,7 +196,7 @@ def test_another_budget_is_judged_without_doing_anything_again(
         ran(recipe, registry)
     recipe.write_text(text.replace("[quantize]", "[quantize]\nmax_tries = 0"))
     asked: list[str] = []
-    for name in ("answer", "time_all"):
+    for name in ("answer", "time_each"):
         watch(monkeypatch, name, asked)
     assert ran(recipe, registry).manifest is not None
     assert asked == []

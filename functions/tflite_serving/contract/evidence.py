@@ -115,6 +115,20 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedCandidate:
+    """A form of the model that could not be made, or that the runtime could not run.
+
+    Attributes:
+        name, variant: as in `Candidate`.
+        why_not: what failed.
+    """
+
+    name: str
+    variant: str
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
 class PrunedLayer:
     """One layer whose weights were set to zero; its name, and the fraction, 0 to 1."""
 
@@ -153,10 +167,11 @@ class Compression:
 
     Attributes:
         quantization: name of the candidate that was published.
-        candidates: all of them.
+        candidates: all that were measured.
         float32_bytes: size of the flatbuffer that all candidates were made from.
         batch: instances in the batch of `Candidate.batch_latency_ms`.
         pruning: None if nothing was pruned.
+        failed: the forms that could not be measured.
     """
 
     quantization: str
@@ -164,6 +179,7 @@ class Compression:
     float32_bytes: int
     batch: int
     pruning: Pruning | None = None
+    failed: tuple[FailedCandidate, ...] = ()
 
     def __post_init__(self) -> None:
         chosen = [candidate.name for candidate in self.candidates if candidate.chosen]

@@ -12,9 +12,9 @@ from typing import Any
 import keras
 
 from model_export.errors import ConversionError
-from model_export.tf.graph import packed_outputs, walk_layers
+from model_export.tf.graph import is_graph, packed_outputs, walk_layers
 from model_export.tf.source import KerasSource
-from model_export.tf.split.nested import holding, is_graph, opened
+from model_export.tf.split.nested import holding, opened
 from model_export.tf.split.operations import kind_of, refusal_of
 from model_export.tf.split.rest import rest_of
 from tflite_serving.contract.preprocessing import Preprocessing, Step

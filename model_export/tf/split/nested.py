@@ -8,14 +8,7 @@ from typing import Any
 import keras
 
 from model_export.errors import ConversionError
-from model_export.tf.graph import packed_outputs, walk_layers
-
-
-def is_graph(layer: Any) -> bool:
-    """Whether a layer is a Sequential or functional model, and no more than its own layers."""
-    is_built = isinstance(layer, keras.Model) and getattr(layer, "inputs", None) is not None
-    # A class of the user's may do anything in a `call` of its own.
-    return is_built and type(layer).call.__module__.startswith("keras.src.")
+from model_export.tf.graph import is_graph, packed_outputs, walk_layers
 
 
 def holding(layers: Collection[Any]) -> Callable[[Any], bool]:

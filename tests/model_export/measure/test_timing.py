@@ -13,7 +13,7 @@ from model_export.errors import ConversionError
 from model_export.flatbuffer import bindings
 from model_export.measure import timing
 from model_export.measure.process import Servable, Start
-from model_export.measure.timing import time_all
+from model_export.measure.timing import Timing, time_all, time_each
 from model_export.sections.measure import MeasureSection
 from tests.support import tiny
 from tflite_serving.contract.evidence import Latency
@@ -32,6 +32,7 @@ class Machine:
     starts: Iterator[Start] = field(default_factory=lambda: iter(()))
     latencies: dict[tuple[str, int], list[float]] = field(default_factory=dict)
     running: int = 0
+    dies: tuple[str, int] | None = None
 
     def process(self, threads: int) -> StandIn:
         self.events.append(("start", threads))
@@ -67,6 +68,8 @@ class StandIn:
         assert runs > 1
         assert seconds <= 1
         self.machine.events.append(("time", self.name, batch))
+        if self.machine.dies == (self.name, sum(e[1] == self.name for e in self.machine.events)):
+            raise ConversionError(f"{self.name} died")
         self.machine.now += self.machine.seconds
         return self.machine.latencies.get((self.name, batch), [1.0])
 
@@ -127,11 +130,33 @@ def test_progress_goes_up_to_the_whole() -> None:
     assert len(told) == 4
 
 
-def test_a_candidate_that_does_not_start_ends_all_processes(machine: Machine) -> None:
-    with pytest.raises(ConversionError):
+@pytest.mark.parametrize("starts", [1, 2])
+def test_a_candidate_that_does_not_start_is_told_and_the_others_are_timed(
+    machine: Machine, starts: int
+) -> None:
+    section = MeasureSection(starts=starts, rounds=2)
+    first, second, third = time_each(named("a", "broken", "c"), EXAMPLES, section)
+    assert isinstance(first, Timing)
+    assert isinstance(third, Timing)
+    assert str(second) == "broken"
+    assert machine.running == 0
+    assert machine.asked("time") == [("a", 1), ("a", 8), ("c", 1), ("c", 8)] * 2
+
+
+def test_a_candidate_that_dies_in_a_round_has_no_turn_in_the_next(machine: Machine) -> None:
+    machine.dies = ("b", 4)
+    first, second, third = time_each(named("a", "b", "c"), EXAMPLES, MeasureSection(starts=1))
+    assert isinstance(first, Timing)
+    assert isinstance(third, Timing)
+    assert str(second) == "b died"
+    turns = [name for name, batch in machine.asked("time") if batch == 1]
+    assert turns == ["a", "b", "c", "a", "b", "c", *["a", "c"] * 18]
+
+
+def test_where_none_may_fail_the_first_that_does_is_raised(machine: Machine) -> None:
+    with pytest.raises(ConversionError, match="broken"):
         time_all(named("a", "broken", "c"), EXAMPLES, MeasureSection(starts=1))
     assert machine.running == 0
-    assert not machine.asked("time")
 
 
 def test_real_candidates_get_plausible_figures() -> None:

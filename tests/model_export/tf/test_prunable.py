@@ -145,8 +145,8 @@ def test_a_glob_matches_the_path_or_the_bare_name(glob: str) -> None:
             ("first",),
             ("f*",),
             (
-                "include ['first'] and exclude ['f*'] select no layer (the last one and embeddings "
-                "are left alone unless named); prunable: first, second, last"
+                "include ['first'] and exclude ['f*'] select no layer (the last one, embeddings "
+                "and frozen layers are left alone unless named); prunable: first, second, last"
             ),
         ),
     ],
@@ -241,6 +241,6 @@ def test_a_layer_that_was_quantized_already_is_left_alone() -> None:
 
 def test_sparsity_is_that_of_the_kernel_as_it_is() -> None:
     layer = network().get_layer("first")
-    prunable = Prunable("first", layer, layer.kernel)
+    prunable = Prunable("first", layer, layer.kernel, frozen=False)
     layer.kernel.assign(keras.ops.concatenate([keras.ops.zeros((1, 10)), keras.ops.ones((3, 10))]))
     assert prunable.sparsity == 0.25
