@@ -72,7 +72,7 @@ lock: $(READY) ## Compile requirements.txt and functions/requirements.txt from p
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made
-	rm -rf $(VENV) build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv* build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip installs uv alone, by the hashes of the lock; uv installs the rest in a fraction of pip's time.
