@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tools import lock as lock_tool
-from tools.lock import LOCKS, ROOT, TOOL_LOCKS, stale_locks, stale_tool_locks
+from tools.lock import LOCKS, ROOT, TOOL_LOCKS, stale_locks, stale_tool_locks, supported_pythons
 
 ALL = (*LOCKS, *TOOL_LOCKS)
 
@@ -50,3 +51,16 @@ def test_locks_that_pip_refuses_are_left_as_they_were(
     monkeypatch.setattr(lock_tool, "uninstallable", lambda locks: [f"{lock}: no" for lock in locks])
     assert lock_tool.compile_locks(upgrade=False) == [f"{lock}: no" for lock in ALL]
     assert {lock: (root / lock).read_text() for lock in ALL} == before
+
+
+def test_every_place_names_the_pythons_that_pyproject_allows() -> None:
+    pythons = supported_pythons()
+    named = f"Python {pythons[0]} to {pythons[-1]}"
+    for name in ("README.md", "docs/9-delivery.md", "Makefile"):
+        assert named in (ROOT / name).read_text(), name
+    minors = [int(python.partition(".")[2]) for python in pythons]
+    assert f"(3, {minors[0]}) <= v < (3, {minors[-1] + 1})" in (ROOT / "Makefile").read_text()
+    matrix = f"python: {json.dumps(list(pythons))}"
+    assert matrix in (ROOT / ".github" / "workflows" / "test.yaml").read_text()
+    runtimes = json.dumps([f"python3{minor}" for minor in minors])
+    assert runtimes in (ROOT / "infra/modules/prediction_function/variables.tf").read_text()
