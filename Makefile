@@ -27,6 +27,15 @@ SUITE := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadsc
 test: check ## Run all tests, linters and types
 	$(SUITE)
 
+# What may differ between versions of Python: the function, the contract, the locks, and texts, which
+# the export splits with tables of Unicode that each Python has its own of.
+FAST := tests/contract tests/functions tests/tools tests/test_house.py tests/infra/test_bundle.py \
+  tests/model_export/tf/test_long_texts.py
+
+.PHONY: test-fast
+test-fast: check ## Run linters, types and the tests of what is deployed, for another PYTHON and VENV
+	$(SUITE) $(FAST)
+
 # Apart, because counting lines takes a third as long again, and most where nothing waits.
 .PHONY: coverage
 coverage: $(READY) ## Run all tests, and tell which lines none of them runs
@@ -67,19 +76,23 @@ bundle: $(READY) ## Zip functions/ for deployment, byte for byte the same each t
 	@$(BIN)/python -m model_export bundle --output build
 
 .PHONY: lock
-lock: $(READY) ## Compile requirements.txt and functions/requirements.txt from pyproject.toml
+lock: $(READY) ## Compile all locks, and resolve with pip those that changed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/lock.py
+
+.PHONY: resolve
+resolve: $(READY) ## Resolve every lock with pip, for every Python that is supported
+	$(BIN)/python tools/lock.py --resolve
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made
-	rm -rf $(VENV) build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv* build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip installs uv alone, by the hashes of the lock; uv installs the rest in a fraction of pip's time.
 # What is not compiled here, every process that imports TensorFlow compiles for five seconds, if
 # Python may not write it down.
 $(READY): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"expected Python 3.11 to 3.13 (TensorFlow has no newer wheels), got {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"expected Python 3.11 to 3.13 (TensorFlow has no newer wheels), got {v[0]}.{v[1]}: make PYTHON=python3.12 VENV=.venv-3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	awk '/^[a-z]/ {keep = /^uv==/} keep' requirements.txt > $(VENV)/uv.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt

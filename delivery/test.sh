@@ -5,7 +5,9 @@
 # it (Cloud Build, whose image has none of them) tests of Terraform, the browser and the storage
 # server say that they are skipped.
 #
-# Environment: CI, set by GitHub Actions; UV_CACHE_DIR. Without CI, tests see no other variable.
+# Environment: CI, set by GitHub Actions; OTHER_PYTHONS, the versions that are tested beside the one
+# that is installed, by default all that are supported and found; UV_CACHE_DIR. Without CI, tests see
+# no other variable, and run on one Python.
 # Exit codes: 0 everything passes.
 set -euo pipefail
 cd "$(dirname "$0")/.."

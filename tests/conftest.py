@@ -21,6 +21,8 @@ _THIRD_PARTY_WARNINGS = (
     "ignore:Skipping variable loading for optimizer:UserWarning",
     # TensorFlow's variables, which Keras hands to numpy 2.
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
+    # AutoGraph, from Python 3.13 on. As an error it would keep it from converting functions.
+    "ignore:.* got an unexpected keyword argument '___pyct_anno':DeprecationWarning",
     # KerasHub, when it loads a sentencepiece model.
     "ignore:unclosed file .*vocabulary.spm:ResourceWarning",
 )

@@ -1,6 +1,8 @@
 # The registry's bucket: private, versioned, and closed to changes of what was published.
 
-mock_provider "google" {}
+mock_provider "google" {
+  source = "./tests/mocks"
+}
 
 variables {
   project_id = "example-project"

@@ -2,10 +2,6 @@
 
 mock_provider "google" {
   source = "./tests/mocks"
-
-  mock_resource "google_compute_global_address" {
-    defaults = { address = "203.0.113.10" }
-  }
 }
 
 variables {

@@ -14,12 +14,7 @@ from tests.support.terraform import INFRA, assert_done, terraform
 BOOTSTRAP = INFRA / "bootstrap"
 MOCKED = """
 mock_provider "google" {
-  mock_resource "google_service_account" {
-    defaults = {
-      name   = "projects/example/serviceAccounts/a@example.iam.gserviceaccount.com"
-      member = "serviceAccount:a@example.iam.gserviceaccount.com"
-    }
-  }
+  source = "../tests/mocks"
 }
 
 run "example" {

@@ -83,7 +83,7 @@ def test_the_splits_share_no_digit_and_have_every_class() -> None:
     for x, y in splits.values():
         assert set(y) == set(range(10))
         assert x.dtype == np.float32
-        assert (x.min(), x.max()) == (0, 1)
+        assert (float(x.min()), float(x.max())) == (0, 1)
 
 
 def test_the_recipe_is_valid() -> None:

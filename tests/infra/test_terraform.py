@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.terraform import INFRA, assert_done, terraform
+from tests.support.terraform_references import computed_references, mocked_attributes
 
 MODULES = sorted((INFRA / "modules").iterdir())
 
@@ -24,6 +27,28 @@ def test_the_configuration_is_valid(infra: Path) -> None:
 def test_it_keeps_what_it_promises(infra: Path) -> None:
     told = assert_done(terraform("test", "-no-color", folder=infra))
     assert re.search(r"Success! [1-9]\d* passed, 0 failed", told), told
+
+
+def test_what_one_resource_takes_from_another_is_mocked(infra: Path, tmp_path: Path) -> None:
+    """A mocked provider makes up eight letters otherwise, and the real one's validation refuses
+    them where it asks for a form."""
+    # A module, because the root module's backend would have to be there.
+    shutil.copy(infra / "modules" / "model_bucket" / "versions.tf", tmp_path)
+    assert_done(terraform("init", "-input=false", folder=tmp_path))
+    told = assert_done(terraform("providers", "schema", "-json", folder=tmp_path))
+    (schema,) = json.loads(told)["provider_schemas"].values()
+    referred = computed_references(INFRA, schema)
+    mocked = mocked_attributes(INFRA / "tests" / "mocks" / "google.tfmock.hcl")
+    assert mocked == set(referred), referred
+
+
+def test_every_test_has_the_same_mocks() -> None:
+    for path in INFRA.rglob("*.tftest.hcl"):
+        providers = re.findall(
+            r"^mock_provider .*?^\}", path.read_text("utf-8"), re.DOTALL | re.MULTILINE
+        )
+        mocks = "./tests/mocks" if path.parent.parent == INFRA else "../tests/mocks"
+        assert providers == [f'mock_provider "google" {{\n  source = "{mocks}"\n}}'], path
 
 
 def test_the_functions_identity_has_no_role_to_write_with() -> None:

@@ -1,13 +1,7 @@
 # Two pipelines, in projects of their own: prod takes over what staging serves.
 
 mock_provider "google" {
-  mock_resource "google_service_account" {
-    defaults = {
-      name   = "projects/example/serviceAccounts/a@example.iam.gserviceaccount.com"
-      email  = "a@example.iam.gserviceaccount.com"
-      member = "serviceAccount:a@example.iam.gserviceaccount.com"
-    }
-  }
+  source = "../tests/mocks"
 }
 
 variables {
