@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -110,9 +111,15 @@ def test_a_read_that_trickles_is_given_up_as_a_whole(part: str, tmp_path: Path) 
 
 def test_a_read_that_trickled_once_is_tried_again() -> None:
     with troubled_server(trickling(LENGTH % 1_000, b"t"), status(200, b"there")) as server:
-        store = BucketStore(BucketFolder("shop", "", 10.0), client(server), Nobody())
+        lines: list[str] = []
+        store = BucketStore(BucketFolder("shop", "", 10.0), client(server), Nobody(), lines.append)
         with at_most(4):
             assert store.read(PATH).data == b"there"
+        (line,) = lines
+        assert re.fullmatch(
+            rf"gs://shop/{PATH}: not read \(too slow: \d+ bytes within 0\.3 s\); it is tried again",
+            line,
+        )
         assert len(server.requests) == 2
 
 
