@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +102,9 @@ def _made_once() -> Service:
     from tflite_serving.service import Service
 
     log = Log(sys.stdout.buffer, _SETTINGS.log_level)
-    catalog = Catalog(_SETTINGS, open_store(_SETTINGS.registry, environ=os.environ), log)
+    warn = partial(log.write, "WARNING")
+    store = open_store(_SETTINGS.registry, environ=os.environ, warn=warn)
+    catalog = Catalog(_SETTINGS, store, log)
     return Service(_SETTINGS, catalog, log)
 
 

@@ -23,6 +23,7 @@ from tflite_serving.errors import (
     UnsupportedMediaType,
 )
 from tflite_serving.http import RequestHead, Response
+from tflite_serving.inputs.complaint import shortened
 from tflite_serving.routing import Action, Match, match
 from tflite_serving.scores import confidence
 from tflite_serving.settings import Settings
@@ -325,7 +326,8 @@ def _check_head(head: RequestHead, dialect: Dialect, limit: int) -> None:
     if encoding and encoding.lower() != "identity":
         raise UnsupportedMediaType(
             "unsupported_content_encoding",
-            f"Content-Encoding: expected none, got {encoding!r}; send the body uncompressed",
+            f"Content-Encoding: expected none, got {shortened(encoding)!r}; "
+            "send the body uncompressed",
         )
     dialect.check_type(head.content_type)
     length = head.content_length

@@ -18,11 +18,11 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from model_export.errors import ConflictError
-from model_export.registry.within import within
 from tflite_serving.artifacts.bucket_folder import BucketFolder
 from tflite_serving.artifacts.connections import TooManyBytesError
 from tflite_serving.artifacts.deadline import PIECE_SECONDS
 from tflite_serving.artifacts.store import StoredObject
+from tflite_serving.artifacts.within import within
 from tflite_serving.contract import layout
 from tflite_serving.errors import ObjectNotFound, ObjectTooLarge
 

@@ -202,6 +202,10 @@ WRONG: dict[str, tuple[str, str, Any, dict[str, str], int, str, str]] = {
         *("POST", "/predict", b"\x1f\x8b", {"Content-Encoding": "gzip"}),
         *(415, "unsupported_content_encoding", "got 'gzip'"),
     ),
+    "encoding of a long name": (
+        *("POST", "/predict", b"\x1f\x8b", {"Content-Encoding": "x" * 5_000}),
+        *(415, "unsupported_content_encoding", "got '" + "x" * 200 + "…'; send the body"),
+    ),
 }
 
 

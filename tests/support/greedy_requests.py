@@ -35,7 +35,7 @@ class GreedyRequest:
         path: of the URL, with its query.
         content_type: of the body.
         body: makes the body.
-        codes: one of which the refusal must have; "" for an answer.
+        codes: one of which the refusal must have; "" stands for an answer.
     """
 
     path: str
@@ -166,13 +166,9 @@ def _json_batches() -> Named:
     for what, item, count in (
         ("numbers in the model's shape", b"[1,1,1,1]", 3_300_000),
         ("numbers of another shape", b"[1]", 4_000_000),
-        ("numbers", b"1", 8_000_000),
         ("numbers that are floats", b"1.5", 5_000_000),
-        ("empty lists", b"[]", 5_500_000),
         ("lists in lists", b"[[]]", 6_000_000),
-        ("empty objects", b"{}", 5_500_000),
         ("objects", b'{"":0}', 4_000_000),
-        ("objects of objects", b'{"":{}}', 3_500_000),
         ("short strings", b'"ab"', 6_000_000),
     ):
         yield (
@@ -185,7 +181,7 @@ def _json_batches() -> Named:
                 "too_many_values",
             ),
         )
-    for item in (b"0", b"{}", b"[]"):
+    for item in (b"0", b"{}"):
         yield (
             f"a column of millions of {item.decode()}",
             _to(
@@ -209,11 +205,11 @@ def _json_batches() -> Named:
         ),
     )
     yield (
-        "one instance of millions of empty lists",
+        "one instance of a million empty lists",
         _to(
             "iris",
             _SIMPLE,
-            lambda: b'{"instances":[[%b]]}' % b",".join([b"[]"] * 2_000_000),
+            lambda: b'{"instances":[[%b]]}' % b",".join([b"[]"] * 1_000_000),
             "wrong_shape",
         ),
     )

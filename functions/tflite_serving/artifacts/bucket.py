@@ -32,13 +32,16 @@ _SILENCE_SECONDS = 5.0
 _MESSAGE_CHARACTERS = 200
 
 
-def open_bucket(folder: BucketFolder, environ: Mapping[str, str]) -> BucketStore:
+def open_bucket(
+    folder: BucketFolder, environ: Mapping[str, str], warn: Callable[[str], None] = lambda _: None
+) -> BucketStore:
     """Opens a registry in a bucket. Nothing is asked of anybody yet.
 
     Args:
         folder: where it is.
         environ: where STORAGE_EMULATOR_HOST is, a server that wants no credentials, and what
             `find_credentials` reads.
+        warn: see `BucketStore`.
 
     Raises:
         StoreError: one of them is no address.
@@ -48,7 +51,7 @@ def open_bucket(folder: BucketFolder, environ: Mapping[str, str]) -> BucketStore
     emulator = environ.get("STORAGE_EMULATOR_HOST")
     try:
         credentials = Nobody() if emulator else find_credentials(environ, *waits)
-        return BucketStore(folder, HttpServer(emulator or _STORAGE, *waits), credentials)
+        return BucketStore(folder, HttpServer(emulator or _STORAGE, *waits), credentials, warn)
     except ValueError as error:
         name = "STORAGE_EMULATOR_HOST" if emulator else "GCE_METADATA_HOST"
         raise StoreError(f"{name}: {error}") from None
@@ -67,10 +70,18 @@ class BucketStore:
         folder: where the registry is.
         server: Cloud Storage.
         credentials: of the reader.
+        warn: writes a log line about a read that failed and is tried again.
     """
 
-    def __init__(self, folder: BucketFolder, server: HttpServer, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        folder: BucketFolder,
+        server: HttpServer,
+        credentials: Credentials,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._folder = folder
+        self._warn = warn
         self._server = server
         self._credentials = credentials
 
@@ -111,7 +122,11 @@ class BucketStore:
 
     def _get(self, path: str, take: Callable[[Answer], T]) -> T:
         try:
-            return patiently(lambda: self._ask(path, take), self._folder.patience_seconds)
+            return patiently(
+                lambda: self._ask(path, take),
+                self._folder.patience_seconds,
+                lambda error: self._warn(self._folder.again(path, str(error))),
+            )
         except Passing as error:
             raise self._folder.unreachable(path, str(error)) from error
         except CredentialsError as error:

@@ -62,6 +62,10 @@ class BucketFolder:
             f"{self._where(path)}: expected {size} bytes, got {'more' if got is None else got}"
         )
 
+    def again(self, path: str, cause: str) -> str:
+        """What a log line says of a read that failed and is tried again."""
+        return f"{self._where(path)}: not read ({cause}); it is tried again"
+
     def unreachable(self, path: str, cause: str) -> StoreUnreachable:
         """Storage did not answer as long as the patience lasted."""
         return StoreUnreachable(

@@ -11,7 +11,7 @@ import ssl
 import time
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from email.message import Message
 from functools import cached_property, partial
 from urllib.parse import urlsplit
@@ -143,11 +143,13 @@ class HttpServer:
             with _passing():
                 connection.request("GET", target, headers=dict(headers))
                 response = connection.getresponse()
-            yield Answer(response, deadline)
+            with closing(response):
+                yield Answer(response, deadline)
+                is_read = response.isclosed()  # to its end, and the next answer may follow
         except BaseException:
             connection.close()
             raise
-        if response.isclosed():  # it was read to its end, and the next answer may follow
+        if is_read:
             self._kept.append((time.monotonic(), connection))
         else:
             connection.close()
@@ -159,7 +161,8 @@ class HttpServer:
             except IndexError:  # another thread was faster
                 break
             if time.monotonic() - since < _KEPT_SECONDS:
-                connection.sock.settimeout(self._silence_seconds)
+                if connection.sock is not None:  # else the server closed it, and it opens again
+                    connection.sock.settimeout(self._silence_seconds)
                 return connection
             connection.close()
         timeout = self._silence_seconds

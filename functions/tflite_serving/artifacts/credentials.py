@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from tflite_serving.artifacts.connections import HttpServer, TooManyBytesError
 from tflite_serving.artifacts.deadline import PIECE_SECONDS
 from tflite_serving.artifacts.retrying import Passing
+from tflite_serving.artifacts.within import within
 
+T = TypeVar("T")
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """What Google's services answer when another try may do better.
 
@@ -26,6 +28,7 @@ _TOKEN = "/computeMetadata/v1/instance/service-accounts/default/token"  # noqa: 
 # The metadata server hands out the same token until four minutes before its end; google-auth
 # asks for the next one just after that, too.
 _RENEWED_BEFORE_END_SECONDS = 225.0
+_GOOGLE_AUTH_SECONDS = 30.0  # it looks in several places, and tries again
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 
 
@@ -139,13 +142,41 @@ class MetadataServer:
 
 
 class ApplicationDefault:
-    """Whatever google-auth finds: a key file, the login of gcloud, another cloud's identity."""
+    """Whatever google-auth finds: a key file, the login of gcloud, another cloud's identity.
+
+    Args:
+        seconds: that google-auth may take for a token; it has an end for each wait alone.
+    """
+
+    def __init__(self, seconds: float = _GOOGLE_AUTH_SECONDS) -> None:
+        self._seconds = seconds
+        self._account = _Account()
+
+    def headers(self) -> Mapping[str, str]:
+        """See `Credentials.headers`; google-auth renews the token before its end."""
+        return self._in_time(self._account.headers)
+
+    def renew(self, refused: Mapping[str, str]) -> None:
+        """See `Credentials.renew`."""
+        account = self._account
+        self._in_time(lambda: account.renew(refused))
+
+    def _in_time(self, call: Callable[[], T]) -> T:
+        try:
+            return within(self._seconds, call)
+        except TimeoutError:
+            # The call that goes on has the account's lock, perhaps for ever.
+            self._account = _Account()
+            raise Passing(f"google-auth: no token within {self._seconds:g} s") from None
+
+
+class _Account:
+    """An account that google-auth finds when it is first asked for; one thread at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
     def headers(self) -> dict[str, str]:
-        """See `Credentials.headers`; google-auth renews the token before its end."""
         headers: dict[str, str] = {}
         with self._lock, _errors():
             account, request = self._found
@@ -153,7 +184,6 @@ class ApplicationDefault:
         return headers
 
     def renew(self, refused: Mapping[str, str]) -> None:
-        """See `Credentials.renew`."""
         with self._lock, _errors():
             account, request = self._found
             present: dict[str, str] = {}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tflite_serving.artifacts.room import free_bytes
 from tflite_serving.artifacts.store import Store
 from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument, read_alias
@@ -125,7 +126,7 @@ def _download(
 
 
 def _check_room(folder: Path, needed_bytes: int) -> None:
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(folder)
     if needed_bytes > free:
         raise StoreError(
             f"{folder}: expected room for {needed_bytes} bytes, as the manifest has them, got "

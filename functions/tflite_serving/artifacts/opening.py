@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from tflite_serving.artifacts.bucket import open_bucket
@@ -18,6 +18,7 @@ def open_store(
     uri: str,
     patience_seconds: float = 20.0,
     environ: Mapping[str, str] = MappingProxyType({}),
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Store:
     """Opens a registry for reading. Nothing is asked of a bucket until something is read.
 
@@ -25,6 +26,7 @@ def open_store(
         uri: see `RegistryUri.parse`.
         patience_seconds: how long to retry a registry that does not answer.
         environ: where a bucket's server and credentials are looked for; see `open_bucket`.
+        warn: writes a log line about a read that failed and is tried again.
 
     Raises:
         StoreError: it is no address.
@@ -33,7 +35,8 @@ def open_store(
     if address.bucket is None:
         assert address.folder is not None
         return FolderStore(address.folder)
-    return open_bucket(BucketFolder(address.bucket, address.prefix, patience_seconds), environ)
+    folder = BucketFolder(address.bucket, address.prefix, patience_seconds)
+    return open_bucket(folder, environ, warn)
 
 
 def parse_address(uri: str) -> RegistryUri:

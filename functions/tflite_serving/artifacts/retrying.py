@@ -16,7 +16,11 @@ class Passing(Exception):
     """Something went wrong that another try may spare; the message says what."""
 
 
-def patiently(ask: Callable[[], T], patience_seconds: float) -> T:
+def patiently(
+    ask: Callable[[], T],
+    patience_seconds: float,
+    warn: Callable[[Passing], None] = lambda _: None,
+) -> T:
     """What `ask` returns, as soon as it raises `Passing` no more.
 
     Between tries it waits twice as long each time, by up to a half less, so that those who failed
@@ -28,6 +32,7 @@ def patiently(ask: Callable[[], T], patience_seconds: float) -> T:
         ask: one try.
         patience_seconds: from now; a try that is under way then goes on, as long as its own
             deadline allows.
+        warn: is told what went wrong, each time that there will be another try.
 
     Raises:
         Passing: it still went wrong when the patience ended.
@@ -37,9 +42,10 @@ def patiently(ask: Callable[[], T], patience_seconds: float) -> T:
     while True:
         try:
             return ask()
-        except Passing:
+        except Passing as error:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise
+            warn(error)
             time.sleep(min(left, delay * random.uniform(0.5, 1)))  # noqa: S311  # spreads tries
             delay = min(2 * delay, _LONGEST_DELAY_SECONDS)

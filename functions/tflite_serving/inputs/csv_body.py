@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from tflite_serving.contract.tensors import InputSpec
@@ -101,12 +100,13 @@ def _check_header(header: list[str], layout: Layout) -> None:
             "unknown_input",
             f"line 1: {shortened(unknown)!r}: no such input; {nearest(unknown, layout.names)}",
         )
-    name, count = Counter(header).most_common(1)[0]
-    if count > 1:
+    names = set(header)
+    if len(names) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
         raise RequestError(
-            "malformed_csv", f"line 1: expected each column once, got {name!r} twice"
+            "malformed_csv", f"line 1: expected each column once, got {twice!r} twice"
         )
-    missing = layout.missing(set(header))
+    missing = layout.missing(names)
     if missing is not None:
         raise RequestError(
             "missing_input",

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificate import self_signed
-from tests.support.troubled_server import Answer, status, stops_after, troubled_server
+from tests.support.troubled_server import (
+    Answer,
+    Handler,
+    status,
+    stops_after,
+    trickle,
+    troubled_server,
+)
 from tflite_serving.artifacts import connections
 from tflite_serving.artifacts.connections import HttpServer
 from tflite_serving.artifacts.retrying import Passing
@@ -26,6 +33,28 @@ def test_a_connection_is_used_again_also_after_an_error() -> None:
         client = HttpServer(server.url, SILENCE_SECONDS)
         assert [ask(client) for _ in range(4)] == [b"no", b"", b"yes", b"yes"]
         assert server.connections == 1
+
+
+def test_a_server_that_closes_after_each_answer_is_asked_again() -> None:
+    def last(handler: Handler) -> None:
+        handler.close_connection = True
+        status(200, b"yes", {"Connection": "close"})(handler)
+
+    with troubled_server(last) as server:
+        client = HttpServer(server.url, SILENCE_SECONDS)
+        assert [ask(client) for _ in range(3)] == [b"yes"] * 3
+        assert server.connections == 3
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\n"])
+@pytest.mark.filterwarnings("error")
+def test_a_connection_that_is_given_up_is_closed(head: bytes) -> None:
+    with troubled_server(trickle(head, b"X-A: b\r\n", 0.01)) as server:
+        client = HttpServer(server.url, SILENCE_SECONDS, 0.1)
+        for _ in range(3):
+            with pytest.raises(Passing):
+                ask(client)
+        gc.collect()
 
 
 def test_an_answer_that_is_not_read_to_its_end_does_not_spoil_the_next() -> None:

@@ -16,7 +16,14 @@ from google.oauth2.credentials import Credentials as UserCredentials
 
 from tests.support.fake_gcs import free_port
 from tests.support.metadata_server import PATH, metadata_server, token_answer
-from tests.support.troubled_server import Answer, TroubledServer, silence, status, troubled_server
+from tests.support.troubled_server import (
+    Answer,
+    TroubledServer,
+    silence,
+    status,
+    trickle,
+    troubled_server,
+)
 from tests.support.world import Clock
 from tflite_serving.artifacts.connections import HttpServer
 from tflite_serving.artifacts.credentials import (
@@ -218,3 +225,14 @@ def test_a_machine_without_any_credentials_is_told(
     monkeypatch.setattr("google.auth.compute_engine._metadata._NO_GCE_CHECK", True)
     with pytest.raises(CredentialsError, match="default credentials were not found"):
         ApplicationDefault().headers()
+
+
+def test_a_login_whose_server_trickles_is_given_up_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trickling = trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"{", 0.02)
+    with logged_in(monkeypatch, trickling, token_of_user("token-1")):
+        credentials = ApplicationDefault(seconds=0.5)
+        with pytest.raises(Passing, match=r"google-auth: no token within 0\.5 s"):
+            credentials.headers()
+        assert credentials.headers()["authorization"] == "Bearer token-1"

@@ -13,8 +13,8 @@ T = TypeVar("T")
 def within(seconds: float, call: Callable[[], T]) -> T:
     """What a call returns or raises, if it does so in time.
 
-    Google's client limits each wait for bytes, not a whole answer. A call that takes longer goes
-    on in a thread of its own, which ends with the program at the latest.
+    Google's libraries limit each wait for bytes, not a whole answer. A call that takes longer goes
+    on in a thread of its own, which ends with the program at the latest, and keeps what it has.
 
     Args:
         seconds: from now.
