@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_export.answers import same_answers
+from model_export.answers import Thresholds, same_answers
 from model_export.calibration import calibration_error
 from model_export.class_changes import class_changes
 from model_export.metric import Array, Floats, Metric
@@ -80,6 +80,8 @@ class PairedComparison:
         reference_scores: [examples, classes], or [examples, outputs].
         targets: [examples] class indices, [examples, labels] bool, or [examples, outputs].
         confidence: of the intervals, 0.5 to 1.
+        reference_metric: The same metric with the thresholds of the reference; None where both
+            models have the same.
 
     Attributes:
         reference: the metric of the reference.
@@ -97,15 +99,19 @@ class PairedComparison:
         reference_scores: Array,
         targets: Array,
         confidence: float = 0.95,
+        reference_metric: Metric | None = None,
     ) -> None:
         self._metric = metric
+        self._reference_metric = reference_metric or metric
         self._labels = labels
         self.reference_scores = reference_scores
         self._targets = targets
         self._confidence = confidence
-        self.reference = metric.compute(reference_scores, targets)
+        self.reference = self._reference_metric.compute(reference_scores, targets)
         # Once for all candidates: they are compared on the same resamples.
-        self._resampled = None if metric.right else resampled(metric, reference_scores, targets)
+        self._resampled = (
+            None if metric.right else resampled(self._reference_metric, reference_scores, targets)
+        )
 
     def drop(self, candidate_scores: Array) -> float:
         """By how much a candidate is worse: what `against` says, without the rest."""
@@ -164,22 +170,25 @@ class PairedComparison:
             drops = self._drops(self._resampled, resampled(self._metric, scores, self._targets))
             return of_resamples(drops[~np.isnan(drops)])
         assert self._metric.right is not None
-        before = self._metric.right(self.reference_scores, self._targets)
+        assert self._reference_metric.right is not None
+        before = self._reference_metric.right(self.reference_scores, self._targets)
         after = self._metric.right(scores, self._targets)
         return of_pairs(before, after)
 
     def _agreement(self, scores: Array) -> float:
-        thresholds = self._metric.thresholds
-        return float(
-            np.mean(same_answers(self.reference_scores, scores, self._targets, thresholds))
-        )
+        same = same_answers(self.reference_scores, scores, self._targets, *self._thresholds)
+        return float(np.mean(same))
 
     def _classes(self, scores: Array) -> tuple[ClassChange, ...]:
         if self._labels is None:
             return ()
         return class_changes(
-            self._labels, self.reference_scores, scores, self._targets, self._metric.thresholds
+            self._labels, self.reference_scores, scores, self._targets, *self._thresholds
         )
+
+    @property
+    def _thresholds(self) -> tuple[Thresholds, Thresholds]:
+        return self._metric.thresholds, self._reference_metric.thresholds
 
 
 def compare_all(

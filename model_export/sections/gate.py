@@ -8,6 +8,7 @@ from typing import Literal
 from model_export.sections.checks import check, check_own_metric
 
 _USUAL_DROP = 0.01
+_USUAL_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,11 @@ class GateSection:
         confidence = self.confidence
         check("confidence", confidence, "0.5 to 1", confidence is None or 0.5 <= confidence < 1)
         check_own_metric(self.metric, self.lower_is_better)
+
+    @property
+    def sure(self) -> float:
+        """`confidence`, or what differences must be significant at where there is none."""
+        return _USUAL_CONFIDENCE if self.confidence is None else self.confidence
 
     @property
     def allowed_drop(self) -> float:

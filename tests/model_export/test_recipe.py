@@ -216,6 +216,7 @@ def test_a_key_that_is_unknown_or_missing_is_named(
         ("gate.lower_is_better=true", "and nothing for others, got True for the usual"),
         ("outputs.x.threshold=1.5", "recipe.outputs['x'].threshold: expected 0 to 1, got 1.5"),
         ("outputs.x.threshold=[0.5,-1]", "recipe.outputs['x'].threshold: expected 0 to 1, got -1"),
+        ("outputs.x.threshold=best", "expected a number or a list or 'tuned', got 'best'"),
         ("outputs.x.treshold=1", "recipe.outputs['x'].treshold: unknown key; did you mean 'thres"),
         ("outputs.x.metric=mine:f1", "recipe.outputs['x'].lower_is_better: expected true or fal"),
         ("gate.max_rss_mib=all", "recipe.gate.max_rss_mib: expected a number, got 'all'"),
