@@ -7,6 +7,7 @@ from typing import Literal
 
 from model_export.sections.checks import check, check_own_metric
 
+Preference = Literal["latency", "size", "quality"]
 _USUAL_DROP = 0.01
 _USUAL_CONFIDENCE = 0.95
 
@@ -25,7 +26,10 @@ class GateSection:
         confidence: when set, the upper end of this interval of the drop must keep the budget,
             not the drop itself.
         max_class_drop: by how much the recall of any single class may be worse.
-        prefer: what the published candidate is best at, among those that pass.
+        prefer: what the published candidate is best at, among those that pass and of which none is
+            significantly better in quality.
+        spend_budget: Whether the preference decides among all that pass, even where one of them is
+            significantly better in quality.
         max_bytes, max_latency_ms, max_rss_mib: further budgets: size of the flatbuffer, p50 of one
             instance, peak memory of a process that loads it and answers.
     """
@@ -35,7 +39,8 @@ class GateSection:
     max_drop: float | None = None
     confidence: float | None = None
     max_class_drop: float | None = None
-    prefer: Literal["latency", "size", "quality"] = "latency"
+    prefer: Preference = "latency"
+    spend_budget: bool = False
     max_bytes: int | None = None
     max_latency_ms: float | None = None
     max_rss_mib: float | None = None

@@ -141,7 +141,10 @@ def test_all_but_the_model_and_its_examples_has_a_default(tmp_path: Path) -> Non
     assert recipe.model.labels is None
     assert recipe.model.unsafe_load is False
     assert recipe.prune.method == "none"
-    assert recipe.quantize.variants == ("float32", "static_int8")
+    assert recipe.quantize.variants == (
+        *("float32", "float16", "weight_int8", "weight_int4"),
+        *("dynamic_int8", "static_int8", "full_int8"),
+    )
     assert recipe.calibration == CalibrationSection(examples=200, method="min_max")
     assert recipe.measure == MeasureSection(batch=8, threads=1)
     assert recipe.gate == GateSection(metric=None, max_drop=None, prefer="latency")
