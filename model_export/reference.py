@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from model_export.answers import right_answers
 from model_export.comparison import PairedComparison
 from model_export.criteria import Criterion, find_criteria
 from model_export.data.casting import fed_inputs
 from model_export.data.splits import Split, Splits
 from model_export.errors import ConversionError
 from model_export.interface import Interface
+from model_export.plausibility import plausibility_warnings
 from model_export.progress import Progress
 from model_export.recipe import Recipe
 from model_export.sections.outputs import OutputSection
@@ -91,8 +89,8 @@ def ask_reference(
         step.result = f"{_told(criteria, reference.test)} on the test split"
     for name, tuning in tunings.items():
         progress.tell(f"{name}: {tuning.in_words}")
-    for doubt in doubts(interface, outputs, splits.test):
-        progress.tell(doubt)
+    for warning in plausibility_warnings(criteria, interface, outputs, splits.test):
+        progress.tell(warning)
     return interface, criteria, reference
 
 
@@ -129,30 +127,6 @@ def _pair(
         for each in criteria
         for name in [each.output.name]
     }
-
-
-def doubts(interface: Interface, outputs: Arrays, test: Split) -> Iterator[str]:
-    """What speaks against the examples: a model that was trained on such beats the usual class.
-
-    Args:
-        interface: with all thresholds.
-        outputs: of the source model, in natural units.
-        test: the split that it was asked about.
-    """
-    scores, targets = interface.scores(outputs), interface.targets(test)
-    for output in interface.outputs:
-        if output.task != "classification":
-            continue
-        right = right_answers(scores[output.name], targets[output.name], output.thresholds).mean()
-        counts = np.bincount(targets[output.name])
-        usual = counts.max() / len(test)
-        if right < usual:
-            label = (output.labels or ())[counts.argmax()]
-            yield (
-                f"the Keras model's {output.name!r} is right on {right:.4f} of the test split, and "
-                f"always {label!r} would be on {usual:.4f}: are these the examples that it was "
-                "trained for, scaled and resized like those?"
-            )
 
 
 def _told(criteria: tuple[Criterion, ...], test: Mapping[str, PairedComparison]) -> str:
