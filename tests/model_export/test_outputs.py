@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -223,19 +222,36 @@ def test_a_threshold_of_the_recipe_is_kept(all_exported: dict[str, Exported]) ->
     assert ready.reference.test[output.name].reference == np.mean(answered == (truth == 1))
 
 
+def test_a_model_that_is_asked_about_other_examples_than_its_own_is_told_of(
+    all_exported: dict[str, Exported], tmp_path: Path
+) -> None:
+    given, arrays = all_exported["rare"], {}
+    for seed, (split, count) in enumerate(output_models.SIZES.items()):
+        x, y = output_models.rare(count, seed)
+        arrays[f"x_{split}"] = -x["features"]
+        arrays[f"y_{split}"] = y[""]
+    np.savez(tmp_path / "data.npz", allow_pickle=False, **arrays)
+    recipe = read_recipe(given.recipe, [f"data.source={tmp_path / 'data.npz'}"])
+    log, folder = io.StringIO(), given.recipe.parent
+    progress = Progress(Console(file=log, width=400))
+    prepare(load(recipe, folder, progress), recipe, folder, progress)
+    assert "on the test split, and always '0' would have 0." in log.getvalue()
+    assert "are these the examples that it was trained for" in log.getvalue()
+
+
 def test_a_tuned_threshold_is_compared_with_the_keras_model_at_a_half(
-    all_exported: dict[str, Exported], capsys: pytest.CaptureFixture[str]
+    all_exported: dict[str, Exported],
 ) -> None:
     """A threshold that fits the validation split alone would lose on the test split: it shows."""
     given = all_exported["topics"]
     (output,) = given.manifest.outputs
     recipe = read_recipe(given.recipe, [f"outputs.{output.name}.threshold=tuned"])
-    progress = Progress(Console(file=sys.stdout, width=400))
-    folder = given.recipe.parent
+    log, folder = io.StringIO(), given.recipe.parent
+    progress = Progress(Console(file=log, width=400))
     _, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
     (tuned,) = ready.interface.outputs
     assert tuned.thresholds is not None
-    assert "validation examples that did not choose, micro_f1 0." in capsys.readouterr().out
+    assert "validation examples that did not choose, micro_f1 0." in log.getvalue()
     paired, scores = ready.reference.test[output.name], given.keras()[output.name]
     assert paired.reference == given.manifest.quality.reference
     truth = given.test[1][""].astype(bool)
