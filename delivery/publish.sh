@@ -5,7 +5,7 @@
 # FROM_REGISTRY and FROM_ALIAS, where the version comes from, empty for this run's export;
 # TESTED_ALIAS, which must name the same version there; VERSION, a version to release or to go back
 # to instead.
-# Leaves: OUT/released.json: model, version, alias, and the version before.
+# Leaves: OUT/released.json: model, version, alias, the version before, and what canary it ended.
 # Exit codes: 0 the alias names the version; 1 prod without an approval; 2 a variable or the recipe;
 # 5 a registry, or a version that passed no smoke test.
 set -euo pipefail

@@ -42,12 +42,14 @@ class Released:
         version: that answers now.
         alias: that names it.
         before: the last other version that the alias named; None if there was none.
+        ended: The canary and the shadow of the alias that it ended; empty if there was none.
     """
 
     model: str
     version: str
     alias: str
     before: str | None
+    ended: str = ""
 
 
 def release(
@@ -69,10 +71,10 @@ def release(
     """
     if source is not target and not _has(target, model, version):
         _copy(model, version, source, target)
-    history = promote(target, model, version, alias).alias.history
+    done = promote(target, model, version, alias)
     # Whoever releases the same again wants to go back to what was before it all the same.
-    others = [change.version for change in history if change.version != version]
-    return Released(model, version, alias, others[-1] if others else None)
+    others = [change.version for change in done.alias.history if change.version != version]
+    return Released(model, version, alias, others[-1] if others else None, done.ended)
 
 
 def tested_version(source: WritableStore, model: str, alias: str, tested: str | None) -> str:
@@ -157,8 +159,9 @@ def main(
         sys.exit(error.exit_code)
     if output is not None:
         output.write_text(json.dumps(asdict(released)), encoding="utf-8")
+    ended = f"; ended: {released.ended}" if released.ended else ""
     was = f", before {released.before}" if released.before else ""
-    click.echo(f"{to_store.uri}: {model}@{alias} is {version}{was}")
+    click.echo(f"{to_store.uri}: {model}@{alias} is {version}{was}{ended}")
 
 
 if __name__ == "__main__":

@@ -54,11 +54,27 @@ def right_answers(
 
 
 def same_answers(
-    one: Array, other: Array, targets: Array, thresholds: Thresholds = None
+    reference: Array,
+    published: Array,
+    targets: Array,
+    thresholds: Thresholds = None,
+    reference_thresholds: Thresholds = None,
 ) -> npt.NDArray[np.bool_]:
-    """Which rows of two models' scores answer the same, [examples]; NaN agrees with nothing."""
+    """Which rows of two models' scores answer the same, [examples]; NaN agrees with nothing.
+
+    Args:
+        reference, published: [examples, classes].
+        targets: [examples] class indices, or [examples, labels] bool.
+        thresholds: of the published model.
+        reference_thresholds: of the reference; None for the same.
+    """
+    used = reference_thresholds or thresholds
     if targets.ndim == 2:
-        same = answered_labels(one, thresholds or 0.5) == answered_labels(other, thresholds or 0.5)
-        return np.asarray((same & ~np.isnan(one) & ~np.isnan(other)).all(axis=1))
-    answered = answers(one, thresholds)
-    return np.asarray((answered == answers(other, thresholds)) & (answered >= 0))
+        before, after = (
+            answered_labels(reference, used or 0.5),
+            answered_labels(published, thresholds or 0.5),
+        )
+        is_number = ~np.isnan(reference) & ~np.isnan(published)
+        return np.asarray(((before == after) & is_number).all(axis=1))
+    answered = answers(reference, used)
+    return np.asarray((answered == answers(published, thresholds)) & (answered >= 0))

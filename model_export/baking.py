@@ -119,11 +119,10 @@ def _find(store: WritableStore, ref: ModelRef) -> FoundModel:
         assert ref.version is not None
         return FoundModel(ref, read_version(store, ref.name, ref.version))
     alias = read_named_alias(store, ref.name, ref.alias)
-    others = {"canary": alias.canary, "shadow": alias.shadow}
     return FoundModel(
         ref,
         read_version(store, ref.name, alias.version),
-        tuple(f"{what} {share.version}" for what, share in others.items() if share),
+        tuple(f"{what} {share.version}" for what, share in alias.shares.items()),
     )
 
 

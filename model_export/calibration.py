@@ -44,12 +44,20 @@ def reliability(
     published_scores: Array,
     targets: Array,
     thresholds: Thresholds = None,
+    reference_thresholds: Thresholds = None,
 ) -> Reliability:
-    """How both models are calibrated; see `calibration_error`, also for the arguments."""
+    """How both models are calibrated; see `calibration_error`, also for the arguments.
+
+    Args:
+        reference_scores, published_scores, targets: As there.
+        thresholds: of the published model.
+        reference_thresholds: of the reference; None for the same.
+    """
+    used = reference_thresholds or thresholds
     return Reliability(
-        reference_error=calibration_error(reference_scores, targets, thresholds),
+        reference_error=calibration_error(reference_scores, targets, used),
         published_error=calibration_error(published_scores, targets, thresholds),
-        reference=_reliability_bins(reference_scores, targets, thresholds),
+        reference=_reliability_bins(reference_scores, targets, used),
         published=_reliability_bins(published_scores, targets, thresholds),
     )
 

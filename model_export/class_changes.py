@@ -15,6 +15,7 @@ def class_changes(
     published_scores: Array,
     targets: Array,
     thresholds: Thresholds = None,
+    reference_thresholds: Thresholds = None,
 ) -> tuple[ClassChange, ...]:
     """Recall and precision of every class or label, in their order.
 
@@ -22,14 +23,18 @@ def class_changes(
         labels: of the classes, in the order of the scores.
         reference_scores, published_scores: [examples, classes].
         targets: [examples] class indices, or [examples, labels] bool.
-        thresholds: of the output.
+        thresholds: of the published model.
+        reference_thresholds: of the reference; None for the same.
     """
-    both = reference_scores, published_scores
+    both = (
+        (reference_scores, reference_thresholds or thresholds),
+        (published_scores, thresholds),
+    )
     if targets.ndim == 2:
-        said = [label_answers(each, targets, thresholds) for each in both]
+        said = [label_answers(each, targets, at) for each, at in both]
         columns = ((targets[:, i], *(s[:, i] for s in said)) for i in range(len(labels)))
     else:
-        classes = [answers(each, thresholds) for each in both]
+        classes = [answers(each, at) for each, at in both]
         columns = ((targets == i, *(c == i for c in classes)) for i in range(len(labels)))
     return tuple(
         _class_change(label, *column) for label, column in zip(labels, columns, strict=True)
@@ -42,6 +47,7 @@ def confusion(
     published_scores: Array,
     targets: Array,
     thresholds: Thresholds = None,
+    reference_thresholds: Thresholds = None,
 ) -> Confusion:
     """Right classes against answered ones.
 
@@ -52,11 +58,15 @@ def confusion(
         labels: of the classes, in the order of the scores.
         reference_scores, published_scores: [examples, classes].
         targets: [examples] class indices.
-        thresholds: of the output.
+        thresholds: of the published model.
+        reference_thresholds: of the reference; None for the same.
     """
     before, after = (
-        Counter(zip(targets.tolist(), answers(scores, thresholds).tolist(), strict=True))
-        for scores in (reference_scores, published_scores)
+        Counter(zip(targets.tolist(), answers(scores, at).tolist(), strict=True))
+        for scores, at in (
+            (reference_scores, reference_thresholds or thresholds),
+            (published_scores, thresholds),
+        )
     )
     return Confusion(
         labels=labels,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from model_export.answers import same_answers
+from model_export.answers import Thresholds, same_answers
 from model_export.calibration import calibration_error
 from model_export.class_changes import class_changes
-from model_export.metric import Array, Floats, Metric
+from model_export.metric import Array, Bools, Floats, Metric
 from model_export.report.output import ClassChange
 from model_export.resampling import resampled
 from model_export.spread import Spread, of_pairs, of_resamples
@@ -39,6 +39,8 @@ class Comparison:
         worst_class_drop: the largest drop in recall of a class that has examples; None for a
             regression.
         calibration_error: the candidate's; see `calibration_error`. None for a regression.
+        right: [examples], which the candidate gets right, where the metric is the fraction of them.
+        resampled: [resamples], the candidate's metric of each, where it is not.
     """
 
     metric: str
@@ -56,6 +58,8 @@ class Comparison:
     classes: tuple[ClassChange, ...]
     worst_class_drop: float | None
     calibration_error: float | None
+    right: Bools | None = field(default=None, repr=False, compare=False)
+    resampled: Floats | None = field(default=None, repr=False, compare=False)
 
 
 class PairedComparison:
@@ -80,6 +84,8 @@ class PairedComparison:
         reference_scores: [examples, classes], or [examples, outputs].
         targets: [examples] class indices, [examples, labels] bool, or [examples, outputs].
         confidence: of the intervals, 0.5 to 1.
+        reference_metric: The same metric with the thresholds of the reference; None where both
+            models have the same.
 
     Attributes:
         reference: the metric of the reference.
@@ -97,15 +103,17 @@ class PairedComparison:
         reference_scores: Array,
         targets: Array,
         confidence: float = 0.95,
+        reference_metric: Metric | None = None,
     ) -> None:
         self._metric = metric
+        self._reference_metric = reference_metric or metric
         self._labels = labels
         self.reference_scores = reference_scores
         self._targets = targets
         self._confidence = confidence
-        self.reference = metric.compute(reference_scores, targets)
+        self.reference = self._reference_metric.compute(reference_scores, targets)
         # Once for all candidates: they are compared on the same resamples.
-        self._resampled = None if metric.right else resampled(metric, reference_scores, targets)
+        self._evidence = self._evidence_of(self._reference_metric, reference_scores)
 
     def drop(self, candidate_scores: Array) -> float:
         """By how much a candidate is worse: what `against` says, without the rest."""
@@ -122,7 +130,8 @@ class PairedComparison:
         """
         candidate = self._metric.compute(candidate_scores, self._targets)
         drop = self._drop(candidate)
-        spread = self._spread(candidate_scores)
+        right, resamples = self._evidence_of(self._metric, candidate_scores)
+        spread = self._spread(right, resamples)
         classes = self._classes(candidate_scores)
         return Comparison(
             metric=self._metric.name,
@@ -147,39 +156,53 @@ class PairedComparison:
                 if classes
                 else None
             ),
+            right=right,
+            resampled=resamples,
         )
 
     def _drop(self, candidate: float) -> float:
-        return float(self._drops(np.array(self.reference), np.array(candidate)))
+        figures = np.array(self.reference), np.array(candidate)
+        return float(drops_between(*figures, lower_is_better=self._metric.lower_is_better))
 
-    def _drops(self, reference: Floats, candidate: Floats) -> Floats:
-        # Where both losses are infinite, neither model is the worse; their difference is NaN.
-        rise = np.zeros_like(candidate)
-        np.subtract(candidate, reference, out=rise, where=candidate != reference)
-        # Not -rise: that makes -0.0 of nothing.
-        return rise if self._metric.lower_is_better else 0.0 - rise
+    def _evidence_of(self, metric: Metric, scores: Array) -> tuple[Bools | None, Floats | None]:
+        """Which answers are right, or else the metric of each resample."""
+        if metric.right:
+            return metric.right(scores, self._targets), None
+        return None, resampled(metric, scores, self._targets)
 
-    def _spread(self, scores: Array) -> Spread:
-        if self._resampled is not None:
-            drops = self._drops(self._resampled, resampled(self._metric, scores, self._targets))
-            return of_resamples(drops[~np.isnan(drops)])
-        assert self._metric.right is not None
-        before = self._metric.right(self.reference_scores, self._targets)
-        after = self._metric.right(scores, self._targets)
-        return of_pairs(before, after)
+    def _spread(self, right: Bools | None, resamples: Floats | None) -> Spread:
+        before, resampled_before = self._evidence
+        if right is not None and before is not None:
+            return of_pairs(before, right)
+        assert resamples is not None
+        assert resampled_before is not None
+        lower_is_better = self._metric.lower_is_better
+        drops = drops_between(resampled_before, resamples, lower_is_better=lower_is_better)
+        return of_resamples(drops[~np.isnan(drops)])
 
     def _agreement(self, scores: Array) -> float:
-        thresholds = self._metric.thresholds
-        return float(
-            np.mean(same_answers(self.reference_scores, scores, self._targets, thresholds))
-        )
+        same = same_answers(self.reference_scores, scores, self._targets, *self._thresholds)
+        return float(np.mean(same))
 
     def _classes(self, scores: Array) -> tuple[ClassChange, ...]:
         if self._labels is None:
             return ()
         return class_changes(
-            self._labels, self.reference_scores, scores, self._targets, self._metric.thresholds
+            self._labels, self.reference_scores, scores, self._targets, *self._thresholds
         )
+
+    @property
+    def _thresholds(self) -> tuple[Thresholds, Thresholds]:
+        return self._metric.thresholds, self._reference_metric.thresholds
+
+
+def drops_between(reference: Floats, candidate: Floats, *, lower_is_better: bool) -> Floats:
+    """By how much figures of a metric are worse than others, of the same shape."""
+    # Where both losses are infinite, neither model is the worse; their difference is NaN.
+    rise = np.zeros_like(candidate)
+    np.subtract(candidate, reference, out=rise, where=candidate != reference)
+    # Not -rise: that makes -0.0 of nothing.
+    return rise if lower_is_better else 0.0 - rise
 
 
 def compare_all(

@@ -11,6 +11,7 @@ from model_export.metrics import find_metric, fits
 from model_export.recipe import Recipe
 from model_export.sections.gate import GateSection
 from model_export.sections.outputs import OutputSection
+from model_export.thresholds import HALF
 from tflite_serving.contract.tensors import OutputSpec
 
 
@@ -20,13 +21,15 @@ class Criterion:
 
     Attributes:
         output: that is judged.
-        metric: of its quality.
+        metric: of its quality, at the thresholds that are served.
+        reference_metric: The same at the thresholds that the Keras model is used with.
         gate: with its own budget of quality.
         is_only: whether there is no other output.
     """
 
     output: OutputSpec
     metric: Metric
+    reference_metric: Metric
     gate: GateSection
     is_only: bool = True
 
@@ -79,12 +82,23 @@ def _find(
                 )
     if section.max_drop is not None:
         gate = replace(gate, max_drop=section.max_drop)
-    metric = find_metric(
-        gate, output.task, len(output.labels or ()), folder, output.thresholds, key
+    metric, reference_metric = (
+        find_metric(gate, output.task, len(output.labels or ()), folder, thresholds, key)
+        for thresholds in (output.thresholds, used_thresholds(section, output))
     )
     if output.task == "regression" and gate.max_drop is None:
         raise UsageError(
             f"gate.max_drop: {output.name!r} is a regression, and nobody else knows its scale: say "
             f"by how much its {metric.name} may be worse"
         )
-    return Criterion(output, metric, gate, is_only=not several)
+    return Criterion(output, metric, reference_metric, gate, is_only=not several)
+
+
+def used_thresholds(section: OutputSection, output: OutputSpec) -> tuple[float, ...] | None:
+    """The thresholds that the Keras model is used with: the recipe's numbers, or 0.5.
+
+    Tuned ones are the export's idea: what they change is a part of the drop.
+    """
+    if section.threshold == "tuned" and output.thresholds is not None:
+        return (HALF,) * len(output.thresholds)
+    return output.thresholds

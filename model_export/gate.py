@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from model_export.choice import SAME_LATENCY, choose
 from model_export.comparison import Comparison
 from model_export.errors import GateError
 from model_export.sample_size import HAIR, examples_needed
 from model_export.sections.gate import GateSection
 from model_export.sections.quantize import Variant
+from model_export.significance import advantage
 from tflite_serving.contract.evidence import Candidate, FailedCandidate
-
-_SAME_LATENCY = 1.05
-"""Two measurements of one model differ by this much: within it, the smaller candidate wins."""
 
 _DENSE: Variant = "float32"
 _SPARSE: Variant = "sparse_float32"
@@ -45,11 +44,11 @@ class Verdict:
 
 
 def judge(
-    weighed: Sequence[Weighed], gate: GateSection, budgets: Mapping[str, GateSection] | None = None
+    weighed: Sequence[Weighed],
+    gate: GateSection,
+    budgets: Mapping[str, GateSection] | None = None,
 ) -> Verdict:
-    """Applies the budget, then the preference.
-
-    A candidate that is both slower and larger than another that passes is never chosen.
+    """Applies the budget, then chooses; see `choice`.
 
     Args:
         weighed: the candidates.
@@ -62,27 +61,19 @@ def judge(
     dense = next((candidate for candidate in candidates if candidate.variant == _DENSE), None)
     misses = {w.candidate.name: _misses(w, gate, budgets, dense) for w in weighed}
     passing = [candidate for candidate in candidates if not misses[candidate.name]]
-    order = _Order(
-        gate,
-        passing,
-        {w.candidate.name: worst_drop(_drops(w.comparisons), budgets) for w in weighed},
-    )
-    chosen = min(
-        (candidate for candidate in passing if _rival(candidate, passing) is None),
-        key=order.costs,
-        default=None,
-    )
+    drops = {w.candidate.name: worst_drop(_drops(w.comparisons), budgets) for w in weighed}
+    compared = {w.candidate.name: w.comparisons for w in weighed}
+
+    def outperforms(better: str, worse: str) -> str | None:
+        if gate.spend_budget:
+            return None
+        return advantage(compared[better], compared[worse], gate.sure)
+
+    choice = choose(passing, gate.prefer, drops, outperforms)
+    chosen = choice.chosen
 
     def why_not(candidate: Candidate) -> str | None:
-        if candidate is chosen:
-            return None
-        if misses[candidate.name]:
-            return "; ".join(misses[candidate.name])
-        rival = _rival(candidate, passing)
-        if rival is not None:
-            return f"passes, but {rival.name} is faster and smaller"
-        assert chosen is not None
-        return f"passes, but {chosen.name} {order.advantage(chosen, candidate)}"
+        return "; ".join(misses[candidate.name]) or choice.reasons.get(candidate.name)
 
     return Verdict(
         chosen.name if chosen else None,
@@ -191,7 +182,7 @@ def _sparse_misses(candidate: Candidate, dense: Candidate | None) -> list[str]:
     if candidate.bytes >= dense.bytes:
         found.append(f"not smaller than {dense.name}, which has the same weights")
     slower = candidate.latency_ms.p50 / dense.latency_ms.p50
-    if slower > _SAME_LATENCY:
+    if slower > SAME_LATENCY:
         found.append(f"{slower:.2f} times as slow as {dense.name}, which has the same weights")
     return found
 
@@ -216,50 +207,3 @@ def _misses(
         over_mib = rss - gate.max_rss_mib
         found.append(f"{rss:.1f} MiB, {over_mib:.1f} over max_rss_mib {gate.max_rss_mib:g}")
     return found
-
-
-def _rival(candidate: Candidate, passing: Sequence[Candidate]) -> Candidate | None:
-    return next(
-        (
-            other
-            for other in passing
-            if other.latency_ms.p50 < candidate.latency_ms.p50 and other.bytes < candidate.bytes
-        ),
-        None,
-    )
-
-
-_ORDERS = {
-    "latency": ("faster", "smaller", "of better quality", "smaller when compressed"),
-    "size": ("smaller", "smaller when compressed", "faster", "of better quality"),
-    "quality": ("of better quality", "faster", "smaller", "smaller when compressed"),
-}
-
-
-class _Order:
-    """What the recipe prefers, as costs that can be compared one after the other."""
-
-    def __init__(
-        self, gate: GateSection, passing: Sequence[Candidate], drops: Mapping[str, float]
-    ) -> None:
-        self._drops = drops
-        self._advantages = _ORDERS[gate.prefer]
-        self._fastest = min((candidate.latency_ms.p50 for candidate in passing), default=0.0)
-
-    def costs(self, candidate: Candidate) -> tuple[float, ...]:
-        """Lower is better, the first the most important."""
-        latency = candidate.latency_ms.p50
-        costs = {
-            "faster": self._fastest if latency <= self._fastest * _SAME_LATENCY else latency,
-            "smaller": candidate.bytes,
-            "smaller when compressed": candidate.gzip_bytes,
-            # The drop, not the metric: less is better for every metric.
-            "of better quality": self._drops[candidate.name],
-        }
-        return tuple(costs[advantage] for advantage in self._advantages)
-
-    def advantage(self, chosen: Candidate, other: Candidate) -> str:
-        """The most important thing in which the chosen candidate is better."""
-        pairs = zip(self._advantages, self.costs(chosen), self.costs(other), strict=True)
-        better = (advantage for advantage, cost, other_cost in pairs if cost < other_cost)
-        return f"is {next(better, 'as good in everything, and comes first')}"

@@ -15,6 +15,7 @@ from model_export.recipe import Recipe
 from model_export.sections.model import ModelTask
 from model_export.sections.outputs import OutputSection
 from model_export.source_model import Ending, SourceModel, TensorInfo
+from model_export.thresholds import HALF
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.tensors import Activation, OutputSpec
 
@@ -26,13 +27,12 @@ _DESCRIPTIONS: Mapping[ModelTask, str] = {
     "multi_label": "score of each label",
     "regression": "predicted values",
 }
-_HALF = 0.5
 
 
 def describe_outputs(
     source: SourceModel, recipe: Recipe, folder: Path, answers: Answers | None = None
 ) -> tuple[OutputSpec, ...]:
-    """The outputs as the manifest will have them, but for thresholds that are yet to be chosen.
+    """The outputs as the manifest will have them, but for thresholds that are yet to be tuned.
 
     Args:
         source: the loaded model.
@@ -164,10 +164,9 @@ def _thresholds(
         if given is not None:
             raise UsageError(f"{where}: expected none for a {task} of {width} values")
         return None
-    if given is None:
-        # Until they are chosen; a contract has some.
-        return (_HALF,) * count
-    found = given if isinstance(given, tuple) else (given,) * count
+    # Also where they are to be tuned: until they are, and where that gains nothing.
+    said = section.thresholds or (HALF,)
+    found = said if isinstance(given, tuple) else said * count
     if len(found) != count:
         raise UsageError(f"{where}: expected {count} of them, got {len(found)}")
     return found

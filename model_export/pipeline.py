@@ -218,13 +218,16 @@ def _publish(
 ) -> Export:
     with progress.step("publish") as step:
         publish(store, manifest, artifact)
+        ended = ""
         if alias is not None:
             try:
-                move_alias(store, manifest.name, alias, manifest.version, "publish")
+                ended = move_alias(store, manifest.name, alias, manifest.version, "publish").ended
             except RegistryError as error:
                 raise type(error)(
                     f"{manifest.version} is published, but the alias {alias!r} was not moved to "
                     f"it: {error}"
                 ) from error
         step.result = f"{manifest.version} to {store.uri}"
+    if ended:
+        progress.tell(f"{manifest.name}@{alias}: ended {ended}")
     return Export(manifest, store.uri, alias)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from model_export.answers import right_answers
 from model_export.comparison import PairedComparison
 from model_export.criteria import Criterion, find_criteria
 from model_export.data.casting import fed_inputs
 from model_export.data.splits import Split, Splits
 from model_export.errors import ConversionError
 from model_export.interface import Interface
+from model_export.plausibility import plausibility_warnings
 from model_export.progress import Progress
 from model_export.recipe import Recipe
 from model_export.sections.outputs import OutputSection
 from model_export.source_model import SourceModel
-from model_export.thresholds import choose_thresholds
+from model_export.threshold_tuning import Tuning, tune_thresholds
 from tflite_serving.contract.tensors import Arrays
 
 _SCORE_SLACK = 1e-3  # float16 models round
@@ -33,7 +31,10 @@ class Reference:
 
     Attributes:
         outputs: to the test split, by name, [examples, …], in natural units.
-        test, validation: to compare candidates with, by output name.
+        test: To compare candidates with, by output name; at the thresholds that the Keras model is
+            used with.
+        validation: The same of what is decided on the way to a candidate; at the thresholds that
+            are served, so that what tuning gained there hides no loss.
     """
 
     outputs: Arrays
@@ -49,7 +50,7 @@ def ask_reference(
     folder: Path,
     progress: Progress,
 ) -> tuple[Interface, tuple[Criterion, ...], Reference]:
-    """Asks the whole model, and chooses the thresholds that the recipe does not say.
+    """Asks the whole model, and tunes the thresholds that the recipe wants tuned.
 
     Args:
         source: the whole model.
@@ -75,33 +76,34 @@ def ask_reference(
         outputs = ask(splits.test, "test")
         check_scores(outputs, interface)
         validation = ask(splits.validation, "validation")
-        thresholds = _choose(recipe, interface, validation, splits.validation, folder)
-        interface = interface.at(thresholds)
+        tunings = _tune(recipe, interface, validation, splits.validation, folder)
+        interface = interface.at({name: tuning.thresholds for name, tuning in tunings.items()})
         criteria = find_criteria(recipe, interface.outputs, folder)
-        confidence = recipe.gate.confidence or 0.95
+        confidence = recipe.gate.sure
+        served = tuple(replace(each, reference_metric=each.metric) for each in criteria)
         reference = Reference(
             outputs,
             _pair(criteria, interface, outputs, splits.test, confidence),
-            _pair(criteria, interface, validation, splits.validation, confidence),
+            _pair(served, interface, validation, splits.validation, confidence),
         )
-        told = _told(criteria, reference.test)
-        step.result = f"{told} on the test split{_listed(thresholds)}"
-    for doubt in doubts(interface, outputs, splits.test):
-        progress.tell(doubt)
+        step.result = f"{_told(criteria, reference.test)} on the test split"
+    for name, tuning in tunings.items():
+        progress.tell(f"{name}: {tuning.in_words}")
+    for warning in plausibility_warnings(criteria, interface, outputs, splits.test):
+        progress.tell(warning)
     return interface, criteria, reference
 
 
-def _choose(
+def _tune(
     recipe: Recipe, interface: Interface, outputs: Arrays, split: Split, folder: Path
-) -> dict[str, tuple[float, ...]]:
-    """The thresholds of those outputs that have some, and of which the recipe says none."""
+) -> dict[str, Tuning]:
+    """What tuning came to, of each output of which the recipe wants it."""
     scores, targets = interface.scores(outputs), interface.targets(split)
     return {
-        name: choose_thresholds(each.metric, scores[name], targets[name])
+        name: tune_thresholds(each.metric, scores[name], targets[name], recipe.gate.sure)
         for each in find_criteria(recipe, interface.outputs, folder)
         for name in [each.output.name]
-        if each.output.thresholds is not None
-        and recipe.outputs.get(name, OutputSection()).threshold is None
+        if recipe.outputs.get(name, OutputSection()).threshold == "tuned"
     }
 
 
@@ -115,46 +117,20 @@ def _pair(
     scores, targets = interface.scores(outputs), interface.targets(split)
     return {
         name: PairedComparison(
-            each.metric, each.output.labels, scores[name], targets[name], confidence
+            each.metric,
+            each.output.labels,
+            scores[name],
+            targets[name],
+            confidence,
+            each.reference_metric,
         )
         for each in criteria
         for name in [each.output.name]
     }
 
 
-def doubts(interface: Interface, outputs: Arrays, test: Split) -> Iterator[str]:
-    """What speaks against the examples: a model that was trained on such beats the usual class.
-
-    Args:
-        interface: with all thresholds.
-        outputs: of the source model, in natural units.
-        test: the split that it was asked about.
-    """
-    scores, targets = interface.scores(outputs), interface.targets(test)
-    for output in interface.outputs:
-        if output.task != "classification":
-            continue
-        right = right_answers(scores[output.name], targets[output.name], output.thresholds).mean()
-        counts = np.bincount(targets[output.name])
-        usual = counts.max() / len(test)
-        if right < usual:
-            label = (output.labels or ())[counts.argmax()]
-            yield (
-                f"the Keras model's {output.name!r} is right on {right:.4f} of the test split, and "
-                f"always {label!r} would be on {usual:.4f}: are these the examples that it was "
-                "trained for, scaled and resized like those?"
-            )
-
-
 def _told(criteria: tuple[Criterion, ...], test: Mapping[str, PairedComparison]) -> str:
     return ", ".join(f"{each.name} {test[each.output.name].reference:.4f}" for each in criteria)
-
-
-def _listed(thresholds: Mapping[str, tuple[float, ...]]) -> str:
-    found = [f"{threshold:g}" for each in thresholds.values() for threshold in each]
-    most = 4
-    more = f" and {len(found) - most} more" if len(found) > most else ""
-    return f"; threshold {', '.join(found[:most])}{more}" if found else ""
 
 
 def check_scores(outputs: Arrays, interface: Interface) -> None:

@@ -75,6 +75,25 @@ def matched_pairs_interval(
     return max(-1.0, drop - reach), min(1.0, drop + reach)
 
 
+def mcnemar_p_value(lost: int, won: int) -> float:
+    """The two-sided p-value of McNemar's exact test: that one model is right as often as another.
+
+    McNemar, "Note on the sampling error of the difference between correlated proportions or
+    percentages", 1947, https://doi.org/10.1007/BF02295996; the exact form is the sign test of the
+    examples that only one of them gets right.
+
+    Args:
+        lost, won: Examples that the one alone, and the other alone, gets right.
+    """
+    total = lost + won
+
+    def chance(count: int) -> float:
+        ways = math.lgamma(total + 1) - math.lgamma(count + 1) - math.lgamma(total - count + 1)
+        return math.exp(ways - total * math.log(2))
+
+    return min(1.0, 2 * math.fsum(map(chance, range(max(lost, won), total + 1))))
+
+
 def _percentiles(drops: Floats, confidence: float) -> tuple[float, float]:
     # The resample just outside, not a value between two: one of them may be infinite.
     low = np.quantile(drops, (1 - confidence) / 2, method="lower")

@@ -1,4 +1,4 @@
-"""Which threshold a single score gets: the best on the validation split, and close to a half.
+"""The best threshold of a score on some examples, and what each threshold would come to.
 
 With few examples several thresholds are equally good, and 0.5 is what everybody expects: of those
 that are best, the one nearest to it is taken. It lies between two scores that occur, so that a
@@ -20,27 +20,10 @@ Array = npt.NDArray[Any]
 Quality = Callable[[Array, Array, Array, Array], Array]
 """From hits, false alarms, misses and right rejections, [thresholds] each, to the quality."""
 
-_HALF = 0.5
+HALF = 0.5
 _SAME = 1e-12
 _STEPS = 100
 """Of the curve, from 0 to 1."""
-
-
-def choose_thresholds(metric: Metric, scores: Array, targets: Array) -> tuple[float, ...]:
-    """The thresholds of one output.
-
-    Accuracy decides for a single score, or macro F1 where that is the metric; F1 decides for each
-    of several labels. The other metrics do not depend on thresholds, or not on single ones.
-
-    Args:
-        metric: of the output.
-        scores: [examples, 2] of a single score, or [examples, labels].
-        targets: [examples] class indices, or [examples, labels] bool.
-    """
-    if targets.ndim == 2:
-        columns = zip(scores.T, targets.T, strict=True)
-        return tuple(best_threshold(column, right, _f1) for column, right in columns)
-    return (best_threshold(scores[:, 1], targets == 1, _quality(metric)[1]),)
 
 
 def best_threshold(scores: Array, positive: npt.NDArray[np.bool_], quality: Quality) -> float:
@@ -54,18 +37,18 @@ def best_threshold(scores: Array, positive: npt.NDArray[np.bool_], quality: Qual
         quality: of many thresholds.
     """
     if positive.all() or not positive.any():
-        return _HALF
+        return HALF
     clean = np.nan_to_num(scores, nan=0.0)
     edges = np.unique(np.concatenate([[0.0], np.clip(clean, 0, 1), [1.0]]).astype(np.float64))
-    between = np.append((edges[:-1] + edges[1:]) / 2, _HALF)
+    between = np.append((edges[:-1] + edges[1:]) / 2, HALF)
     both = np.concatenate([between, edges])
     values, at_edges = np.split(quality(*_outcomes(scores, positive, both)), [len(between)])
     if at_edges.max() > values.max() + _SAME:
         # There is nothing below 0, and nothing between two floats that are neighbors.
         return float(edges[_nearest(edges, at_edges)])
     nearest = _nearest(between, values)
-    if between[nearest] == _HALF:
-        return _HALF
+    if between[nearest] == HALF:
+        return HALF
     return _short(float(edges[nearest]), float(edges[nearest + 1]))
 
 
@@ -79,7 +62,7 @@ def threshold_curve(
         reference_scores, published_scores: [examples, 2]; those of NaN count as 0.
         targets: [examples] class indices.
     """
-    name, quality = _quality(metric)
+    name, quality = quality_of(metric)
     at = np.linspace(0, 1, _STEPS + 1)
     before, after = (
         _outcomes(scores[:, 1], targets == 1, at) for scores in (reference_scores, published_scores)
@@ -101,9 +84,14 @@ def threshold_curve(
     )
 
 
-def _quality(metric: Metric) -> tuple[str, Quality]:
-    """What decides for a single score, and what it is called."""
-    return ("macro_f1", _macro_f1) if metric.name == "macro_f1" else ("accuracy", _accuracy)
+def quality_of(metric: Metric) -> tuple[str, Quality]:
+    """What decides for a single score, and what it is called: macro F1, or else accuracy."""
+    return ("macro_f1", macro_f1) if metric.name == "macro_f1" else ("accuracy", accuracy)
+
+
+def reached(scores: Array, threshold: float) -> npt.NDArray[np.bool_]:
+    """Which scores mean yes at a threshold, as the function compares them; NaN never does."""
+    return np.asarray(scores >= np.asarray(threshold, scores.dtype))
 
 
 def _outcomes(
@@ -120,7 +108,7 @@ def _outcomes(
 
 def _nearest(thresholds: npt.NDArray[np.float64], values: Array) -> int:
     best = np.flatnonzero(values >= values.max() - _SAME)
-    return int(best[np.argmin(np.abs(thresholds[best] - _HALF))])
+    return int(best[np.argmin(np.abs(thresholds[best] - HALF))])
 
 
 def _short(low: float, high: float) -> float:
@@ -130,15 +118,18 @@ def _short(low: float, high: float) -> float:
     return next((value for value in shorter if abs(value - middle) <= third), middle)
 
 
-def _accuracy(hits: Array, alarms: Array, misses: Array, rejections: Array) -> Array:
+def accuracy(hits: Array, alarms: Array, misses: Array, rejections: Array) -> Array:
+    """Fraction of right answers; see `Quality`."""
     return np.asarray((hits + rejections) / (hits + alarms + misses + rejections))
 
 
-def _f1(hits: Array, alarms: Array, misses: Array, _rejections: Array) -> Array:
+def f1(hits: Array, alarms: Array, misses: Array, _rejections: Array) -> Array:
+    """Harmonic mean of precision and recall, 0 where neither is defined; see `Quality`."""
     total = 2 * hits + alarms + misses
     return np.asarray(np.divide(2 * hits, total, out=np.zeros(len(hits)), where=total > 0))
 
 
-def _macro_f1(hits: Array, alarms: Array, misses: Array, rejections: Array) -> Array:
-    positive = _f1(hits, alarms, misses, rejections)
-    return np.asarray((positive + _f1(rejections, misses, alarms, hits)) / 2)
+def macro_f1(hits: Array, alarms: Array, misses: Array, rejections: Array) -> Array:
+    """Mean of F1 over both classes; see `Quality`."""
+    positive = f1(hits, alarms, misses, rejections)
+    return np.asarray((positive + f1(rejections, misses, alarms, hits)) / 2)

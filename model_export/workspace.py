@@ -120,6 +120,10 @@ def export_key(recipe: Recipe, source_sha256: str, data_sha256: str) -> str:
         "recipe": {name: part for name, part in content.items() if name not in _FREE_SECTIONS},
         # Fine-tuning keeps the epoch that the metric likes best.
         "metric": [recipe.gate.metric, recipe.gate.lower_is_better],
+        # How sure a tuned threshold must be, and by that what fine-tuning is judged at.
+        "tuning": [recipe.gate.sure]
+        if any(section.threshold == "tuned" for section in recipe.outputs.values())
+        else [],
         "source": source_sha256,
         "data": data_sha256,
         "packages": {name: metadata.version(name) for name in PACKAGES},

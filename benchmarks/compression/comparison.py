@@ -18,7 +18,7 @@ from model_export.pipeline import Request, export
 from model_export.progress import Progress
 from model_export.recipe import Recipe, read_recipe
 from model_export.sections.measure import MeasureSection
-from model_export.sections.quantize import Variant
+from model_export.sections.quantize import DENSE
 from tflite_serving.contract import layout
 from tflite_serving.contract.tensors import TensorBinding, TensorDType, Tensors
 from tflite_serving.model import import_runtime
@@ -28,8 +28,6 @@ Axis = Literal["bytes", "gzip_bytes", "p50_ms", "batch_ms"]
 
 _MODELS = ("digits", "fashion_cnn", "fashion_mobile", "breast_cancer")
 _MAX_DROP = 0.01
-# Zeros are another comparison, and this variant needs them.
-_VARIANTS = [variant for variant in get_args(Variant) if variant != "sparse_float32"]
 _COLUMNS = ("model", "made by", "accuracy", "drop", "bytes", "gzip -6", "p50 ms", "p50 ms, 8")
 _AXES: dict[Preference, Axis] = {"size": "bytes", "latency": "p50_ms"}
 _NOISE: dict[Preference, float] = {"size": 0.0, "latency": 0.05}
@@ -109,9 +107,10 @@ def _recipe(model: str, folder: Path, preference: Preference, section: MeasureSe
         folder,
         model,
         {
-            "quantize": {"variants": _VARIANTS},
+            # Zeros are another comparison.
+            "quantize": {"variants": list(DENSE)},
             "measure": {"rounds": section.rounds, "starts": section.starts},
-            "gate": {"max_drop": _MAX_DROP, "prefer": preference},
+            "gate": {"max_drop": _MAX_DROP, "prefer": preference, "spend_budget": True},
         },
     )
 

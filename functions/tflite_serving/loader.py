@@ -40,25 +40,19 @@ class Loader:
         self._store = store
         self._settings = settings
         self._log = log
-        self._warned: dict[ModelRef, AliasDocument] = {}
 
     def resolve(self, ref: ModelRef) -> str:
         """The version that `ref` means now.
 
         Raises:
-            ArtifactError: the alias cannot be read.
+            StoreError: the alias cannot be read.
+            ArtifactRefused: it is damaged, or names a canary or a shadow.
         """
         if ref.version is not None:
             return ref.version
         assert ref.alias is not None
         alias = resolve_alias(self._store, ref.name, ref.alias)
-        if (alias.canary or alias.shadow) and self._warned.get(ref) != alias:
-            self._warned[ref] = alias
-            self._log.write(
-                "WARNING",
-                f"{ref}: the alias names a canary or shadow, which this release does not serve; "
-                f"all requests go to {alias.version}",
-            )
+        _check_alone(alias)
         return alias.version
 
     def load(self, ref: ModelRef, version: str, runtime: Future[float]) -> ServedModel:
@@ -99,6 +93,16 @@ class Loader:
             load_ms=timings.stages,
         )
         return ServedModel(manifest, model, timings.stages, pipeline, pictures)
+
+
+def _check_alone(alias: AliasDocument) -> None:
+    """Refuses an alias that splits traffic: to send all of it to one version is another release."""
+    for field, share in alias.shares.items():
+        raise ArtifactRefused(
+            f"alias.{field}: expected null, because this release of the function serves one "
+            f"version of an alias, got {share.version} at {share.percent:g} %; `promote` "
+            f"{alias.version} to {alias.alias} ends it"
+        )
 
 
 def _pipeline(artifact: LocalArtifact) -> Pipeline | None:

@@ -19,7 +19,8 @@ from model_export.registry.verbs import open_registry
 def promote(name: str, source: str, alias: str, registry: str) -> None:
     """Release a version: point ALIAS of model NAME to SOURCE, a version or another alias.
 
-    Running functions follow within ALIAS_REFRESH_SECONDS; nothing is deployed.
+    Running functions follow within ALIAS_REFRESH_SECONDS; nothing is deployed. A canary or a shadow
+    of ALIAS ends, and is named.
     """
     store = open_registry(registry)
     _tell_release(do_promote(store, name, source, alias))
@@ -33,7 +34,7 @@ def promote(name: str, source: str, alias: str, registry: str) -> None:
 def rollback(name: str, alias: str, registry: str) -> None:
     """Take a release back: point ALIAS of model NAME to the version that it named before.
 
-    Again takes back the release before that.
+    Again takes back the release before that. A canary or a shadow of ALIAS ends, and is named.
     """
     store = open_registry(registry)
     _tell_release(roll_back(store, name, alias))
@@ -45,4 +46,5 @@ def _tell_release(release: Release) -> None:
     click.echo(
         f"{alias.model}@{alias.alias}: {alias.version}, "
         + (before if release.is_change else "as before")
+        + (f"; ended: {release.ended}" if release.ended else "")
     )

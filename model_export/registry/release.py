@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from model_export.errors import UsageError
 from model_export.registry.store import WritableStore
-from model_export.registry.verbs import change_alias, read_named_alias
+from model_export.registry.verbs import AliasMove, change_alias, read_named_alias
 from tflite_serving.contract import versions
 from tflite_serving.contract.alias import AliasChange, AliasDocument
 
@@ -20,10 +20,12 @@ class Release:
     Attributes:
         alias: as it is now.
         before: the version that it named before; None if it is new.
+        ended: The canary and the shadow that it ended, for people; empty if there was none.
     """
 
     alias: AliasDocument
     before: str | None
+    ended: str = ""
 
     @property
     def is_change(self) -> bool:
@@ -48,17 +50,12 @@ def promote(store: WritableStore, name: str, source: str, alias: str) -> Release
     version = source
     if not versions.is_version(source):
         version = read_named_alias(store, name, source).version
-    before: list[str] = []
 
     def choose(document: AliasDocument | None) -> str | None:
-        if document is None:
-            return version
-        before.append(document.version)
-        is_alone = document.canary is None and document.shadow is None
-        return None if is_alone and document.version == version else version
+        is_done = document is not None and document.version == version and not document.shares
+        return None if is_done else version
 
-    document = change_alias(store, name, alias, choose, "promote")
-    return Release(document, before[-1] if before else None)
+    return _release(change_alias(store, name, alias, choose, "promote"))
 
 
 def roll_back(store: WritableStore, name: str, alias: str) -> Release:
@@ -67,7 +64,7 @@ def roll_back(store: WritableStore, name: str, alias: str) -> Release:
     Args:
         store: the registry.
         name: of the model.
-        alias: must be there.
+        alias: must be there. A canary or shadow beside it ends.
 
     Raises:
         UsageError: a name is none, or the alias has named no other version.
@@ -75,13 +72,11 @@ def roll_back(store: WritableStore, name: str, alias: str) -> Release:
             answer.
         ConflictError: somebody else moved the alias meanwhile; it is as they left it.
     """
-    before: list[str] = []
 
     def choose(document: AliasDocument | None) -> str | None:
         if document is None:
             read_named_alias(store, name, alias)  # says that there is none
             raise AssertionError(alias)
-        before.append(document.version)
         standing = _releases(document.history)
         if standing and standing[-1] == document.version:
             standing.pop()
@@ -92,8 +87,11 @@ def roll_back(store: WritableStore, name: str, alias: str) -> Release:
             )
         return standing[-1]
 
-    document = change_alias(store, name, alias, choose, _ROLLBACK)
-    return Release(document, before[-1])
+    return _release(change_alias(store, name, alias, choose, _ROLLBACK))
+
+
+def _release(move: AliasMove) -> Release:
+    return Release(move.alias, None if move.former is None else move.former.version, move.ended)
 
 
 def _releases(history: tuple[AliasChange, ...]) -> list[str]:

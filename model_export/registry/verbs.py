@@ -28,6 +28,29 @@ class ListedVersion:
     aliases: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AliasMove:
+    """What a command did to an alias.
+
+    Attributes:
+        alias: The document as it is now.
+        former: The document before; None if there was none.
+    """
+
+    alias: AliasDocument
+    former: AliasDocument | None
+
+    @property
+    def ended(self) -> str:
+        """The canary and the shadow that the move ended, for people; empty if there was none."""
+        before = {} if self.former is None else self.former.shares
+        return ", ".join(
+            f"{field} {share.version} at {share.percent:g} %"
+            for field, share in before.items()
+            if field not in self.alias.shares
+        )
+
+
 def publish(
     store: WritableStore,
     manifest: Manifest,
@@ -58,9 +81,7 @@ def publish(
             on_file(path)
 
 
-def move_alias(
-    store: WritableStore, name: str, alias: str, version: str, action: str
-) -> AliasDocument:
+def move_alias(store: WritableStore, name: str, alias: str, version: str, action: str) -> AliasMove:
     """Points an alias to a version, which must be there.
 
     Args:
@@ -71,7 +92,7 @@ def move_alias(
         action: what the history calls it, such as "publish".
 
     Returns:
-        the alias after the move.
+        the alias before and after. A canary or a shadow beside it ends.
 
     Raises:
         UsageError: the model, the alias or the version has a name that none can have.
@@ -89,7 +110,7 @@ def change_alias(
     alias: str,
     choose: Callable[[AliasDocument | None], str | None],
     action: str,
-) -> AliasDocument:
+) -> AliasMove:
     """Points an alias to a version that depends on where it points.
 
     Args:
@@ -101,7 +122,7 @@ def change_alias(
         action: what the history calls it.
 
     Returns:
-        the alias afterwards.
+        the alias before and after. A canary or a shadow beside it ends if it moves.
 
     Raises:
         UsageError, RegistryError, ConflictError: as `move_alias`.
@@ -119,7 +140,7 @@ def change_alias(
     version = choose(former)
     if version is None:
         assert former is not None
-        return former
+        return AliasMove(former, former)
     read_version(store, name, version)
     now = versions.rfc3339(datetime.now(UTC))
     change = AliasChange(version=version, at=now, by=_user(), action=action)
@@ -129,7 +150,7 @@ def change_alias(
         document = former.moved(change)
     with registry_errors():
         store.replace(path, write_alias(document).encode(), generation)
-    return document
+    return AliasMove(document, former)
 
 
 def read_version(store: WritableStore, name: str, version: str) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -38,9 +39,9 @@ def build_output(
         inputs: of the test split.
         most_changed: examples that are shown.
     """
-    output = criterion.output
+    output, used = criterion.output, criterion.reference_metric.thresholds
     reference, published, targets = scores
-    changes = Changes(output, reference, published, targets, inputs)
+    changes = Changes(output, reference, published, targets, inputs, used)
     rows = changes.rows()
     is_regression = output.task == "regression"
     return OutputReport(
@@ -49,21 +50,20 @@ def build_output(
         units=output.units,
         quality=output_quality(output.name, comparison),
         interval_method=comparison.method,
-        thresholds=_thresholds(output),
+        thresholds=_thresholds(output, output.thresholds),
+        reference_thresholds=_thresholds(output, used),
         threshold_curve=threshold_curve(criterion.metric, *scores) if output.is_binary else None,
         classes=comparison.classes,
-        confusion=confusion(output.labels or (), *scores, output.thresholds)
+        confusion=confusion(output.labels or (), *scores, output.thresholds, used)
         if output.task == "classification"
         else None,
-        reliability=reliability(*scores, output.thresholds) if output.has_classes else None,
+        reliability=reliability(*scores, output.thresholds, used) if output.has_classes else None,
         values=value_changes(*scores) if is_regression else None,
         changed=tuple(changes.example(row) for row in rows[:most_changed]),
         changed_total=len(rows),
     )
 
 
-def _thresholds(output: OutputSpec) -> dict[str, float]:
+def _thresholds(output: OutputSpec, thresholds: Sequence[float] | None) -> dict[str, float]:
     labels = output.labels or ()
-    return dict(
-        zip(labels[1:] if output.is_binary else labels, output.thresholds or (), strict=False)
-    )
+    return dict(zip(labels[1:] if output.is_binary else labels, thresholds or (), strict=False))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_export.answers import answers, right_answers, same_answers
+from model_export.answers import Thresholds, answers, right_answers, same_answers
 from model_export.report.output import ChangedExample
 from model_export.report.shown_inputs import InputsShown
 from tflite_serving.contract.tensors import OutputSpec
@@ -31,6 +31,7 @@ class Changes:
         reference, published: what they answer, as `Interface.scores` gives it.
         targets: the right answers.
         inputs: of the examples, shown.
+        reference_thresholds: of the reference; None where they are the output's.
     """
 
     output: OutputSpec
@@ -38,6 +39,7 @@ class Changes:
     published: Scores
     targets: npt.NDArray[Any]
     inputs: InputsShown
+    reference_thresholds: Thresholds = None
 
     def rows(self) -> Sequence[int]:
         """Those whose answer changed, those first that lost a right one with most certainty."""
@@ -45,20 +47,21 @@ class Changes:
             moved = relative_moves(self.reference, self.published, self.targets).max(axis=1)
             order = np.argsort(-moved, kind="stable")
             return [int(row) for row in order[moved[order] > _REGRESSION_TOLERANCE]]
-        thresholds = self.output.thresholds
-        same = same_answers(self.reference, self.published, self.targets, thresholds)
+        thresholds, used = self.output.thresholds, self._used
+        same = same_answers(self.reference, self.published, self.targets, thresholds, used)
         changed = np.flatnonzero(~same)
-        lost = right_answers(self.reference, self.targets, thresholds)[changed]
+        lost = right_answers(self.reference, self.targets, used)[changed]
         certainty = np.zeros(len(changed))
         if self.output.task == "classification":
             before = self.reference[changed]
-            certainty = before[np.arange(len(changed)), answers(before, thresholds)]
+            certainty = before[np.arange(len(changed)), answers(before, used)]
         return [int(row) for row in changed[np.lexsort((-certainty, ~lost))]]
 
     def example(self, row: int) -> ChangedExample:
         """One of them."""
         pictures, values = self.inputs.of(row)
-        before, after = self._answer(self.reference[row]), self._answer(self.published[row])
+        before = self._answer(self.reference[row], self._used)
+        after = self._answer(self.published[row], self.output.thresholds)
         return ChangedExample(
             id=f"test[{row}]",
             truth=self._truth(self.targets[row]),
@@ -76,12 +79,16 @@ class Changes:
         labels = self.output.labels or ()
         return _listed(labels, target) if self.output.task == "multi_label" else labels[target]
 
-    def _answer(self, scores: Scores) -> tuple[str, float | None]:
+    @property
+    def _used(self) -> Thresholds:
+        return self.reference_thresholds or self.output.thresholds
+
+    def _answer(self, scores: Scores, thresholds: Thresholds) -> tuple[str, float | None]:
         if self.output.task == "regression":
             return self._in_units(scores), None
         if np.isnan(scores).any():
             return "no answer (NaN)", None
-        labels, thresholds = self.output.labels or (), self.output.thresholds
+        labels = self.output.labels or ()
         if self.output.task == "multi_label":
             return _listed(labels, answered_labels(scores, thresholds or 0.5)), None
         best = int(answers(scores[np.newaxis], thresholds)[0])

@@ -193,6 +193,8 @@ class OutputReport:
         interval_method: how its interval was found.
         thresholds: the least score with which a label is answered, by label; empty where the best
             score decides.
+        reference_thresholds: The same of the Keras model as it is used, which the published one is
+            compared with.
         threshold_curve: of a single score; else None.
         classes: empty for a regression.
         confusion: None for labels that do not exclude one another, and for a regression.
@@ -208,6 +210,7 @@ class OutputReport:
     quality: OutputQuality
     interval_method: str
     thresholds: Mapping[str, float]
+    reference_thresholds: Mapping[str, float]
     threshold_curve: ThresholdCurve | None
     classes: tuple[ClassChange, ...]
     confusion: Confusion | None

@@ -7,7 +7,9 @@ from typing import Literal
 
 from model_export.sections.checks import check, check_own_metric
 
+Preference = Literal["latency", "size", "quality"]
 _USUAL_DROP = 0.01
+_USUAL_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,10 @@ class GateSection:
         confidence: when set, the upper end of this interval of the drop must keep the budget,
             not the drop itself.
         max_class_drop: by how much the recall of any single class may be worse.
-        prefer: what the published candidate is best at, among those that pass.
+        prefer: what the published candidate is best at, among those that pass and of which none is
+            significantly better in quality.
+        spend_budget: Whether the preference decides among all that pass, even where one of them is
+            significantly better in quality.
         max_bytes, max_latency_ms, max_rss_mib: further budgets: size of the flatbuffer, p50 of one
             instance, peak memory of a process that loads it and answers.
     """
@@ -34,7 +39,8 @@ class GateSection:
     max_drop: float | None = None
     confidence: float | None = None
     max_class_drop: float | None = None
-    prefer: Literal["latency", "size", "quality"] = "latency"
+    prefer: Preference = "latency"
+    spend_budget: bool = False
     max_bytes: int | None = None
     max_latency_ms: float | None = None
     max_rss_mib: float | None = None
@@ -43,6 +49,11 @@ class GateSection:
         confidence = self.confidence
         check("confidence", confidence, "0.5 to 1", confidence is None or 0.5 <= confidence < 1)
         check_own_metric(self.metric, self.lower_is_better)
+
+    @property
+    def sure(self) -> float:
+        """`confidence`, or what differences must be significant at where there is none."""
+        return _USUAL_CONFIDENCE if self.confidence is None else self.confidence
 
     @property
     def allowed_drop(self) -> float:

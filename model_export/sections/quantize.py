@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from model_export.sections.checks import check
 from tflite_serving.contract.codec import ContractError
@@ -20,19 +20,25 @@ Variant = Literal[
 ]
 
 
+DENSE: tuple[Variant, ...] = tuple(
+    variant for variant in get_args(Variant) if variant != "sparse_float32"
+)
+"""All that store every weight; the others need a pruning of their own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizeSection:
     """``[quantize]``: the variants that become candidates.
 
     Attributes:
-        variants: which.
+        variants: Which; by default all dense ones, since the gate can choose only what it has.
         float_where_faster: whether convolutions that int8 makes slower stay in float: those that
             read an image of few channels, and depthwise ones in dynamic_int8.
         max_tries: how many mixtures of int8 and float are tried for each int8 variant that misses
             the budget of quality; 0 tries none.
     """
 
-    variants: tuple[Variant, ...] = ("float32", "static_int8")
+    variants: tuple[Variant, ...] = DENSE
     float_where_faster: bool = True
     max_tries: int = 8
 

@@ -25,6 +25,11 @@ def print_document(document: Manifest | AliasDocument, console: Console) -> None
     """Prints an artifact or an alias."""
     if isinstance(document, AliasDocument):
         console.print(_alias_table(document))
+        for field, share in document.shares.items():
+            console.print(
+                f"  {field}: {share.version} at {share.percent:g} %; this release serves one "
+                f"version of an alias, so its functions refuse {document.model}@{document.alias}"
+            )
         return
     console.print(_facts_table(document))
     print_candidates(document, console)

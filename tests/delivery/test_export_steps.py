@@ -39,7 +39,7 @@ def test_a_model_comes_from_its_recipe_to_an_answer(
     assert "accuracy" in (steps.out / "export.log").read_text()
     version = alias(bucket.uri, "staging")
     assert json.loads((steps.out / "released.json").read_text()) == {
-        "model": "iris", "version": version, "alias": "staging", "before": None,
+        "model": "iris", "version": version, "alias": "staging", "before": None, "ended": "",
     }  # fmt: skip
 
     source = steps.folder / "function"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from model_export.registry.verbs import read_named_alias, read_version
 from tests.delivery.releases import Prod, alias
 from tests.delivery.steps import Steps
 from tests.support.stores import Artifact
+from tflite_serving.contract import layout
 from tflite_serving.contract.manifest import Manifest
 
 
@@ -26,6 +28,21 @@ def test_the_same_run_again_leaves_the_alias_as_it_is(steps: Steps, tiny: Manife
         assert done.returncode == 0, done.stderr
     document = read_named_alias(open_writable(registry), "iris", "staging")
     assert [change.version for change in document.history] == [tiny.version]
+
+
+def test_a_canary_that_a_release_ends_is_named(steps: Steps, prod: Prod) -> None:
+    prod.serves(prod.new)
+    prod.tested(prod.new)
+    assert steps.run("publish").returncode == 0
+    path = Path(steps.variables["REGISTRY"]) / layout.alias_path("iris", "production")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["canary"] = {"version": prod.new.version, "percent": 20}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    done = steps.run("publish")
+    assert done.returncode == 0, done.stderr
+    assert f"ended: canary {prod.new.version} at 20 %" in done.stdout
+    released = json.loads((steps.out / "released.json").read_text(encoding="utf-8"))
+    assert released["ended"] == f"canary {prod.new.version} at 20 %"
 
 
 def test_prod_takes_over_what_staging_tested(steps: Steps, prod: Prod) -> None:

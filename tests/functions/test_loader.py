@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.picture_model import publish_picture_model
 from tests.support.tiny import FEATURES, WEIGHTS
-from tests.support.world import World, get, refusal
+from tests.support.world import REFRESH, World, get, refusal, settle
 from tflite_serving.artifacts.folder import FolderStore
 from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument, Share, write_alias
@@ -23,6 +23,7 @@ from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.loader import Loader
 from tflite_serving.settings import Settings
+from tflite_serving.slot import RETRY_AFTER_SECONDS
 from tflite_serving.telemetry import Log
 
 
@@ -159,23 +160,57 @@ def test_golden_examples_that_do_not_fit_the_model_are_refused(world: World) -> 
     assert "LiteRT cannot run the golden examples: " in message
 
 
-@pytest.mark.parametrize("role", ["canary", "shadow"])
-def test_a_canary_or_shadow_is_told_of_and_does_not_answer(world: World, role: str) -> None:
-    old, new = world.publish(alias=None), world.publish(alias=None, weights=-WEIGHTS)
-    share = Share(new.version, 50)
+def split(world: World, version: str, **shares: Share) -> None:
+    """Lets the production alias name other versions beside one."""
     document = AliasDocument(
         model="iris",
         alias="production",
-        version=old.version,
-        canary=share if role == "canary" else None,
-        shadow=share if role == "shadow" else None,
+        version=version,
+        canary=shares.get("canary"),
+        shadow=shares.get("shadow"),
     )
-    path = layout.alias_path("iris", "production")
-    world.registry.replace(path, write_alias(document).encode(), None)
-    assert get(world.slot()).manifest == old
-    assert world.lines.messages("WARNING") == [
+    path = world.registry.root / layout.alias_path("iris", "production")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(write_alias(document), encoding="utf-8")
+
+
+@pytest.mark.parametrize("role", ["canary", "shadow"])
+@pytest.mark.parametrize("percent", [0, 50])
+def test_an_alias_with_a_canary_or_shadow_is_refused_by_name(
+    world: World, role: str, percent: float
+) -> None:
+    old, new = world.publish(alias=None), world.publish(alias=None, weights=-WEIGHTS)
+    split(world, old.version, **{role: Share(new.version, percent)})
+    slot = world.slot()
+    assert refusal(slot).code == "artifact_refused"
+    assert world.lines.messages("ERROR") == [
         (
-            "iris@production: the alias names a canary or shadow, which this release does not "
-            f"serve; all requests go to {old.version}"
+            f"cannot serve iris@production: alias.{role}: expected null, because this release of "
+            f"the function serves one version of an alias, got {new.version} at {percent} %; "
+            f"`promote` {old.version} to production ends it"
         )
     ]
+    assert world.store.loads() == 0
+    world.move("production", old.version)
+    world.clock.now += RETRY_AFTER_SECONDS
+    assert get(slot).manifest == old
+
+
+def test_a_function_keeps_its_version_while_its_alias_splits_traffic(world: World) -> None:
+    old = world.publish()
+    slot = world.slot()
+    get(slot)
+    new = world.publish(alias=None, weights=-WEIGHTS)
+    split(world, new.version, canary=Share(old.version, 10))
+    world.clock.now += REFRESH
+    get(slot)
+    settle(slot)
+    assert get(slot).manifest == old
+    (message,) = world.lines.messages("ERROR")
+    assert "alias.canary: expected null" in message
+    assert message.endswith(f"; {old.version} keeps answering")
+    split(world, new.version)
+    world.clock.now += REFRESH
+    get(slot)
+    settle(slot)
+    assert get(slot).manifest == new

@@ -219,7 +219,7 @@ def an_alias_with_a_canary(world: World) -> None:
     )
     path = world.registry.root / layout.alias_path("iris", "production")
     path.write_text(write_alias(document), encoding="utf-8")
-    service(world).load()
+    assert ask(service(world)).status == 503
 
 
 LOADED = {"loads": [{"model": "iris"}]}
@@ -266,7 +266,7 @@ def failed(code: str, *, is_refusal: bool = False) -> Counted:
                 "refusals": [{"code": "golden_mismatch", "model": "iris"}],
             },
         ),
-        (an_alias_with_a_canary, LOADED),
+        (an_alias_with_a_canary, failed("artifact_refused", is_refusal=True)),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )

@@ -16,6 +16,7 @@ from click.testing import Result
 
 from model_export.registry.opening import open_writable
 from tests.support.tiny import LABELS, publish_tiny
+from tflite_serving.contract import layout
 from tflite_serving.contract.manifest import Manifest, read_manifest
 
 Cli = Callable[..., Result]
@@ -405,7 +406,16 @@ def test_a_release_and_its_undoing_say_what_answered_before(
     assert told.stdout == f"dense@production: {new.version}, as before\n"
     told = cli("rollback", "dense", "production", *there)
     assert told.stdout == f"dense@production: {old.version}, before: {new.version}\n"
-    assert cli("rollback", "dense", "production", *there).exit_code == 2
+    path = folder / layout.alias_path("dense", "production")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["canary"] = {"version": new.version, "percent": 5}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    told = cli("show", path.with_suffix("").as_uri())
+    assert f"canary: {new.version} at 5 %; this release serves one version" in told.stdout
+    told = cli("promote", "dense", old.version, "production", *there)
+    assert told.stdout == (
+        f"dense@production: {old.version}, as before; ended: canary {new.version} at 5 %\n"
+    )
     assert cli("promote", "dense", "nightly", "production", *there).exit_code == 5
 
 

@@ -229,6 +229,26 @@ def test_the_preference_decides_among_those_that_pass(
     assert judge(candidates, GateSection(prefer=prefer)).chosen == chosen
 
 
+def test_what_loses_nothing_is_of_better_quality_than_what_is_smaller_and_faster() -> None:
+    both = [
+        weighed("float32", size=4000, p50=2.0),
+        weighed("static_int8", size=1000, p50=1.0, drop=0.0099),
+    ]
+    verdict = judge(both, GateSection(prefer="quality"))
+    assert verdict.chosen == "float32"
+    assert reasons(verdict)["static_int8"] == "passes, but float32 is of better quality"
+
+
+def test_a_tie_in_latency_costs_no_quality() -> None:
+    near = [
+        weighed("float32", p50=1.0, size=4000),
+        weighed("weight_int8", p50=0.98, size=1000, drop=0.002),
+    ]
+    verdict = judge(near, GateSection(prefer="latency"))
+    assert verdict.chosen == "float32"
+    assert reasons(verdict)["weight_int8"] == "passes, but float32 is of better quality"
+
+
 def test_within_five_percent_of_the_fastest_the_smaller_is_chosen() -> None:
     near = [weighed("float32", p50=1.0, size=1000), weighed("float16", p50=1.05, size=500)]
     verdict = judge(near, GateSection())
@@ -247,16 +267,13 @@ def test_within_five_percent_of_the_fastest_the_smaller_is_chosen() -> None:
         ("size", weighed("float32", p50=0.5, size=2000), "passes, but float16 is smaller"),
         ("size", weighed("float32", p50=2.0), "passes, but float16 is faster"),
         ("quality", weighed("float32", drop=0.01), "passes, but float16 is of better quality"),
-        ("quality", weighed("float32", p50=2.0, size=900), "passes, but float16 is faster"),
-        (
-            "latency",
-            weighed("float32", p50=2.0, size=2000),
-            "passes, but float16 is faster and smaller",
-        ),
+        ("quality", weighed("float32", p50=0.5, size=2000), "passes, but float16 is smaller"),
+        ("quality", weighed("float32", p50=2.0), "passes, but float16 is faster"),
+        ("latency", weighed("float32", p50=2.0, size=2000), "passes, but float16 is faster"),
         (
             "latency",
             weighed("float32"),
-            "passes, but float16 is as good in everything, and comes first",
+            "passes, but float16 is as good in everything, and comes first by name",
         ),
     ],
 )
@@ -288,7 +305,7 @@ def test_a_mixture_is_judged_beside_the_variant_that_it_rescues() -> None:
     verdict = judge(both, GateSection())
     assert verdict.chosen == "static_int8_mixed"
     assert reasons(verdict) == {
-        "float32": "passes, but static_int8_mixed is faster and smaller",
+        "float32": "passes, but static_int8_mixed is faster",
         "static_int8": "accuracy is 0.2000 worse, 0.1900 over max_drop 0.01",
         "static_int8_mixed": None,
     }
@@ -334,7 +351,7 @@ CANDIDATES = st.lists(
 
 
 @given(CANDIDATES, st.sampled_from(["latency", "size", "quality"]))
-def test_what_is_slower_and_larger_than_another_that_passes_is_never_chosen(
+def test_what_is_slower_larger_and_no_better_than_another_that_passes_is_never_chosen(
     candidates: list[Weighed], prefer: Literal["latency", "size", "quality"]
 ) -> None:
     verdict = judge(candidates, GateSection(prefer=prefer, max_drop=0.01))
@@ -343,7 +360,9 @@ def test_what_is_slower_and_larger_than_another_that_passes_is_never_chosen(
     for candidate in passing:
         if candidate.name == verdict.chosen:
             assert not any(
-                other.latency_ms.p50 < candidate.latency_ms.p50 and other.bytes < candidate.bytes
+                other.latency_ms.p50 < candidate.latency_ms.p50
+                and other.bytes < candidate.bytes
+                and other.drop <= candidate.drop
                 for other in passing
             )
 

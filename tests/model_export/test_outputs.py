@@ -172,22 +172,12 @@ def test_right_answers_of_any_type_and_shape_are_the_two_classes(
 
 
 @pytest.mark.parametrize("name", ["rare", "rare_logits"])
-def test_the_threshold_is_the_best_of_the_validation_split_and_decides_what_is_answered(
+def test_the_threshold_is_a_half_unless_the_recipe_says_another(
     all_exported: dict[str, Exported], function: Function, name: str
 ) -> None:
     given = all_exported[name]
     output = given.manifest.outputs[0]
-    assert output.thresholds is not None
-    (threshold,) = output.thresholds
-    x, y = output_models.rare(output_models.SIZES["validation"], 1)
-    raw = np.asarray(given.model(x["features"], training=False))[:, 0]
-    scores = 1 / (1 + np.exp(-raw)) if name == "rare_logits" else raw
-
-    def accuracy(at: float) -> float:
-        return float(((scores >= at) == (y[""] == 1)).mean())
-
-    assert threshold != 0.5
-    assert accuracy(threshold) == max(accuracy(at) for at in np.linspace(0, 1, 1001))
+    assert output.thresholds == (0.5,)
     labels = output.labels or ()
     wanted = given.keras()[output.name][:, 0]
     answers = asked(function, name, given.instances(len(wanted)))
@@ -195,9 +185,10 @@ def test_the_threshold_is_the_best_of_the_validation_split_and_decides_what_is_a
         assert answer["scores"] == pytest.approx(
             {labels[0]: 1 - score, labels[1]: score}, abs=TOLERANCE
         )
-        if abs(score - threshold) > TOLERANCE:
-            assert answer["label"] == labels[int(score >= threshold)]
-        assert answer["score"] == answer["scores"][answer["label"]]
+        if abs(score - 0.5) > TOLERANCE:
+            assert answer["label"] == labels[int(score >= 0.5)]
+        assert answer["score"] == max(answer["scores"].values())
+        assert "threshold" not in answer
     right = [
         a["label"] == labels[truth] for a, truth in zip(answers, given.test[1][""], strict=True)
     ]
@@ -208,7 +199,8 @@ def test_a_threshold_in_the_query_is_that_of_the_request(
     all_exported: dict[str, Exported], function: Function
 ) -> None:
     instances = all_exported["rare"].instances(20)
-    assert {a["label"] for a in asked(function, "rare", instances, "?threshold=0")} == {"1"}
+    answers = asked(function, "rare", instances, "?threshold=0")
+    assert {(a["label"], a["threshold"]) for a in answers} == {("1", 0)}
     refused = function.post("/models/prices/predict?threshold=0.3", {"instances": instances})
     assert refused.status_code == 400
     assert refused.json()["error"] == "threshold: a regression has no scores that could reach one"
@@ -228,6 +220,48 @@ def test_a_threshold_of_the_recipe_is_kept(all_exported: dict[str, Exported]) ->
     truth = given.test[1][""]
     answered = given.keras()[output.name][:, 0] >= 0.9
     assert ready.reference.test[output.name].reference == np.mean(answered == (truth == 1))
+
+
+def test_a_model_that_is_asked_about_other_examples_than_its_own_is_told_of(
+    all_exported: dict[str, Exported], tmp_path: Path
+) -> None:
+    given, arrays = all_exported["rare"], {}
+    for seed, (split, count) in enumerate(output_models.SIZES.items()):
+        x, y = output_models.rare(count, seed)
+        arrays[f"x_{split}"] = -x["features"]
+        arrays[f"y_{split}"] = y[""]
+    np.savez(tmp_path / "data.npz", allow_pickle=False, **arrays)
+    recipe = read_recipe(given.recipe, [f"data.source={tmp_path / 'data.npz'}"])
+    log, folder = io.StringIO(), given.recipe.parent
+    progress = Progress(Console(file=log, width=400))
+    prepare(load(recipe, folder, progress), recipe, folder, progress)
+    assert "on the test split, and always '0' would have 0." in log.getvalue()
+    assert "are these the examples that it was trained for" in log.getvalue()
+
+
+def test_a_tuned_threshold_is_compared_with_the_keras_model_at_a_half(
+    all_exported: dict[str, Exported],
+) -> None:
+    """A threshold that fits the validation split alone would lose on the test split: it shows."""
+    given = all_exported["topics"]
+    (output,) = given.manifest.outputs
+    recipe = read_recipe(given.recipe, [f"outputs.{output.name}.threshold=tuned"])
+    log, folder = io.StringIO(), given.recipe.parent
+    progress = Progress(Console(file=log, width=400))
+    _, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
+    (tuned,) = ready.interface.outputs
+    assert tuned.thresholds is not None
+    assert "validation examples that did not choose, micro_f1 0." in log.getvalue()
+    paired, scores = ready.reference.test[output.name], given.keras()[output.name]
+    assert paired.reference == given.manifest.quality.reference
+    truth = given.test[1][""].astype(bool)
+    said = scores >= np.array(tuned.thresholds)
+    expected = 2 * (said & truth).sum() / (said.sum() + truth.sum())
+    assert paired.drop(scores) == pytest.approx(paired.reference - expected)
+    # What is decided on the way compares like with like.
+    x, _ = output_models.topics(output_models.SIZES["validation"], 1)
+    validation = np.asarray(given.model(x["features"], training=False))
+    assert ready.reference.validation[output.name].drop(validation) == pytest.approx(0, abs=1e-9)
 
 
 def test_rows_of_any_number_of_ones_make_labels_of_several_sigmoids(
@@ -451,6 +485,7 @@ def test_a_layer_of_several_outputs_is_weighed_by_the_worst_of_them(
         ("houses", "outputs.species.units=EUR", "recipe.outputs.species: units: expected none"),
         ("houses", "outputs.price.labels=['a']", "a regression has no classes to name"),
         ("houses", "outputs.price.threshold=0.5", "outputs.price.threshold: expected none"),
+        ("houses", "outputs.species.threshold=tuned", "outputs.species.threshold: expected none"),
         ("houses", "gate.metric=acuracy", "gate.metric: 'acuracy' is not known"),
         ("houses", "outputs.price.metric=accuracy", "outputs.price.metric: 'accuracy' is for"),
         ("houses", "prune.distill={}", "recipe.prune.distill: several outputs"),

@@ -141,7 +141,10 @@ def test_all_but_the_model_and_its_examples_has_a_default(tmp_path: Path) -> Non
     assert recipe.model.labels is None
     assert recipe.model.unsafe_load is False
     assert recipe.prune.method == "none"
-    assert recipe.quantize.variants == ("float32", "static_int8")
+    assert recipe.quantize.variants == (
+        *("float32", "float16", "weight_int8", "weight_int4"),
+        *("dynamic_int8", "static_int8", "full_int8"),
+    )
     assert recipe.calibration == CalibrationSection(examples=200, method="min_max")
     assert recipe.measure == MeasureSection(batch=8, threads=1)
     assert recipe.gate == GateSection(metric=None, max_drop=None, prefer="latency")
@@ -216,6 +219,7 @@ def test_a_key_that_is_unknown_or_missing_is_named(
         ("gate.lower_is_better=true", "and nothing for others, got True for the usual"),
         ("outputs.x.threshold=1.5", "recipe.outputs['x'].threshold: expected 0 to 1, got 1.5"),
         ("outputs.x.threshold=[0.5,-1]", "recipe.outputs['x'].threshold: expected 0 to 1, got -1"),
+        ("outputs.x.threshold=best", "expected a number or a list or 'tuned', got 'best'"),
         ("outputs.x.treshold=1", "recipe.outputs['x'].treshold: unknown key; did you mean 'thres"),
         ("outputs.x.metric=mine:f1", "recipe.outputs['x'].lower_is_better: expected true or fal"),
         ("gate.max_rss_mib=all", "recipe.gate.max_rss_mib: expected a number, got 'all'"),

@@ -1,4 +1,4 @@
-"""The threshold of a score: the best there is, and of equally good ones the one nearest to 0.5."""
+"""The best threshold of a score, and of equally good ones the one nearest to 0.5."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ from hypothesis import strategies as st
 import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.metrics import find_metric
 from model_export.sections.gate import GateSection
-from model_export.thresholds import choose_thresholds, threshold_curve
+from model_export.thresholds import best_threshold, quality_of, threshold_curve
+from model_export.thresholds import f1 as f1_of_counts
 
 Array = npt.NDArray[Any]
 SCORES = st.floats(0, 1, width=32)
-ROWS = st.lists(st.tuples(SCORES, st.booleans(), SCORES, st.booleans()), min_size=1, max_size=9)
 EXAMPLES = st.lists(st.tuples(SCORES, st.booleans()), min_size=1, max_size=12)
 
 
 def binary(name: str, scores: Array, positive: Array) -> float:
     metric = find_metric(GateSection(metric=name), "classification", 2, Path())
-    both = np.stack([1 - scores, scores], axis=1)
-    (found,) = choose_thresholds(metric, both, positive.astype(np.int64))
-    return found
+    return best_threshold(scores, positive, quality_of(metric)[1])
 
 
 def quality(name: str, scores: Array, positive: Array, threshold: float) -> float:
@@ -61,23 +59,16 @@ def test_no_threshold_is_better_and_none_as_good_is_nearer_to_a_half(
         assert found == 0.5
 
 
-@given(
-    rows=st.lists(st.tuples(SCORES, st.booleans(), SCORES, st.booleans()), min_size=1, max_size=9)
-)
-def test_each_label_has_the_threshold_of_the_best_f1(
-    rows: list[tuple[float, bool, float, bool]],
-) -> None:
-    scores = np.array([[a, b] for a, _, b, _ in rows], np.float32)
-    targets = np.array([[a, b] for _, a, _, b in rows])
-    metric = find_metric(GateSection(), "multi_label", 2, Path(), (0.5, 0.5))
-    found = choose_thresholds(metric, scores, targets)
-    for index, threshold in enumerate(found):
-        column, truth = scores[:, index], targets[:, index]
-        if len(set(truth)) == 1:
-            assert threshold == 0.5
-            continue
-        best = quality("f1", column, truth, threshold)
-        assert all(quality("f1", column, truth, other) <= best + 1e-9 for other in column.tolist())
+@given(examples=EXAMPLES)
+def test_a_label_has_the_threshold_of_the_best_f1(examples: list[tuple[float, bool]]) -> None:
+    scores = np.array([score for score, _ in examples], np.float32)
+    truth = np.array([each for _, each in examples])
+    threshold = best_threshold(scores, truth, f1_of_counts)
+    if len(set(truth)) == 1:
+        assert threshold == 0.5
+        return
+    best = quality("f1", scores, truth, threshold)
+    assert all(quality("f1", scores, truth, other) <= best + 1e-9 for other in scores.tolist())
 
 
 def test_it_lies_between_two_scores_and_is_short_to_read() -> None:

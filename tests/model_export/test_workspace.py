@@ -191,12 +191,21 @@ def key_of(source_sha256: str = "s", data_sha256: str = "d", **sections: Any) ->
         # The same pixels, and other numbers that the model is fed.
         {"inputs": {"photo": InputSection(scale="1/255")}},
         {"outputs": {"species": OutputSection(activation="softmax")}},
+        {"outputs": {"species": OutputSection(threshold="tuned")}},
     ],
     ids=str,
 )
 def test_the_key_changes_with_what_finished_parts_depend_on(change: dict[str, Any]) -> None:
     assert key_of(**change) != key_of()
     assert key_of(**change) == key_of(**change)
+
+
+def test_how_sure_a_tuned_threshold_must_be_is_a_part_of_the_key() -> None:
+    """Fine-tuning keeps the epoch that is best at the thresholds."""
+    tuned = {"species": OutputSection(threshold="tuned")}
+    sure = GateSection(confidence=0.99)
+    assert key_of(outputs=tuned, gate=sure) != key_of(outputs=tuned)
+    assert key_of(outputs=tuned, gate=GateSection(confidence=0.95)) == key_of(outputs=tuned)
 
 
 def test_the_key_changes_with_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:

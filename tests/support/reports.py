@@ -157,7 +157,13 @@ def binary() -> Report:
         ),
     )
     return replace(
-        with_output(report, changed=changed, thresholds={"spam": 0.41}, threshold_curve=curve),
+        with_output(
+            report,
+            changed=changed,
+            thresholds={"spam": 0.41},
+            reference_thresholds={"spam": 0.5},
+            threshold_curve=curve,
+        ),
         compression=replace(report.compression, pruning=None),
     )
 
@@ -222,6 +228,7 @@ def several_labels() -> Report:
     return replace(
         with_output(
             report, task="multi_label", confusion=None, classes=classes, thresholds=thresholds,
+            reference_thresholds=dict.fromkeys(topics, 0.5),
             changed=changed,
         ),
         task="multi_label",
@@ -379,6 +386,7 @@ def _report(
         quality=_output_quality("scores", quality, 1 - changed_total / examples),
         interval_method=quality.interval_method,
         thresholds={},
+        reference_thresholds={},
         threshold_curve=None,
         classes=_classes(labels, reference, published),
         confusion=Confusion(

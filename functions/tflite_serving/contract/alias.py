@@ -65,6 +65,12 @@ class AliasDocument:
         versions.check_name(self.alias, "alias")
         versions.check_version(self.version, "version")
 
+    @property
+    def shares(self) -> dict[str, Share]:
+        """The versions beside the one that answers, by the field that names them."""
+        named = {"canary": self.canary, "shadow": self.shadow}
+        return {field: share for field, share in named.items() if share is not None}
+
     def moved(self, change: AliasChange) -> AliasDocument:
         """The document after `change`: no canary, no shadow, one line of history more."""
         return AliasDocument(
@@ -76,7 +82,10 @@ class AliasDocument:
 
 
 def read_alias(text: str | bytes) -> AliasDocument:
-    """Reads and checks an alias document. Unknown fields are ignored.
+    """Reads and checks an alias document.
+
+    Unknown fields are ignored: whatever changes which version answers comes with a higher
+    `schema_version`, which programs that do not know it refuse.
 
     Raises:
         ContractError: naming the field; also for a schema_version newer than this program.

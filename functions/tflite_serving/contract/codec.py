@@ -263,6 +263,8 @@ def _name(hint: Any) -> str:
     names = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
     if hint in names:
         return names[hint]
+    if typing.get_origin(hint) is Literal:
+        return _list(typing.get_args(hint))
     return {tuple: "a list", Mapping: "an object"}.get(typing.get_origin(hint), "an object")
 
 

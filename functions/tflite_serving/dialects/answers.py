@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from tflite_serving.dialects.options import Options
 from tflite_serving.scores import answered_classes, answered_labels, class_scores
 
 Array = npt.NDArray[Any]
+_HALF = 0.5
 
 
 class Answer(Protocol):
@@ -33,6 +35,10 @@ def answer_of(output: OutputSpec) -> Answer:
     - a classification: ``{"label", "score", "scores"}``; the score is that of the label.
     - several labels: ``{"labels", "scores"}``.
     - a regression: ``{"value"}``, or ``{"values"}`` if it has several.
+
+    Where a threshold is not 0.5, or is the request's own, a ``threshold`` stands before the scores:
+    without it, the label of the lower score would seem wrong. Of a single score it is the least
+    score of the second label; of several labels, an object with the least score of each.
     """
     match output.task:
         case "regression":
@@ -47,22 +53,24 @@ class _Classes:
     def __init__(self, output: OutputSpec) -> None:
         self._labels = label_names(output)
         self._json_labels = tuple(map(orjson.dumps, self._labels))
-        self._row = b'{"label":%%b,"score":%%b,"scores":%b}' % _scores_template(self._json_labels)
-        self._threshold = (output.thresholds or (0.5,))[0] if output.is_binary else None
+        self._scores = _scores_template(self._json_labels)
+        self._threshold = (output.thresholds or (_HALF,))[0] if output.is_binary else None
+        self._row = self._template(self._threshold, is_shown=self._threshold not in (None, _HALF))
+
+    def _template(self, threshold: float | None, *, is_shown: bool) -> bytes:
+        """A row with places for the label, its score, and all scores."""
+        shown = b'"threshold":%b,' % dumps(threshold) if is_shown else b""
+        return b'{"label":%%b,"score":%%b,%b"scores":%b}' % (shown, self._scores)
 
     def rows(self, values: Array, options: Options | None) -> list[bytes]:
-        scores, threshold = class_scores(values), self._threshold
+        scores, threshold, template = class_scores(values), self._threshold, self._row
         if options is not None:
             if threshold is not None and options.threshold is not None:
                 threshold = options.threshold
+                template = self._template(threshold, is_shown=True)
             if options.top_k is not None:
-                answered = answered_classes(scores, threshold).tolist()
-                return [
-                    self._best(row, best, options.top_k)
-                    for row, best in zip(scores, answered, strict=True)
-                ]
-        template, labels = self._row, self._json_labels
-        rows = []
+                return self._best(scores, threshold, options)
+        labels, rows = self._json_labels, []
         for row, best in zip(
             _number_rows(scores), answered_classes(scores, threshold).tolist(), strict=True
         ):
@@ -70,41 +78,63 @@ class _Classes:
             rows.append(template % (labels[best], numbers[best], *numbers))
         return rows
 
-    def _best(self, row: Array, best: int, top_k: int) -> bytes:
-        label, score = self._labels[best], row[best]
-        return dumps({"label": label, "score": score, "scores": _best(row, self._labels, top_k)})
+    def _best(self, scores: Array, threshold: float | None, options: Options) -> list[bytes]:
+        is_shown = threshold is not None and (options.threshold is not None or threshold != _HALF)
+        shown = {"threshold": threshold} if is_shown else {}
+        return [
+            dumps(
+                {
+                    "label": self._labels[best],
+                    "score": row[best],
+                    **shown,
+                    "scores": _best(row, self._labels, options.top_k),
+                }
+            )
+            for row, best in zip(scores, answered_classes(scores, threshold).tolist(), strict=True)
+        ]
 
 
 class _Labels:
     def __init__(self, output: OutputSpec) -> None:
         self._labels = label_names(output)
         self._json_labels = tuple(map(orjson.dumps, self._labels))
-        self._row = b'{"labels":[%%b],"scores":%b}' % _scores_template(self._json_labels)
-        self._thresholds = np.array(output.thresholds, np.float32)
+        self._scores = _scores_template(self._json_labels)
+        self._thresholds = tuple(output.thresholds or (_HALF,) * len(self._labels))
+        self._is_shown = any(threshold != _HALF for threshold in self._thresholds)
+        self._row = self._template(self._thresholds, is_shown=self._is_shown)
+
+    def _template(self, thresholds: Sequence[float], *, is_shown: bool) -> bytes:
+        """A row with places for the labels, and all scores."""
+        by_label = dumps(dict(zip(self._labels, thresholds, strict=True))).replace(b"%", b"%%")
+        shown = b'"threshold":%b,' % by_label if is_shown else b""
+        return b'{"labels":[%%b],%b"scores":%b}' % (shown, self._scores)
 
     def rows(self, values: Array, options: Options | None) -> list[bytes]:
-        thresholds, top_k = self._thresholds, None
+        thresholds, template, is_shown = self._thresholds, self._row, self._is_shown
         if options is not None:
-            top_k = options.top_k
             if options.threshold is not None:
-                thresholds = np.full_like(thresholds, options.threshold)
-        answered = answered_labels(values, thresholds)
-        if top_k is not None:
-            return [
-                dumps(
-                    {
-                        "labels": [self._labels[index] for index in np.flatnonzero(yes)],
-                        "scores": _best(row, self._labels, top_k),
-                    }
-                )
-                for row, yes in zip(values, answered, strict=True)
-            ]
+                thresholds, is_shown = (options.threshold,) * len(thresholds), True
+                template = self._template(thresholds, is_shown=True)
+            if options.top_k is not None:
+                return self._best(values, thresholds, options.top_k, is_shown=is_shown)
         rows = []
+        answered = answered_labels(values, thresholds)
         for row, yes in zip(_number_rows(values), answered.tolist(), strict=True):
             labels = b",".join(
                 label for label, is_on in zip(self._json_labels, yes, strict=True) if is_on
             )
-            rows.append(self._row % (labels, *row.split(b",")))
+            rows.append(template % (labels, *row.split(b",")))
+        return rows
+
+    def _best(
+        self, values: Array, thresholds: Sequence[float], top_k: int, *, is_shown: bool
+    ) -> list[bytes]:
+        by_label, rows = dict(zip(self._labels, thresholds, strict=True)), []
+        for row, yes in zip(values, answered_labels(values, thresholds), strict=True):
+            scores = _best(row, self._labels, top_k)
+            shown = {"threshold": {label: by_label[label] for label in scores}} if is_shown else {}
+            labels = [self._labels[index] for index in np.flatnonzero(yes)]
+            rows.append(dumps({"labels": labels, **shown, "scores": scores}))
         return rows
 
 
@@ -133,7 +163,7 @@ def _number_rows(values: Array) -> list[bytes]:
     return dumps(values)[2:-2].split(b"],[")
 
 
-def _best(row: Array, labels: tuple[str, ...], top_k: int) -> dict[str, object]:
+def _best(row: Array, labels: tuple[str, ...], top_k: int | None) -> dict[str, object]:
     # Stable, so that equal scores come in the order of the labels.
     order = np.argsort(-row, kind="stable")[:top_k]
     return {labels[index]: row[index] for index in order}

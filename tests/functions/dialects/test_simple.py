@@ -288,20 +288,28 @@ def test_a_single_sigmoid_score_is_answered_as_two_classes(manifest: Manifest) -
 
 
 @pytest.mark.parametrize(
-    ("threshold", "query", "label"),
+    ("threshold", "query", "label", "shown"),
     [
-        (0.3, {}, "yes"),
-        (0.375, {}, "yes"),
-        (0.5, {}, "no"),
-        (None, {}, "no"),
-        (0.5, {"threshold": "0.3"}, "yes"),
-        (0.3, {"threshold": "0.5"}, "no"),
-        (0.5, {"threshold": "0.3", "top_k": "1"}, "yes"),
+        (0.3, {}, "yes", 0.3),
+        (0.375, {}, "yes", 0.375),
+        (0.5, {}, "no", None),
+        (0.5, {"top_k": "1"}, "no", None),
+        (None, {}, "no", None),
+        (0.5, {"threshold": "0.3"}, "yes", 0.3),
+        (0.3, {"threshold": "0.5"}, "no", 0.5),
+        (0.3, {"top_k": "1"}, "yes", 0.3),
+        (0.5, {"threshold": "0.3", "top_k": "1"}, "yes", 0.3),
+        (0.5, {"threshold": "0"}, "yes", 0),
     ],
 )
 def test_the_positive_class_is_the_answer_if_its_score_reaches_the_threshold(
-    manifest: Manifest, threshold: float | None, query: dict[str, str], label: str
+    manifest: Manifest,
+    threshold: float | None,
+    query: dict[str, str],
+    label: str,
+    shown: float | None,
 ) -> None:
+    """And any but 0.5 is told, because the label of the lower score would seem wrong."""
     thresholds = None if threshold is None else (threshold,)
     output = OutputSpec(
         "species", "float32", (None, 1), labels=("no", "yes"), thresholds=thresholds
@@ -311,6 +319,14 @@ def test_the_positive_class_is_the_answer_if_its_score_reaches_the_threshold(
     assert (row["label"], row["score"]) == (label, 0.375 if label == "yes" else 0.625)
     expected = {"no": 0.625, "yes": 0.375}
     assert row["scores"] == ({"no": 0.625} if "top_k" in query else expected)
+    assert row.get("threshold") == shown
+    assert list(row) == ["label", "score", *(["threshold"] if shown is not None else []), "scores"]
+
+
+def test_classes_of_which_the_best_is_the_answer_have_no_threshold(manifest: Manifest) -> None:
+    for query in ({}, {"top_k": "1"}):
+        (row,) = render([[0.2, 0.3, 0.5]], manifest, **query)["predictions"]
+        assert list(row) == ["label", "score", "scores"]
 
 
 @pytest.fixture(scope="module")
@@ -329,11 +345,22 @@ def test_every_label_whose_score_reaches_its_threshold_is_answered(topics: Manif
     first, second = render([[0.5, 0.25, 0.5], [0.0, 0.125, 0.75]], topics)["predictions"]
     assert first == {
         "labels": ['100 % "a"', "b"],
+        "threshold": {'100 % "a"': 0.5, "b": 0.25, "c": 0.75},
         "scores": {'100 % "a"': 0.5, "b": 0.25, "c": 0.5},
     }
     assert second["labels"] == ["c"]
     (none,) = render([[0.0, 0.0, 0.0]], topics)["predictions"]
     assert none["labels"] == []
+
+
+def test_labels_with_thresholds_of_a_half_have_none_in_the_answer(topics: Manifest) -> None:
+    half = dataclasses.replace(topics.outputs[0], thresholds=(0.5, 0.5, 0.5))
+    usual = dataclasses.replace(topics, outputs=(half,))
+    for query in ({}, {"top_k": "1"}):
+        (row,) = render([[0.5, 0.25, 0.5]], usual, **query)["predictions"]
+        assert list(row) == ["labels", "scores"]
+    (row,) = render([[0.5, 0.25, 0.5]], usual, threshold="0.5")["predictions"]
+    assert row["threshold"] == dict.fromkeys(half.labels or (), 0.5)
 
 
 @pytest.mark.parametrize("name", ["top_k", "threshold"])
@@ -354,6 +381,7 @@ def test_a_threshold_of_the_request_is_that_of_every_label(topics: Manifest) -> 
     (row,) = render([[0.5, 0.25, 0.625]], topics, threshold="0", top_k="2")["predictions"]
     assert row["labels"] == ['100 % "a"', "b", "c"]
     assert list(row["scores"].items()) == [("c", 0.625), ('100 % "a"', 0.5)]
+    assert row["threshold"] == {"c": 0, '100 % "a"': 0}
 
 
 @given(
@@ -402,7 +430,12 @@ def render_several(manifest: Manifest, **query: str) -> list[dict[str, Any]]:
 def test_several_outputs_are_answered_by_name(several: Manifest) -> None:
     first, second = render_several(several)
     assert first == {
-        "50 %": {"label": "yes", "score": 0.5, "scores": {"no": 0.5, "yes": 0.5}},
+        "50 %": {
+            "label": "yes",
+            "score": 0.5,
+            "threshold": 0.25,
+            "scores": {"no": 0.5, "yes": 0.5},
+        },
         "price": {"values": [1.5, -2.0]},
         "species": {"label": "a", "score": 0.5, "scores": {"a": 0.5, "b": 0.125, "c": 0.375}},
     }
@@ -412,7 +445,12 @@ def test_several_outputs_are_answered_by_name(several: Manifest) -> None:
 
 def test_options_are_for_the_outputs_that_know_them(several: Manifest) -> None:
     first, second = render_several(several, threshold="0.125", top_k="1")
-    assert second["50 %"] == {"label": "yes", "score": 0.125, "scores": {"no": 0.875}}
+    assert second["50 %"] == {
+        "label": "yes",
+        "score": 0.125,
+        "threshold": 0.125,
+        "scores": {"no": 0.875},
+    }
     assert first["price"] == {"values": [1.5, -2.0]}
     assert first["species"]["scores"] == {"a": 0.5}
 

@@ -137,7 +137,7 @@ def test_an_alias_whose_move_was_done_but_never_confirmed_is_no_conflict(
     answers = upstream, upstream, forward_and_lose_the_answer(fake_gcs.url), upstream
     name = bucket.bucket.name
     with bad_day(monkeypatch, *answers, bucket=name, patience=PATIENCE_SECONDS) as (store, _):
-        moved = move_alias(store, "iris", "production", artifact.manifest.version, "publish")
+        moved = move_alias(store, "iris", "production", artifact.manifest.version, "publish").alias
         assert read_named_alias(store, "iris", "production") == moved
     assert len(moved.history) == 1
 

@@ -68,7 +68,23 @@ def test_a_release_ends_a_canary_even_of_the_same_version(
     document = json.loads(registry.read(ALIAS))
     document["canary"] = {"version": versions[1], "percent": 10}
     registry.write(ALIAS, json.dumps(document).encode())
-    assert promote(store, "iris", versions[0], "production").alias.canary is None
+    release = promote(store, "iris", versions[0], "production")
+    assert release.alias.canary is None
+    assert release.ended == f"canary {versions[1]} at 10 %"
+    assert promote(store, "iris", versions[0], "production").ended == ""
+
+
+def test_taking_a_release_back_names_the_shadow_that_it_ends(
+    store: WritableStore, registry: Registry, versions: tuple[str, str]
+) -> None:
+    for version in versions:
+        promote(store, "iris", version, "production")
+    document = json.loads(registry.read(ALIAS))
+    document["shadow"] = {"version": versions[0], "percent": 2.5}
+    registry.write(ALIAS, json.dumps(document).encode())
+    release = roll_back(store, "iris", "production")
+    assert (release.alias.version, release.alias.shadow) == (versions[0], None)
+    assert release.ended == f"shadow {versions[0]} at 2.5 %"
 
 
 def test_a_release_is_taken_back(store: WritableStore, versions: tuple[str, str]) -> None:

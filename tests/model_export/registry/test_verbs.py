@@ -157,7 +157,7 @@ def test_what_is_no_version_is_not_listed(
 
 def test_an_alias_is_made_with_its_first_version(store: WritableStore, artifact: Artifact) -> None:
     put(store, artifact)
-    moved = move_alias(store, "iris", "production", artifact.manifest.version, "publish")
+    moved = move_alias(store, "iris", "production", artifact.manifest.version, "publish").alias
     assert read_named_alias(store, "iris", "production") == moved
     assert (moved.model, moved.alias) == ("iris", "production")
     assert [change.version for change in moved.history] == [moved.version]

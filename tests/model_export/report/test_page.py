@@ -181,7 +181,7 @@ def test_classes_without_examples_are_left_out() -> None:
 def test_each_label_has_its_threshold_and_both_kinds_of_mistakes() -> None:
     told = section(rendered(reports.several_labels), "classes")
     assert "label threshold recall before after change" in told
-    assert "politics 0.27" in told
+    assert "politics 0.5 → 0.27" in told
     # Python's split takes a no-break space for one.
     assert "100.0 % – 30" in told
 
@@ -189,6 +189,8 @@ def test_each_label_has_its_threshold_and_both_kinds_of_mistakes() -> None:
 def test_a_threshold_is_shown_among_others() -> None:
     told = section(rendered(reports.binary), "threshold")
     assert "A score of 0.41 or more means spam" in told
+    assert "the Keras model is judged at 0.5, as it is used." in told
+    assert "Both models are judged at it." not in told
     (plot,) = [plot for plot in plots(rendered(reports.binary)) if "plot-threshold" in plot]
     assert "At a threshold of 0.41: accuracy of the Keras model 0.8900, published 0.8800" in plot
 
