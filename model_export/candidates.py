@@ -12,6 +12,7 @@ from model_export.errors import ConversionError
 from model_export.flatbuffer import FlatbufferFacts, bindings, check_zeros, inspect
 from model_export.gate import Weighed
 from model_export.interface import Interface
+from model_export.layer_names import is_stable
 from model_export.measure.process import Process, Servable
 from model_export.measure.timing import Timing
 from model_export.quantize import STATIC, Ranges, quantize
@@ -122,7 +123,7 @@ class FormMaker:
         return tuple(
             FloatOperator(operator.name, operator.layer, operator.kind, "speed", None)
             for operator in self.facts.operators
-            if operator.name in stem or operator.kind in kinds
+            if operator.name in stem or operator.kind in kinds or is_stable(operator.name)
         )
 
     def make(self, variant: Variant, kept_in_float: tuple[FloatOperator, ...] = ()) -> Form:

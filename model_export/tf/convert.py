@@ -11,6 +11,7 @@ import tensorflow as tf
 from model_export.errors import ConversionError
 from model_export.layer_names import layer_of
 from model_export.source_model import SourceModel
+from model_export.tf.stable_operators import rewrite
 
 _OPERATORS = re.compile(r"(?:TF Select|Custom) ops: ([\w, ]+)")
 _OPERATOR = re.compile(r"'tf\.(\w+)'")
@@ -41,7 +42,7 @@ def convert_float32(source: SourceModel) -> bytes:
     except Exception as error:
         # Layers are the user's own code, which may raise anything.
         raise ConversionError(f"the model cannot be traced: {error}") from error
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([rewrite(function)], owner)
     # Never SELECT_TF_OPS: it would need all of TensorFlow in the function.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     try:
