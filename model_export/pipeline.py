@@ -109,7 +109,14 @@ def export(request: Request, progress: Progress) -> Export:
         with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
             artifact = Path(temporary)
             manifest = _write(artifact, findings, request)
-            verify_artifact(manifest, artifact, findings.test, findings.answered.outputs, progress)
+            verify_artifact(
+                manifest,
+                artifact,
+                findings.test,
+                findings.answered.outputs,
+                findings.reference,
+                progress,
+            )
             if store is None:
                 return Export(manifest, None, None)
             done = _publish(manifest, artifact, store, recipe.publish.alias, progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ from tflite_serving.model import import_runtime
 
 _DIFFERENT = 1e-4
 """Of the largest value of a tensor: rounding in one layer is far below."""
+
+_CALLS = re.compile(r"^.*PartitionedCall(_\d+)?/")
+"""What a function that was inlined is called by; the converter leaves it out."""
 
 _FLOAT32 = schema.TensorType.FLOAT32
 
@@ -55,12 +58,12 @@ def first_difference(source: SourceModel, flatbuffer: bytes, inputs: Arrays) -> 
         None if no operator whose node is known differs.
     """
     xs = [inputs[info.name] for info in source.inputs]
-    computed = _run(flatbuffer, xs)
+    computed, outputs = _run(flatbuffer, xs)
     graph = _frozen(source)
-    nodes = _nodes_of(
-        computed, {operation.name: operation for operation in graph.graph.get_operations()}
-    )
-    wanted = [node.outputs[0] for found in nodes.values() for node in found]
+    # A dict's tensors are in the order of its keys.
+    ends = [outputs[f"output_{key}"] for key in sorted(map(str, range(len(source.outputs))))]
+    nodes = _nodes_of(computed, graph, ends)
+    wanted = [tensor for found in nodes.values() for tensor in found]
     if not wanted:
         return None
     values = iter(graph.prune(graph.inputs[: len(xs)], wanted)(*map(tf.constant, xs)))
@@ -86,17 +89,21 @@ def _frozen(source: SourceModel) -> Any:
     return frozen
 
 
-def _run(flatbuffer: bytes, inputs: list[Array]) -> dict[str, Array]:
-    """What each operator of the main graph computes, by the name of its tensor, in their order."""
+def _run(flatbuffer: bytes, inputs: list[Array]) -> tuple[dict[str, Array], dict[str, str]]:
+    """What each operator of the main graph computes, by the name of its tensor, in their order.
+
+    And which of these tensors is ``output_0``, ….
+    """
     model = read_model(flatbuffer)
     graph = model.subgraphs[0]
     made = [
         operator.outputs[0]
         for operator in graph.operators
-        if len(operator.outputs)
-        and graph.tensors[operator.outputs[0]].type == schema.TensorType.FLOAT32
+        if len(operator.outputs) and graph.tensors[operator.outputs[0]].type == _FLOAT32
     ]
-    places = {bytes(each.name): each.tensorIndex for each in model.signatureDefs[0].inputs}
+    (signature,) = model.signatureDefs
+    places = {each.name.decode(): each.tensorIndex for each in signature.inputs}
+    outputs = {each.name.decode(): _name(graph, each.tensorIndex) for each in signature.outputs}
     # As outputs: between operators that an accelerator runs as one, nothing can be read.
     graph.outputs = made
     model.signatureDefs = []
@@ -104,32 +111,50 @@ def _run(flatbuffer: bytes, inputs: list[Array]) -> dict[str, Array]:
         model_content=bytes(flatbuffer_utils.convert_object_to_bytearray(model))
     )
     for number, array in enumerate(inputs):
-        interpreter.resize_tensor_input(places[f"input_{number}".encode()], array.shape)
+        interpreter.resize_tensor_input(places[f"input_{number}"], array.shape)
     interpreter.allocate_tensors()
     for number, array in enumerate(inputs):
-        interpreter.set_tensor(places[f"input_{number}".encode()], array)
+        interpreter.set_tensor(places[f"input_{number}"], array)
     interpreter.invoke()
-    return {
-        bytes(graph.tensors[index].name).decode(errors="replace"): interpreter.get_tensor(index)
-        for index in made
-    }
+    return {_name(graph, index): interpreter.get_tensor(index) for index in made}, outputs
 
 
-def _nodes_of(computed: Mapping[str, Array], nodes: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """The nodes that each operator may be, by the name of its tensor.
+def _name(graph: Any, index: int) -> str:
+    return bytes(graph.tensors[index].name).decode(errors="replace")
+
+
+def _nodes_of(
+    computed: Mapping[str, Array], graph: Any, ends: Sequence[str]
+) -> dict[str, list[Any]]:
+    """The tensors of Keras's graph that each operator may compute, by the name of its tensor.
 
     A node that became several operators gave its name to all of them: the last one is it.
+
+    Args:
+        computed: by the operator's name.
+        graph: the frozen function.
+        ends: names of the operators that compute its outputs, in their order.
     """
+    nodes = {
+        _CALLS.sub("", each.name): each.outputs[0]
+        for each in graph.graph.get_operations()
+        if len(each.outputs) and each.outputs[0].dtype == tf.float32
+    }
     last: dict[str, str] = {}
     for name in computed:
         for part in name.split(";"):
             node = part if part in nodes else re.sub(r"\d+$", "", part)
             if node in nodes:
                 last[node] = name
+    for tensor, name in zip(graph.outputs, ends, strict=True):
+        operation = tensor.op
+        while operation.type == "Identity":
+            operation = operation.inputs[0].op
+        if name in computed:
+            last[_CALLS.sub("", operation.name)] = name
     found: dict[str, list[Any]] = {name: [] for name in computed}
     for node, name in last.items():
-        output = nodes[node].outputs[0] if nodes[node].outputs else None
-        if output is not None and output.dtype == tf.float32:
+        if node in nodes:
             found[name].append(nodes[node])
     return {name: each for name, each in found.items() if each}
 
