@@ -13,6 +13,7 @@ from model_export.errors import ConversionError
 from model_export.flatbuffer import FlatbufferFacts, bindings, check_zeros, inspect
 from model_export.gate import Weighed
 from model_export.interface import Interface
+from model_export.layer_names import is_stable
 from model_export.measure.process import Process, Servable
 from model_export.measure.timing import Timing
 from model_export.quantize import STATIC, Ranges, quantize
@@ -144,10 +145,13 @@ class FormMaker:
         stem = stem_operators(self.float32)
         # Depthwise convolutions have no accelerated kernel for dynamic int8 at all.
         kinds = {_DEPTHWISE} if variant == "dynamic_int8" else set()
+        is_static = variant in STATIC
         return tuple(
             FloatOperator(operator.name, operator.layer, operator.kind, "speed", None)
             for operator in self.facts.operators
-            if operator.name in stem or operator.kind in kinds
+            if operator.name in stem
+            or operator.kind in kinds
+            or (is_static and is_stable(operator.name))
         )
 
     def make(self, variant: Variant, kept_in_float: tuple[FloatOperator, ...] = ()) -> Form:
@@ -196,24 +200,34 @@ class FormMaker:
 
 
 def answer(form: Form, interface: Interface, inputs: Arrays, threads: int) -> Arrays:
-    """What a form answers, from a fresh process.
+    """What a form answers, from a fresh process; see `answer_all`."""
+    return answer_all(form, interface, [inputs], threads)[0]
+
+
+def answer_all(
+    form: Form, interface: Interface, several: Sequence[Arrays], threads: int
+) -> list[Arrays]:
+    """What a form answers, all from one fresh process.
 
     Args:
         form: of the model.
         interface: what clients see.
-        inputs: by input name, [examples, …], in natural units.
+        several: one or more, each by input name, [examples, …], in natural units.
         threads: of the interpreter.
 
     Returns:
-        by output name, [examples, …], in natural units.
+        for each, by output name, [examples, …], in natural units.
 
     Raises:
         ConversionError: the runtime cannot run it.
     """
+    grouped = [in_groups(inputs, interface.sequence) for inputs in several]
     with Process(threads) as process:
-        groups = in_groups(inputs, interface.sequence)
-        process.load(form.servable(interface), groups[0].inputs)
-        return put_together(groups, [process.answer(group.inputs) for group in groups])
+        process.load(form.servable(interface), grouped[0][0].inputs)
+        return [
+            put_together(groups, [process.answer(group.inputs) for group in groups])
+            for groups in grouped
+        ]
 
 
 def weigh(answered: Answered, timing: Timing) -> Weighed:

@@ -90,15 +90,18 @@ class Finished:
         self, form: Form, interface: Interface, inputs: Arrays, split: str, threads: int
     ) -> Arrays:
         """See `candidates.answer`; `split` names the one that `inputs` are of."""
-        name = f"{split}-{_digest(form.flatbuffer)}.npz"
-        kept = self.workspace.load(name)
+        kept = self.workspace.load(_answers(form, split))
         if kept is not None:
             return read_arrays(BytesIO(kept))
         outputs = answer(form, interface, inputs, threads)
+        self.keep_answers(form, split, outputs)
+        return outputs
+
+    def keep_answers(self, form: Form, split: str, outputs: Arrays) -> None:
+        """Keeps what a form answered to a split."""
         file = BytesIO()
         write_arrays(file, outputs)
-        self.workspace.save(name, file.getvalue())
-        return outputs
+        self.workspace.save(_answers(form, split), file.getvalue())
 
     def ranking(
         self, maker: FormMaker, variant: Variant, examples: Split, threads: int, advance: Advance
@@ -130,6 +133,10 @@ class Finished:
         if len(whole) == len(timings):
             self.workspace.save(name, to_text(_Timings(whole)).encode())
         return timings
+
+
+def _answers(form: Form, split: str) -> str:
+    return f"{split}-{_digest(form.flatbuffer)}.npz"
 
 
 def _digest(data: bytes) -> str:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+STABLE = "stable_"
+"""What the names of operators begin with that `tf.stable_operators` puts in another's place."""
+
 _NORMALIZATION = "/batchnorm/"  # TensorFlow's own scope
+
+
+def is_stable(name: str) -> bool:
+    """Whether a tensor's name is of an operator that `tf.stable_operators` put there.
+
+    They are many small steps, some of which no accelerated integer kernel takes.
+    """
+    return name.rpartition("/")[2].startswith(STABLE)
 
 
 def layer_of(name: str, layers: frozenset[str], *, is_node: bool = True) -> str | None:

@@ -14,6 +14,7 @@ from model_export.describe import describe
 from model_export.errors import RegistryError, UsageError
 from model_export.finished import Finished
 from model_export.flatbuffer import check_zeros
+from model_export.float32_check import Float32Check
 from model_export.judging import Judging
 from model_export.parity.verifying import verify_artifact
 from model_export.prepare import Prepared, load, prepare
@@ -107,7 +108,14 @@ def export(request: Request, progress: Progress) -> Export:
         with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
             artifact = Path(temporary)
             manifest = _write(artifact, findings, request)
-            verify_artifact(manifest, artifact, findings.test, findings.answered.outputs, progress)
+            verify_artifact(
+                manifest,
+                artifact,
+                findings.test,
+                findings.answered.outputs,
+                findings.reference,
+                progress,
+            )
             if store is None:
                 return Export(manifest, None, None)
             done = _publish(manifest, artifact, store, recipe.publish.alias, progress)
@@ -118,7 +126,7 @@ def export(request: Request, progress: Progress) -> Export:
 def _compress(
     source: SourceModel, ready: Prepared, recipe: Recipe, finished: Finished, progress: Progress
 ) -> tuple[bytes, Pruning | None]:
-    """Prunes and converts, or takes what an earlier export finished."""
+    """Prunes, converts and compares, or takes what an earlier export finished."""
     known = finished.float32()
     if known is not None:
         with progress.step("resume") as step:
@@ -126,6 +134,10 @@ def _compress(
         return known
     pruning = _prune(source, ready, recipe, finished, progress)
     float32 = convert(source, ready, progress)
+    expected = ready.reference.outputs if ready.is_whole and pruning is None else None
+    check = Float32Check(source, float32, fitting(ready, float32), recipe.measure.threads)
+    check.run(expected, finished, progress)
+    # Not before: what is kept is not compared again.
     finished.keep_float32(float32, pruning)
     return float32, pruning
 
@@ -207,6 +219,7 @@ def _write(folder: Path, findings: Findings, request: Request) -> Manifest:
             outputs,
             findings.interface.outputs,
             findings.interface.pictures,
+            findings.answered.form.variant,
         ),
         now,
         evidence,

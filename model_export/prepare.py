@@ -45,6 +45,7 @@ class Prepared:
         asked: the examples, as clients send them.
         splits: the same, as what is converted takes them.
         reference: the whole model's answers to them.
+        is_whole: whether nothing was cut off, so that these are also those of what is converted.
     """
 
     interface: Interface
@@ -54,6 +55,7 @@ class Prepared:
     asked: Splits
     splits: Splits
     reference: Reference
+    is_whole: bool
 
     @property
     def budgets(self) -> dict[str, GateSection]:
@@ -155,7 +157,10 @@ def prepare(
     if preprocessing is not None and preprocessing.sequence is not None:
         preprocessing = fit_buckets(preprocessing, counts, core, splits, recipe.sequence, progress)
         interface = replace(interface, sequence=preprocessing.sequence)
-    return core, Prepared(interface, preprocessing, assets, criteria, asked, splits, reference)
+    is_whole = core is source
+    return core, Prepared(
+        interface, preprocessing, assets, criteria, asked, splits, reference, is_whole
+    )
 
 
 def _custom_objects(reference: str, folder: Path) -> Mapping[str, Any]:

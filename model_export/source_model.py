@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -37,6 +38,9 @@ class SourceModel(Protocol):
 
     def predict(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """The model's raw outputs by name, [examples, …]."""
+
+    def disturbed(self, seed: int) -> AbstractContextManager[None]:
+        """While the context lasts, every weight is off by a few roundings; see `tf.disturbing`."""
 
     def concrete_function(self) -> tuple[Any, Any]:
         """What TFLiteConverter wants: a concrete function and the object that owns its variables.

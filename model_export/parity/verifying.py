@@ -129,7 +129,12 @@ def verify(
 
 
 def verify_artifact(
-    manifest: Manifest, artifact: Path, test: Split, measured: Arrays, progress: Progress
+    manifest: Manifest,
+    artifact: Path,
+    test: Split,
+    measured: Arrays,
+    reference: Arrays,
+    progress: Progress,
 ) -> None:
     """Asks the function about an artifact: it must answer what was measured.
 
@@ -140,6 +145,7 @@ def verify_artifact(
         artifact: its folder.
         test: examples, as clients send them; a few of them are asked.
         measured: by output name, [examples, …], what the published form answered to them.
+        reference: the same of the Keras model, to say how far it is from what is served.
         progress: told of the step.
 
     Raises:
@@ -153,7 +159,8 @@ def verify_artifact(
         registry = str(Path(folder) / "registry")
         publish(open_writable(registry), manifest, artifact)
         post = in_process(registry, manifest, Path(folder) / "cache")
-        parity = compare(manifest, questions, ask(manifest, questions.inputs, post, step.advance))
+        answers = ask(manifest, questions.inputs, post, step.advance)
+        parity = compare(manifest, questions, answers)
         for each in parity.outputs:
             size = float(np.abs(questions.outputs[each.output]).max())
             if each.largest <= _MOST_DIFFERENCE * max(1.0, size):
@@ -164,7 +171,12 @@ def verify_artifact(
                 f"measured: a difference of {each.largest:.3g} in {each.output!r}. This is a bug: "
                 "please report it"
             )
-        step.result = f"{count} examples, asked as clients ask: the function answers the same"
+        keras = Questions("the Keras model", ids, test.as_sent, reference).first(count)
+        step.result = (
+            f"{count} examples, asked as clients ask: the function answers what was measured, and "
+            f"differs by {compare(manifest, keras, answers).largest:.2g} at most from the Keras "
+            "model"
+        )
 
 
 def _questions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tflite_serving.contract import layout
-from tflite_serving.contract.evidence import Candidate, FailedCandidate
+from tflite_serving.contract.evidence import Candidate, FailedCandidate, FloatOperator
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.settings import DEFAULT_ALIAS
 
@@ -32,11 +33,15 @@ def print_candidates(manifest: Manifest, console: Console) -> None:
         candidates_table(compression.candidates, metric, console.width, compression.failed)
     )
     for candidate in compression.candidates:
-        for kept in candidate.kept_in_float:
-            why = _WHY.get(kept.why) or f"quantized alone, it moves the output by {kept.error:.3g}"
-            console.print(
-                f"  {candidate.name}: {kept.layer or kept.name} ({kept.kind}) stays in float; {why}"
-            )
+        for (name, why), kept in groupby(candidate.kept_in_float, _where_and_why):
+            # Of a layer that became many operators, one line.
+            kinds = ", ".join(dict.fromkeys(operator.kind for operator in kept))
+            console.print(f"  {candidate.name}: {name} ({kinds}) stays in float; {why}")
+
+
+def _where_and_why(kept: FloatOperator) -> tuple[str, str]:
+    why = _WHY.get(kept.why) or f"quantized alone, it moves the output by {kept.error:.3g}"
+    return kept.layer or kept.name, why
 
 
 def candidates_table(

@@ -13,6 +13,7 @@ from model_export.layer_names import layer_of
 from model_export.source_model import SourceModel
 from model_export.tf.running import channels_first, channels_last_advice, running
 from model_export.tf.source import KerasSource
+from model_export.tf.stable_operators import rewrite
 
 _OPERATORS = re.compile(r"(?:TF Select|Custom) ops: ([\w, ]+)")
 _OPERATOR = re.compile(r"'tf\.(\w+)'")
@@ -41,7 +42,7 @@ def convert_float32(source: SourceModel) -> bytes:
     model = source.model if isinstance(source, KerasSource) else None
     with running(source.where, source.layers, model):
         function, owner = source.concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([rewrite(function)], owner)
     # Never SELECT_TF_OPS: it would need all of TensorFlow in the function.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from model_export.errors import LoadError
 from model_export.source_model import Ending, TensorInfo
+from model_export.tf.disturbing import disturbed
 from model_export.tf.graph import endings, layer_classes, output_names, pack_inputs
 from model_export.tf.model_file import first_line
 from model_export.tf.running import running
@@ -99,6 +101,10 @@ class KerasSource:
         )
         return fixed
 
+    def disturbed(self, seed: int) -> AbstractContextManager[None]:
+        """See `SourceModel`."""
+        return disturbed([variable.value for variable in self.model.variables], seed)
+
     def concrete_function(self) -> tuple[Any, Any]:
         """The model as a function of ``input_0``, …; see `SourceModel`."""
 
@@ -163,6 +169,10 @@ class SavedModelSource:
             info.name: np.concatenate([np.asarray(piece[info.name]) for piece in pieces])
             for info in self.outputs
         }
+
+    def disturbed(self, seed: int) -> AbstractContextManager[None]:
+        """See `SourceModel`."""
+        return disturbed(self._function.variables, seed)
 
     def concrete_function(self) -> tuple[Any, Any]:
         """The signature as a function of ``input_0``, …; see `SourceModel`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -80,6 +81,10 @@ class TaskSource:
         return {
             info.name: np.asarray(found[info.name]).astype(info.dtype) for info in self.core.inputs
         }
+
+    def disturbed(self, seed: int) -> AbstractContextManager[None]:
+        """See `SourceModel`."""
+        return self.core.disturbed(seed)
 
     def concrete_function(self) -> tuple[Any, Any]:
         """Of what takes the tokens: the rest cannot be converted; see `SourceModel`."""

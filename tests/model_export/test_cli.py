@@ -73,6 +73,7 @@ def test_an_export_that_is_piped_speaks_plainly_on_the_right_streams(
         "data",
         "reference",
         "convert",
+        "compare",
         "float32",
         "measure",
         "verify",

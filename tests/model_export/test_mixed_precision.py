@@ -192,7 +192,8 @@ def test_a_model_that_no_mixture_rescues_is_refused_and_says_how_many_were_tried
     # What looks bad on the validation split already is not asked about the test split.
     kept = tmp_path / ".model_export" / "outlier"
     assert len(list(kept.glob("validation-*"))) == 3
-    assert len(list(kept.glob("test-*"))) == 1
+    # The other one is of float32, which is compared with the Keras model.
+    assert len(list(kept.glob("test-*"))) == 2
 
 
 def test_of_several_outputs_the_one_that_moves_most_counts() -> None:
