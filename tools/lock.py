@@ -23,7 +23,10 @@ LOCKS = {
     "requirements.txt": ("runtime", "export", "dev"),
     "functions/requirements.txt": ("runtime",),
 }
-TOOL_LOCKS = ("tests/infra/checkov/requirements.txt",)
+TOOL_LOCKS = (
+    "tests/infra/checkov/requirements.txt",
+    "tests/load/clients/requirements.txt",
+)
 
 
 def dependencies_digest(root: Path = ROOT) -> str:
