@@ -6,7 +6,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tflite_serving.errors import (
@@ -14,6 +15,7 @@ from tflite_serving.errors import (
     ArtifactRefused,
     DeadlineExceeded,
     ModelUnavailable,
+    Stopping,
 )
 from tflite_serving.loader import Loader
 from tflite_serving.runtime_import import runtime_import
@@ -33,6 +35,9 @@ class LoadFailure:
     """
 
     code: str
+
+
+_STOPPING = LoadFailure("stopping")
 
 
 class Slot:
@@ -88,6 +93,7 @@ class Slot:
             wait_seconds: how long to wait for a load.
 
         Raises:
+            Stopping: the instance ends.
             ModelUnavailable: the load failed, now or less than `RETRY_AFTER_SECONDS` ago.
             DeadlineExceeded: the load takes longer than `wait_seconds`; it goes on.
         """
@@ -101,6 +107,8 @@ class Slot:
                 "deadline_exceeded",
                 f"model {self.ref.name!r} is still being loaded; try again",
             ) from None
+        if outcome is _STOPPING:
+            raise Stopping
         if isinstance(outcome, LoadFailure):
             raise ModelUnavailable(
                 outcome.code,
@@ -109,6 +117,16 @@ class Slot:
                 RETRY_AFTER_SECONDS,
             )
         return outcome
+
+    def give_up(self) -> None:
+        """Ends every wait, for the load that is under way as for an interpreter."""
+        with self._lock:
+            pending, current = self._pending, self._current
+        if pending is not None:
+            with suppress(InvalidStateError):  # it is there
+                pending.set_result(_STOPPING)
+        if current is not None:
+            current.model.give_up()
 
     def _is_stale(self) -> bool:
         return self.ref.version is None and self._clock() - self._tried_at >= self._refresh_seconds
@@ -165,7 +183,8 @@ class Slot:
                 self._failure = outcome
             else:
                 self._failure, self._current = None, outcome
-        future.set_result(outcome)
+        with suppress(InvalidStateError):  # nobody waits any more
+            future.set_result(outcome)
 
     def _load_or_keep(self, version: str, runtime: Future[float]) -> ServedModel:
         current = self._current
