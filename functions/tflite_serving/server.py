@@ -68,7 +68,8 @@ class Protocol(HttpToolsProtocol):
         self._is_kept = False  # the request that is being read
         self._is_in_head = False
         self._has_offer = False  # of another protocol
-        self._head_size = 0  # of one that does not come at once
+        self._head_size = 0  # of one that does not come at once, or of trailers
+        self._has_more_body = False  # since the last read
         self._patience: asyncio.TimerHandle | None = None  # with the rest of a request
         self._pieces: list[bytes] = []  # of the body, not told of yet
         self._size = 0  # of them
@@ -101,6 +102,8 @@ class Protocol(HttpToolsProtocol):
             return
         if self._is_in_head:
             self._wait_for_head(len(data))
+        elif self.cycle is not None and self.cycle.more_body:
+            self._wait_for_body(len(data))
         elif self.timeout_keep_alive_task is None and self._is_free:
             self._wait_for_request()
         if self.pipeline:
@@ -201,10 +204,19 @@ class Protocol(HttpToolsProtocol):
             if self._head_size > _LARGEST_HEAD:
                 self._refuse(b"431 Request Header Fields Too Large")
 
+    def _wait_for_body(self, size: int) -> None:
+        if self._has_more_body:
+            self._has_more_body, self._head_size = False, 0
+            return
+        self._head_size += size  # of trailers, which are kept like a head
+        if self._head_size > _LARGEST_HEAD:
+            self._end_with_what_came_before()
+
     def _be_patient_no_more(self) -> None:
+        self._head_size = 0
         if self._patience is not None:
             self._patience.cancel()
-            self._patience, self._head_size = None, 0
+            self._patience = None
 
     def _refuse(self, status: bytes) -> None:
         """Hangs up on what is no request yet."""
@@ -297,6 +309,7 @@ class Protocol(HttpToolsProtocol):
         uvicorn tells of every 64 KiB, which for an image takes longer than its prediction's own
         work around the model.
         """
+        self._has_more_body = True
         if not self._is_kept and self.cycle.response_complete:
             return
         self._pieces.append(body)
