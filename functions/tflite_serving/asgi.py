@@ -25,6 +25,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+WITHHOLD_CONTINUE = "tflite_serving.withhold_continue"
+"""An extension of the scope; its "call" has `receive` no longer tell the client to go on."""
 _PAUSE_SECONDS = 0.2
 _MOST_DISCARDING = 32
 
@@ -63,10 +65,11 @@ class AsgiShell:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close"})
             return
-        upload = _Upload(receive)
+        extensions = scope.get("extensions") or {}
+        upload = _Upload(receive, extensions.get(WITHHOLD_CONTINUE, {}).get("call"))
         with self._service.open(_head(scope)) as exchange:
             response = await self._respond(exchange, upload)
-        if not (upload.is_whole or upload.is_late or exchange.waits_to_go_on):
+        if not (upload.is_whole or upload.is_late):
             await self._discard(upload)
         headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
@@ -180,8 +183,9 @@ class _Upload:
         is_late: whether it did not come in time.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, withhold: Callable[[], None] | None = None) -> None:
         self._receive = receive
+        self._withhold = withhold
         self.has_begun = self.is_whole = self.is_late = False
 
     async def read(self, exchange: Exchange) -> bytes:
@@ -211,6 +215,8 @@ class _Upload:
 
     async def discard(self) -> None:
         """Reads the rest for nothing, as long as it comes without a pause."""
+        if self._withhold is not None:
+            self._withhold()  # a proxy may send what its client should have waited with
         now = asyncio.get_running_loop().time
         end, size = now() + lingering.MOST_SECONDS, 0
         with suppress(TimeoutError):

@@ -6,13 +6,19 @@ docs/6-serving-performance.md says why each option is what it is.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn_worker import UvicornWorker
 
+from tflite_serving.asgi import WITHHOLD_CONTINUE
 from tflite_serving.http import Response, request_head
 from tflite_serving.lingering import LingeringTransport
 
@@ -164,7 +170,7 @@ class Protocol(HttpToolsProtocol):
         self._is_in_head = False
         self._be_patient_no_more()
         if not self._is_kept:
-            super().on_headers_complete()
+            self._begin()
 
     def on_message_complete(self) -> None:
         """Answers a request that is kept, if that takes no waiting."""
@@ -257,7 +263,13 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)  # which the scope holds, too
+        self._begin()
+
+    def _begin(self) -> None:
         super().on_headers_complete()
+        if self.expect_100_continue:
+            withhold = partial(_withhold_continue, self.cycle)
+            self.scope["extensions"] = {WITHHOLD_CONTINUE: {"call": withhold}}
 
     def _answer_at_once(self) -> bool:
         service, parser, url = self.service, self.parser, self.url
@@ -344,6 +356,10 @@ class Protocol(HttpToolsProtocol):
                 self._pieces.insert(0, bytes(self.cycle.body))
             self.cycle.body = b"".join(self._pieces)  # type: ignore[assignment]
             self._pieces, self._size = [], 0
+
+
+def _withhold_continue(cycle: RequestResponseCycle) -> None:
+    cycle.waiting_for_100_continue = False
 
 
 class _Flow(FlowControl):

@@ -247,6 +247,57 @@ def test_a_client_that_asks_before_it_sends_too_much_is_told_not_to(
     assert connection.ends()
 
 
+def test_a_client_that_asks_before_it_sends_and_does_not_wait_is_answered_after_its_body(
+    connection: RawConnection,
+) -> None:
+    """So do proxies whose own client waits: it is they who would lose the answer."""
+    connection.send(post(b" " * LIMIT, "Expect: 100-continue", path="/nowhere"))
+    assert_refused(connection.answer(), 404, "unknown_route")
+    assert_right(connection.send(post(GOOD)).answer())
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/v2/health/live", "/predict", "/predict/", "/nowhere"])
+@pytest.mark.parametrize("size", [0, 50, 90_000])
+def test_any_method_may_have_a_body(
+    connection: RawConnection, method: str, path: str, size: int
+) -> None:
+    connection.send(head(f"{method} {path}", f"Content-Length: {size}") + b"{" * size)
+    answer = connection.answer(has_body=method != "HEAD")
+    assert answer.status in (200, 404, 405)
+    assert_right(connection.send(post(GOOD)).answer())
+
+
+def test_a_preflight_of_a_browser_is_refused_in_json(connection: RawConnection) -> None:
+    headers = ("Origin: http://a", "Access-Control-Request-Method: POST")
+    connection.send(head("OPTIONS /predict", *headers))
+    assert_refused(connection.answer(), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        chunked(GOOD).replace(b": chunked", b": gzip, chunked"),
+        chunked(GOOD).replace(b"Host", b"Content-Length: 5\r\nHost"),
+        post(GOOD).replace(b"\r\n", b"\n"),
+        post(GOOD, "X: a\r\n b"),
+        post(GOOD, "X: a\r\n\tb"),
+        post(GOOD, "X : a"),
+        post(GOOD).replace(b"Host: test", b"Host: \xff\xfe"),
+        post(GOOD).replace(b"Host: test\r\n", b""),
+        post(GOOD, "Host: other"),
+    ],
+)
+def test_what_is_hardly_http_is_answered_or_refused(
+    connection: RawConnection, request_: bytes
+) -> None:
+    answer = connection.send(request_).answer()
+    assert answer.status in (200, 400)
+    if answer.status == 400:
+        assert answer.closes
+        assert connection.ends()
+
+
 @pytest.mark.parametrize(
     ("path", "status"), [("/v2/health/live", 200), ("/predict", 405), ("/nowhere", 404)]
 )
