@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 # a cold start does; nothing here multiplies matrices but LiteRT, which has threads of its own.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# None where the process was started with it closed.
+_STDOUT = getattr(sys.stdout, "buffer", None)
 _IS_WSGI = "predict_wsgi" in {os.environ.get("FUNCTION_TARGET"), *sys.argv}
 
 try:
@@ -44,11 +46,18 @@ try:
         raise SettingsError("BATCH_WINDOW_MS: expected 0 with predict_wsgi; predict knows it")
 except SettingsError as error:
     # A deployment must fail visibly, in one line, rather than answer 500 to everybody.
-    Log(sys.stdout.buffer, "INFO").write("CRITICAL", f"the function cannot start: {error}")
+    Log(_STDOUT, "INFO").write("CRITICAL", f"the function cannot start: {error}")
     raise SystemExit(1) from None
 
-# The ASGI server's options must be set before its workers start; the other target has none.
-if not _IS_WSGI:
+# What is set for a server must be set before its workers start.
+if _IS_WSGI:
+    from tflite_serving import stopping
+
+    def _give_up() -> None:
+        _wsgi_shell().give_up()
+
+    stopping.watch_gunicorn(_give_up)
+else:
     from tflite_serving import server
 
     server.set_up()
@@ -101,7 +110,7 @@ def _made_once() -> Service:
     from tflite_serving.catalog import Catalog
     from tflite_serving.service import Service
 
-    log = Log(sys.stdout.buffer, _SETTINGS.log_level)
+    log = Log(_STDOUT, _SETTINGS.log_level)
     warn = partial(log.write, "WARNING")
     store = open_store(_SETTINGS.registry, environ=os.environ, warn=warn)
     catalog = Catalog(_SETTINGS, store, log)

@@ -21,6 +21,7 @@ from tflite_serving.groups import put_together
 from tflite_serving.prediction import Prediction
 from tflite_serving.routing import ROUTES, Action
 from tflite_serving.served import ServedModel
+from tflite_serving.settings import ModelRef
 from tflite_serving.task import Task
 
 DIALECTS: dict[Action, Dialect] = {
@@ -136,21 +137,29 @@ def _find(task: Task, catalog: Catalog) -> ServedModel:
 
 
 def _index(catalog: Catalog) -> dict[str, Any]:
-    models = []
+    models: list[dict[str, Any]] = []
+    names: set[str] = set()
     for slot in catalog.slots:
-        name, current = slot.ref.name, slot.current
+        ref, current = slot.ref, slot.current
+        # A name alone means the first entry that has it; the others are told apart.
+        which = "" if ref.name not in names else _selector(ref)
+        names.add(ref.name)
         models.append(
             {
-                "name": name,
-                "alias": slot.ref.alias,
-                "version": current.manifest.version if current else slot.ref.version,
+                "name": ref.name,
+                "alias": ref.alias,
+                "version": current.manifest.version if current else ref.version,
                 "loaded": current is not None,
                 "links": {
-                    "predict": f"/models/{name}/predict",
-                    "tensorflow_serving": f"/v1/models/{name}:predict",
-                    "metadata": f"/v1/models/{name}/metadata",
+                    "predict": f"/models/{ref.name}{which}/predict",
+                    "tensorflow_serving": f"/v1/models/{ref.name}{which}:predict",
+                    "metadata": f"/v1/models/{ref.name}{which}/metadata",
                 },
             }
         )
     routes = [f"{route.method} {route.template}" for route in ROUTES]
     return {"models": models, "routes": routes}
+
+
+def _selector(ref: ModelRef) -> str:
+    return f"/labels/{ref.alias}" if ref.version is None else f"/versions/{ref.version}"

@@ -7,21 +7,14 @@ middlewares and request objects would cost more than a small model's whole predi
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from types import FrameType
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tflite_serving.errors import (
-    DeadlineExceeded,
-    Overloaded,
-    RequestError,
-    RequestTimeout,
-    ServingError,
-)
+from tflite_serving import lingering, stopping
+from tflite_serving.errors import DeadlineExceeded, RequestTimeout, ServingError, Stopping
 from tflite_serving.http import RequestHead, Response, request_head
 from tflite_serving.service import Exchange, Service
 
@@ -32,8 +25,10 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_STOP_SECONDS = 5.0  # of the ten that the platform gives
-_STOPPING = Overloaded("stopping", "the instance is being stopped; try again", 1)
+WITHHOLD_CONTINUE = "tflite_serving.withhold_continue"
+"""An extension of the scope; its "call" has `receive` no longer tell the client to go on."""
+_PAUSE_SECONDS = 0.2
+_MOST_DISCARDING = 32
 
 
 class AsgiShell:
@@ -52,6 +47,8 @@ class AsgiShell:
         self._batcher = self._make_batcher(service.settings.batch_window_ms / 1000)
         self._waiting: set[asyncio.Task[Any]] = set()
         self._watches_signal = False
+        self._is_stopping = False
+        self._discarding = 0
 
     def _make_batcher(self, window_seconds: float) -> Batcher | None:
         if window_seconds == 0:
@@ -68,42 +65,55 @@ class AsgiShell:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close"})
             return
+        extensions = scope.get("extensions") or {}
+        upload = _Upload(receive, extensions.get(WITHHOLD_CONTINUE, {}).get("call"))
         with self._service.open(_head(scope)) as exchange:
-            response, close = await self._respond(exchange, receive)
+            response = await self._respond(exchange, upload)
+        if not (upload.is_whole or upload.is_late):
+            await self._discard(upload)
         headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in response.headers.items()
         ]
         headers.append((b"content-length", b"%d" % len(response.body)))
-        if close:
+        if not upload.is_whole and (upload.has_begun or exchange.is_followed_by_much):
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
 
-    async def _respond(self, exchange: Exchange, receive: Receive) -> tuple[Response, bool]:
-        """The response, and whether the connection must be closed after it."""
-        # Where a client asks to upgrade, the server stops reading, and would take the body for the
-        # next request.
-        has_upgrade = exchange.wants_upgrade
+    async def _respond(self, exchange: Exchange, upload: _Upload) -> Response:
         try:
             if exchange.refusal is not None:
                 raise exchange.refusal
-            body = b""
-            if exchange.wants_body:
-                if has_upgrade:
-                    raise RequestError("unsupported_upgrade", "Upgrade: expected none with a body")
-                with self._given_up_in_the_end():
-                    body = await _read_pieces(exchange, receive)
-            if self._batcher is not None and exchange.is_for_a_batch(len(body)):
-                return await exchange.answer_in_batch(body, self._batcher), has_upgrade
-            if not exchange.is_quick(len(body)):
-                return await self._answer_in_turn(exchange, receive, body), has_upgrade
+            with self._given_up_in_the_end():
+                body = b""
+                if exchange.wants_body:
+                    body = await upload.read(exchange)
+                if self._batcher is not None and exchange.is_for_a_batch(len(body)):
+                    return await exchange.answer_in_batch(body, self._batcher)
+                if not exchange.is_quick(len(body)):
+                    return await self._answer_in_turn(exchange, upload, body)
         except ServingError as error:
-            # What is left of the body must neither be waited for nor taken for a request.
-            return exchange.refuse(error), True
+            return exchange.refuse(error)
         except asyncio.CancelledError:
-            return exchange.refuse(_STOPPING), True
-        return exchange.answer(body), has_upgrade
+            return exchange.refuse(Stopping())
+        return exchange.answer(body)
+
+    async def _discard(self, upload: _Upload) -> None:
+        """Lets a body that nobody wants come before the response, if there is room for it.
+
+        Few clients and proxies look for a response while they send, and some lose it.
+        """
+        if self._discarding == _MOST_DISCARDING:
+            return
+        self._discarding += 1
+        try:
+            with self._given_up_in_the_end():
+                await upload.discard()
+        except (Stopping, asyncio.CancelledError):
+            return
+        finally:
+            self._discarding -= 1
 
     @contextmanager
     def _given_up_in_the_end(self) -> Iterator[None]:
@@ -112,6 +122,8 @@ class AsgiShell:
         The server itself would wait for longer, and then end without one.
         """
         self._watch_signal()
+        if self._is_stopping:
+            raise Stopping
         task = asyncio.current_task()
         assert task is not None
         self._waiting.add(task)
@@ -121,27 +133,18 @@ class AsgiShell:
             self._waiting.discard(task)
 
     def _watch_signal(self) -> None:
-        if self._watches_signal:
-            return
-        handler = signal.getsignal(signal.SIGTERM)
-        if threading.current_thread() is not threading.main_thread() or not callable(handler):
-            return  # no server listens to the signal, or not here
-        loop = asyncio.get_running_loop()
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(loop.call_later, _STOP_SECONDS, self._give_up)
-            handler(number, frame)
-
-        signal.signal(signal.SIGTERM, stop)
-        self._watches_signal = True
+        if not self._watches_signal:
+            loop = asyncio.get_running_loop()
+            self._watches_signal = stopping.watch(partial(_call_soon, loop, self._give_up))
 
     def _give_up(self) -> None:
+        self._is_stopping = True
         for task in self._waiting:
             task.cancel()
 
-    async def _answer_in_turn(self, exchange: Exchange, receive: Receive, body: bytes) -> Response:
+    async def _answer_in_turn(self, exchange: Exchange, upload: _Upload, body: bytes) -> Response:
         """Waits for the load and for a turn, which takes no thread, and computes in a thread."""
-        gone = asyncio.ensure_future(_until_gone(receive))
+        gone = asyncio.ensure_future(upload.until_gone())
         turn = asyncio.ensure_future(self._wait_for_turn(exchange))
         try:
             await asyncio.wait(
@@ -166,33 +169,78 @@ class AsgiShell:
         await self._turns.acquire()
 
 
-async def _read_pieces(exchange: Exchange, receive: Receive) -> bytes:
-    """Reads a body that comes in pieces, as long as they come."""
-    pieces: list[bytes] = []
-    try:
-        async with asyncio.timeout(None) as timeout:
-            while True:
-                wait = min(exchange.body_idle_seconds, exchange.seconds_left)
-                timeout.reschedule(asyncio.get_running_loop().time() + wait)
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise RequestTimeout("client_disconnected", "the client went away")
-                pieces.append(message.get("body", b""))
-                if not message.get("more_body", False):
-                    break
-                exchange.hold(len(pieces[-1]))
-    except TimeoutError:
-        size = sum(map(len, pieces))
-        raise RequestTimeout(
-            "request_timeout", f"body: only {size} bytes came in time; send it faster"
-        ) from None
-    exchange.admit(len(pieces[-1]))
-    return b"".join(pieces)
+def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the loop has ended already
+        loop.call_soon_threadsafe(call)
 
 
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+class _Upload:
+    """A body on its way.
+
+    Attributes:
+        has_begun: whether it was to be read.
+        is_whole: whether all of it was read.
+        is_late: whether it did not come in time.
+    """
+
+    def __init__(self, receive: Receive, withhold: Callable[[], None] | None = None) -> None:
+        self._receive = receive
+        self._withhold = withhold
+        self.has_begun = self.is_whole = self.is_late = False
+
+    async def read(self, exchange: Exchange) -> bytes:
+        """Reads a body that comes in pieces, as long as they come."""
+        pieces: list[bytes] = []
+        self.has_begun = True
+        try:
+            async with asyncio.timeout(None) as timeout:
+                while True:
+                    wait = min(exchange.body_idle_seconds, exchange.seconds_left)
+                    timeout.reschedule(asyncio.get_running_loop().time() + wait)
+                    piece = await self._next()
+                    if piece is None:
+                        raise RequestTimeout("client_disconnected", "the client went away")
+                    pieces.append(piece)
+                    if self.is_whole:
+                        break
+                    exchange.hold(len(piece))
+        except TimeoutError:
+            self.is_late = True
+            size = sum(map(len, pieces))
+            raise RequestTimeout(
+                "request_timeout", f"body: only {size} bytes came in time; send it faster"
+            ) from None
+        exchange.admit(len(pieces[-1]))
+        return b"".join(pieces)
+
+    async def discard(self) -> None:
+        """Reads the rest for nothing, as long as it comes without a pause."""
+        if self._withhold is not None:
+            self._withhold()  # a proxy may send what its client should have waited with
+        now = asyncio.get_running_loop().time
+        end, size = now() + lingering.MOST_SECONDS, 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as timeout:
+                while not self.is_whole and size < lingering.MOST_BYTES:
+                    timeout.reschedule(min(end, now() + _PAUSE_SECONDS))
+                    piece = await self._next()
+                    if piece is None:
+                        return
+                    size += len(piece)
+
+    async def until_gone(self) -> None:
+        """Waits until the client hangs up."""
+        while await self._next() is not None:
+            pass
+
+    async def _next(self) -> bytes | None:
+        """The next piece; None if the client has hung up."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            return None
+        self.is_whole = not message.get("more_body", False)
+        piece: bytes = message.get("body", b"")
+        return piece
 
 
 def _head(scope: Message) -> RequestHead:

@@ -8,6 +8,7 @@ ServingError                       has an HTTP status and a code for programs
 │   ├── PayloadTooLarge        413
 │   └── UnsupportedMediaType   415
 ├── Overloaded                 503 too many requests in work
+├── Stopping                   503 the instance ends
 ├── ModelUnavailable           503 the model cannot answer now
 ├── DeadlineExceeded           504
 └── InternalError              500 ours, and what it says to clients leaks nothing
@@ -119,6 +120,13 @@ class _TryLater(ServingError):
 
 class Overloaded(_TryLater):
     """MAX_IN_FLIGHT requests are in work already."""
+
+
+class Stopping(_TryLater):
+    """The instance is being stopped, and the answer would come too late."""
+
+    def __init__(self) -> None:
+        super().__init__("stopping", "the instance is being stopped; try again", 1)
 
 
 class ModelUnavailable(_TryLater):

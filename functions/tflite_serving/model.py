@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_serving.contract.tensors import Arrays, OutputSpec, TensorBinding, Tensors
-from tflite_serving.errors import ArtifactRefused, DeadlineExceeded
+from tflite_serving.errors import ArtifactRefused, DeadlineExceeded, Stopping
 from tflite_serving.scores import apply_activation
 from tflite_serving.telemetry import Timings
 
@@ -68,7 +68,7 @@ class Model:
             output.name: output.activation for output in outputs if output.activation != "none"
         }
         self._make = partial(_Interpreter, path, tensors, threads)
-        self._idle: queue.SimpleQueue[_Interpreter] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[_Interpreter | None] = queue.SimpleQueue()
         self._idle.put(self._make())
         self._unmade = threading.Semaphore(interpreters - 1)
 
@@ -92,6 +92,7 @@ class Model:
 
         Raises:
             DeadlineExceeded: no interpreter became free in time.
+            Stopping: see `give_up`.
         """
         try:
             interpreter = self._take(wait_seconds)
@@ -106,18 +107,26 @@ class Model:
         timings.lap("infer")
         return outputs
 
+    def give_up(self) -> None:
+        """Refuses whoever waits for an interpreter, or will: the instance ends."""
+        self._idle.put(None)
+
     def _take(self, wait_seconds: float | None) -> _Interpreter:
         try:
-            return self._idle.get_nowait()
+            taken = self._idle.get_nowait()
         except queue.Empty:
             if self._unmade.acquire(blocking=False):
                 return self._make_another()
-        try:
-            return self._idle.get(timeout=wait_seconds)
-        except queue.Empty:
-            raise DeadlineExceeded(
-                "deadline_exceeded", "all interpreters of the model are busy; try again"
-            ) from None
+            try:
+                taken = self._idle.get(timeout=wait_seconds)
+            except queue.Empty:
+                raise DeadlineExceeded(
+                    "deadline_exceeded", "all interpreters of the model are busy; try again"
+                ) from None
+        if taken is None:
+            self._idle.put(None)  # for the next one
+            raise Stopping
+        return taken
 
     def _make_another(self) -> _Interpreter:
         try:

@@ -43,13 +43,16 @@ class Match:
     alias: str | None = None
 
 
+_SIMPLE = "/models/{name}"
 _V1 = "/v1/models/{name}"
 ROUTES = (
     Route("GET", "/", Action.INDEX),
     Route("GET", "/v2/health/live", Action.LIVE),
     Route("GET", "/v2/health/ready", Action.READY),
     Route("POST", "/predict", Action.PREDICT_SIMPLE),
-    Route("POST", "/models/{name}/predict", Action.PREDICT_SIMPLE),
+    Route("POST", _SIMPLE + "/predict", Action.PREDICT_SIMPLE),
+    Route("POST", _SIMPLE + "/versions/{version}/predict", Action.PREDICT_SIMPLE),
+    Route("POST", _SIMPLE + "/labels/{alias}/predict", Action.PREDICT_SIMPLE),
     Route("POST", f"{_V1}:predict", Action.PREDICT_TENSORFLOW_SERVING),
     Route("POST", f"{_V1}/versions/{{version}}:predict", Action.PREDICT_TENSORFLOW_SERVING),
     Route("POST", f"{_V1}/labels/{{alias}}:predict", Action.PREDICT_TENSORFLOW_SERVING),

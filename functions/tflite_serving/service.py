@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TEXT = 1000  # of what a client chose, in a log line
 _UNMATCHED = Match(Action.INDEX)
+_SMALL_BODY = 2**16
 _BODIES_HELD = 4  # of the largest size; smaller ones in proportion
 
 
@@ -72,7 +73,7 @@ class Service:
             body: all of it.
         """
         with self.open(head) as exchange:
-            if exchange.refusal is not None or exchange.wants_upgrade:
+            if exchange.refusal is not None:
                 return None
             # It needs no place among those in work: it is done before anyone could take another.
             return exchange.answer(body) if exchange.is_quick(len(body)) else None
@@ -80,6 +81,11 @@ class Service:
     def load(self) -> None:
         """Loads every model, all at once; those that fail are tried again when they are asked."""
         wait([slot.start() for slot in self.catalog.slots])
+
+    def give_up(self) -> None:
+        """Refuses what waits for a load or an interpreter, now and later: the instance ends."""
+        for slot in self.catalog.slots:
+            slot.give_up()
 
     def is_logged(self, status: int) -> bool:
         """Whether a request gets a log line: errors always, others by LOG_SAMPLE."""
@@ -149,9 +155,18 @@ class Exchange:
         return self.refusal is None and self._task.dialect is not None
 
     @property
-    def wants_upgrade(self) -> bool:
-        """Whether the client asks for another protocol."""
-        return "upgrade" in self._task.head.headers
+    def is_followed_by_much(self) -> bool:
+        """Whether a body that was not read is too much to keep the connection for."""
+        head = self._task.head
+        if head.content_length is None:
+            return "transfer-encoding" in head.headers
+        # Who waits to be told to go on may, or may not, send it after another answer.
+        return head.content_length > (0 if self.waits_to_go_on else _SMALL_BODY)
+
+    @property
+    def waits_to_go_on(self) -> bool:
+        """Whether the client sends its body only when it is told to."""
+        return "expect" in self._task.head.headers
 
     @property
     def seconds_left(self) -> float:

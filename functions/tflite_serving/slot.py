@@ -6,7 +6,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tflite_serving.errors import (
@@ -14,6 +15,7 @@ from tflite_serving.errors import (
     ArtifactRefused,
     DeadlineExceeded,
     ModelUnavailable,
+    Stopping,
     StoreError,
 )
 from tflite_serving.loader import Loader
@@ -43,6 +45,9 @@ class LoadFailure:
     """
 
     code: str
+
+
+_STOPPING = LoadFailure("stopping")
 
 
 class Slot:
@@ -100,6 +105,7 @@ class Slot:
             wait_seconds: how long to wait for a load.
 
         Raises:
+            Stopping: the instance ends.
             ModelUnavailable: the load failed, now or less than `RETRY_AFTER_SECONDS` ago.
             DeadlineExceeded: the load takes longer than `wait_seconds`; it goes on.
         """
@@ -113,6 +119,8 @@ class Slot:
                 "deadline_exceeded",
                 f"model {self.ref.name!r} is still being loaded; try again",
             ) from None
+        if outcome is _STOPPING:
+            raise Stopping
         if isinstance(outcome, LoadFailure):
             raise ModelUnavailable(
                 outcome.code,
@@ -121,6 +129,16 @@ class Slot:
                 RETRY_AFTER_SECONDS,
             )
         return outcome
+
+    def give_up(self) -> None:
+        """Ends every wait, for the load that is under way as for an interpreter."""
+        with self._lock:
+            pending, current = self._pending, self._current
+        if pending is not None:
+            with suppress(InvalidStateError):  # it is there
+                pending.set_result(_STOPPING)
+        if current is not None:
+            current.model.give_up()
 
     def _is_stale(self) -> bool:
         wait = self._wait_seconds(self._failures)
@@ -188,7 +206,8 @@ class Slot:
             else:
                 self._failure, self._current = None, outcome
                 self._failures = 0
-        future.set_result(outcome)
+        with suppress(InvalidStateError):  # nobody waits any more
+            future.set_result(outcome)
 
     def _load_or_keep(self, version: str, runtime: Future[float]) -> ServedModel:
         current = self._current

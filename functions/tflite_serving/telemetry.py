@@ -6,9 +6,10 @@ import json
 import os
 import random
 import re
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -35,13 +36,14 @@ class Log:
     Source: https://cloud.google.com/logging/docs/structured-logging
 
     Args:
-        stream: where lines go; the function's stdout.
+        stream: where lines go; the function's stdout, or None if the process was started without.
         level: the least severe lines that are written.
     """
 
-    def __init__(self, stream: BinaryIO, level: str) -> None:
+    def __init__(self, stream: BinaryIO | None, level: str) -> None:
         self._stream = stream
         self._least = _SEVERITIES[level]
+        self._has_failed = False
 
     def write(self, severity: str, message: str, **fields: Any) -> None:
         """Writes one line: what happened, and fields that Cloud Logging or people look for."""
@@ -53,9 +55,23 @@ class Log:
         return _SEVERITIES[severity] >= self._least
 
     def write_entry(self, entry: Mapping[str, Any]) -> None:
-        """Writes one line, in one call, so that lines of two threads do not mix."""
-        self._stream.write(_to_line(entry))
-        self._stream.flush()
+        """Writes one line, in one call, so that lines of two threads do not mix.
+
+        Never raises: a request is answered whether or not anybody can read of it.
+        """
+        try:
+            if self._stream is None:
+                raise OSError("it is closed")
+            self._stream.write(_to_line(entry))
+            self._stream.flush()
+        except (OSError, ValueError) as error:  # the latter of a stream that was closed meanwhile
+            self._tell_once(error)
+
+    def _tell_once(self, error: Exception) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            with suppress(Exception):  # nobody is left to tell
+                sys.stderr.write(f"log lines are lost: stdout cannot be written: {error}\n")
 
 
 def _to_line(entry: Mapping[str, Any]) -> bytes:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
 import flask
 
-from tflite_serving.errors import RequestError, RequestTimeout, ServingError
+from tflite_serving.errors import RequestError, RequestTimeout, ServingError, Stopping
 from tflite_serving.http import RequestHead, Response
+from tflite_serving.lingering import IDLE_SECONDS, MOST_BYTES, MOST_SECONDS
 from tflite_serving.service import Exchange, Service
+
+_PIECE_BYTES = 2**16
+_PAUSE_SECONDS = 0.2
 
 
 class WsgiShell:
@@ -18,6 +29,8 @@ class WsgiShell:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._reading: set[socket.socket] = set()
+        self._is_stopping = False
 
     def respond(self, request: flask.Request) -> flask.Response:
         """Answers one request."""
@@ -27,29 +40,84 @@ class WsgiShell:
                     raise exchange.refusal
                 body = b""
                 if exchange.wants_body:
-                    body = _read_body(request, exchange)
+                    body = self._read_body(request, exchange)
                     exchange.admit(len(body))
             except ServingError as error:
-                return _to_flask(exchange.refuse(error))
-            return _to_flask(exchange.answer(body))
+                response = _to_flask(exchange.refuse(error))
+            else:
+                response = _to_flask(exchange.answer(body))
+        if _has_body(request):
+            # Before the response, as long as it comes: few clients and proxies look for a response
+            # while they send. And after it, in case it paused.
+            self._discard(request.environ, _PAUSE_SECONDS)
+            response.call_on_close(partial(self._discard, request.environ, IDLE_SECONDS))
+        return response
+
+    def give_up(self) -> None:
+        """Refuses whatever waits, for its body as for the model: the instance ends."""
+        self._is_stopping = True
+        for connection in tuple(self._reading):
+            with suppress(OSError):  # it has ended
+                connection.shutdown(socket.SHUT_RD)
+        self._service.give_up()
+
+    def _read_body(self, request: flask.Request, exchange: Exchange) -> bytes:
+        # Not request.get_data(): of a body of unknown length it returns what is below the limit, as
+        # if that were all.
+        if not _has_body(request):
+            return b""
+        limit, length = exchange.max_body_bytes, request.content_length
+        wanted = limit + 1 if length is None else min(length, limit + 1)
+        try:
+            with self._interruptible(request.environ):
+                body: bytes = request.environ["wsgi.input"].read(wanted)
+        except OSError:
+            raise self._gone() from None
+        except Exception:  # the server has its own kinds for chunks that are none
+            if self._is_stopping:
+                raise Stopping from None
+            raise RequestError("malformed_body", "body: expected well-formed chunks") from None
+        if length is not None and len(body) < length:
+            raise self._gone()
+        return body
+
+    def _gone(self) -> ServingError:
+        if self._is_stopping:
+            return Stopping()
+        return RequestTimeout("client_disconnected", "the client went away")
+
+    def _discard(self, environ: dict[str, Any], idle_seconds: float) -> None:
+        """Reads the rest of a body for nothing: see `lingering`. The server reads 64 KiB of it."""
+        stream, size, end = environ["wsgi.input"], 0, time.monotonic() + MOST_SECONDS
+        with suppress(Exception), self._interruptible(environ, idle_seconds):  # of any server
+            while size < MOST_BYTES and time.monotonic() < end and not self._is_stopping:
+                piece = stream.read(_PIECE_BYTES)
+                if not piece:
+                    return
+                size += len(piece)
+
+    @contextmanager
+    def _interruptible(
+        self, environ: dict[str, Any], idle_seconds: float | None = None
+    ) -> Iterator[None]:
+        """Reading from the client, which `give_up` ends."""
+        connection: socket.socket | None = environ.get("gunicorn.socket")
+        if connection is None:
+            yield
+            return
+        before = connection.gettimeout()
+        connection.settimeout(idle_seconds)
+        self._reading.add(connection)
+        try:
+            yield
+        finally:
+            self._reading.discard(connection)
+            connection.settimeout(before)
 
 
-def _read_body(request: flask.Request, exchange: Exchange) -> bytes:
-    # Not request.get_data(): of a body of unknown length it returns what is below the limit, as
-    # if that were all.
-    limit, length = exchange.max_body_bytes, request.content_length
-    if length is None and not request.environ.get("wsgi.input_terminated"):
-        return b""
-    wanted = limit + 1 if length is None else min(length, limit + 1)
-    try:
-        body: bytes = request.environ["wsgi.input"].read(wanted)
-    except OSError:
-        raise RequestTimeout("client_disconnected", "the client went away") from None
-    except Exception:  # the server has its own kinds for chunks that are none
-        raise RequestError("malformed_body", "body: expected well-formed chunks") from None
-    if length is not None and len(body) < length:
-        raise RequestTimeout("client_disconnected", "the client went away")
-    return body
+def _has_body(request: flask.Request) -> bool:
+    is_terminated = request.environ.get("wsgi.input_terminated")
+    return bool(request.content_length) or bool(is_terminated and request.content_length is None)
 
 
 def _head(request: flask.Request) -> RequestHead:

@@ -101,6 +101,7 @@ class Client(asyncio.Transport):
         state = ServerState()
         state.default_headers = [(b"date", b"today")]
         self.protocol = Protocol(config=config, server_state=state, app_state={})
+        self.receiver: asyncio.Protocol = self.protocol
         self.protocol.connection_made(self)
 
     @property
@@ -109,7 +110,7 @@ class Client(asyncio.Transport):
         return self._reader.answers
 
     def send(self, data: bytes) -> None:
-        self.protocol.data_received(data)
+        self.receiver.data_received(data)
 
     async def wait(self, answers: int) -> list[Answer]:
         """Until so many answers are there in all."""
@@ -126,6 +127,15 @@ class Client(asyncio.Transport):
 
     def close(self) -> None:
         self.is_closed = True
+
+    abort = write_eof = close
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.Protocol)
+        self.receiver = protocol
 
     def is_closing(self) -> bool:
         return self.is_closed

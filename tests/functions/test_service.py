@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from model_export.registry.opening import open_writable
-from tests.support.tiny import examples, publish_tiny
+from tests.support.tiny import WEIGHTS, examples, publish_tiny
+from tests.support.world import World
 from tflite_serving.artifacts.opening import open_store
 from tflite_serving.catalog import Catalog
 from tflite_serving.errors import Overloaded, PayloadTooLarge
@@ -206,6 +207,29 @@ def test_ready_loads_and_index_does_not(harness: Harness) -> None:
     assert harness.ask("/v2/health/ready", "GET").status == 200
     (model,) = json.loads(harness.ask("/", "GET").body)["models"]
     assert model["loaded"] is True
+
+
+def test_the_index_links_each_version_by_what_answers_with_it(world: World) -> None:
+    versions = [world.publish(), world.publish("staging", weights=-WEIGHTS)]
+    versions.append(world.publish("old", weights=2 * WEIGHTS))
+    models = ("iris", "iris@staging", f"iris@{versions[2].version}")
+    settings = Settings.from_env({"MODEL_REGISTRY": world.store.uri, "MODELS": ",".join(models)})
+    service = Service(settings, world.catalog(*models), world.log)
+
+    def ask(method: str, path: str) -> Any:
+        with service.open(RequestHead(method, path)) as exchange:
+            response = exchange.answer(BODY if method == "POST" else b"")
+        assert response.status == 200, response
+        return json.loads(response.body)
+
+    entries = ask("GET", "/")["models"]
+    assert entries[0]["links"]["predict"] == "/models/iris/predict"
+    for entry, version in zip(entries, versions, strict=True):
+        links = entry["links"]
+        assert ask("POST", links["predict"])["model"]["version"] == version.version
+        assert ask("GET", links["metadata"])["model_spec"]["version"] == version.version
+    rows = [ask("POST", entry["links"]["tensorflow_serving"])["predictions"] for entry in entries]
+    assert len({str(row) for row in rows}) == 3
 
 
 def test_every_response_carries_its_id_and_times(harness: Harness) -> None:

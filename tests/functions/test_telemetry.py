@@ -48,6 +48,30 @@ def test_a_line_is_one_write_of_one_json_object() -> None:
     assert stream.flushes == 1
 
 
+@pytest.mark.parametrize(
+    "error",
+    [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left"), ValueError("closed")],
+)
+def test_a_line_that_cannot_be_written_is_told_of_once_and_stops_nobody(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Broken(Lines):
+        def flush(self) -> None:
+            raise error
+
+    log = Log(Broken(), "INFO")  # type: ignore[arg-type]
+    for _ in range(3):
+        log.write("ERROR", "m")
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert str(error) in told
+
+
+def test_without_a_stream_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    Log(None, "INFO").write("ERROR", "m")
+    assert capsys.readouterr().err == "log lines are lost: stdout cannot be written: it is closed\n"
+
+
 @pytest.mark.parametrize("level", SEVERITIES)
 def test_only_lines_from_the_level_on_are_written(level: str) -> None:
     stream = io.BytesIO()

@@ -73,10 +73,32 @@ def test_a_request_that_comes_together_with_what_is_none(
 ) -> None:
     connection.send(post(GOOD) + rest)
     answer = connection.answer()
-    if answer.status == 200:  # it was quick enough to be answered before the rest was looked at
-        assert_right(answer)
-        answer = connection.answer()
-    assert_no_http(connection, answer)
+    assert_right(answer)
+    if answer.closes:  # it was still in work when the rest was looked at
+        assert connection.ends()
+    else:
+        assert_no_http(connection)
+
+
+def test_a_malformed_body_behind_a_request_in_work_is_refused_in_its_turn(
+    connection: RawConnection,
+) -> None:
+    connection.send(post(GOOD) * 3 + chunked(last=b"zz\r\n"))
+    for _ in range(3):
+        assert_right(connection.answer())
+    assert_no_http(connection)
+
+
+def test_of_a_connection_s_many_waiting_requests_the_first_are_answered(
+    connection: RawConnection,
+) -> None:
+    connection.send(head("GET /v2/health/live") * 2000)
+    answers = [connection.answer()]
+    while not answers[-1].closes:
+        answers.append(connection.answer())
+    assert {answer.status for answer in answers} == {200}
+    assert len(answers) > 200
+    assert connection.ends()
 
 
 def test_a_body_that_is_cut_off_by_its_announced_length(connection: RawConnection) -> None:
@@ -185,13 +207,22 @@ def test_requests_that_do_not_wait_for_answers_are_answered_in_their_order(
     assert connection.answer().json() == {"live": True}
 
 
-def test_a_refusal_among_requests_that_do_not_wait_ends_the_connection(
+def test_a_refusal_among_requests_that_do_not_wait_is_of_one_alone(
     connection: RawConnection,
 ) -> None:
-    connection.send(post(GOOD) + post(b"", "Content-Encoding: gzip") + post(GOOD))
+    connection.send(post(GOOD) + post(b"x" * 100, "Content-Encoding: gzip") + post(GOOD))
     assert_right(connection.answer())
     assert_refused(connection.answer(), 415, "unsupported_content_encoding")
-    assert connection.ends()
+    assert_right(connection.answer())
+
+
+def test_a_refusal_of_a_large_body_ends_the_connection(connection: RawConnection) -> None:
+    large = post(b"x" * 90_000, "Content-Encoding: gzip")
+    connection.send(large[:-80_000])
+    answer = connection.answer()
+    assert_refused(answer, 415, "unsupported_content_encoding")
+    assert answer.closes
+    assert connection.send(large[-80_000:] + post(GOOD)).ends()
 
 
 def test_a_wrong_body_does_not_end_the_connection_of_the_next_request(
@@ -216,6 +247,57 @@ def test_a_client_that_asks_before_it_sends_too_much_is_told_not_to(
     assert connection.ends()
 
 
+def test_a_client_that_asks_before_it_sends_and_does_not_wait_is_answered_after_its_body(
+    connection: RawConnection,
+) -> None:
+    """So do proxies whose own client waits: it is they who would lose the answer."""
+    connection.send(post(b" " * LIMIT, "Expect: 100-continue", path="/nowhere"))
+    assert_refused(connection.answer(), 404, "unknown_route")
+    assert_right(connection.send(post(GOOD)).answer())
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/v2/health/live", "/predict", "/predict/", "/nowhere"])
+@pytest.mark.parametrize("size", [0, 50, 90_000])
+def test_any_method_may_have_a_body(
+    connection: RawConnection, method: str, path: str, size: int
+) -> None:
+    connection.send(head(f"{method} {path}", f"Content-Length: {size}") + b"{" * size)
+    answer = connection.answer(has_body=method != "HEAD")
+    assert answer.status in (200, 404, 405)
+    assert_right(connection.send(post(GOOD)).answer())
+
+
+def test_a_preflight_of_a_browser_is_refused_in_json(connection: RawConnection) -> None:
+    headers = ("Origin: http://a", "Access-Control-Request-Method: POST")
+    connection.send(head("OPTIONS /predict", *headers))
+    assert_refused(connection.answer(), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        chunked(GOOD).replace(b": chunked", b": gzip, chunked"),
+        chunked(GOOD).replace(b"Host", b"Content-Length: 5\r\nHost"),
+        post(GOOD).replace(b"\r\n", b"\n"),
+        post(GOOD, "X: a\r\n b"),
+        post(GOOD, "X: a\r\n\tb"),
+        post(GOOD, "X : a"),
+        post(GOOD).replace(b"Host: test", b"Host: \xff\xfe"),
+        post(GOOD).replace(b"Host: test\r\n", b""),
+        post(GOOD, "Host: other"),
+    ],
+)
+def test_what_is_hardly_http_is_answered_or_refused(
+    connection: RawConnection, request_: bytes
+) -> None:
+    answer = connection.send(request_).answer()
+    assert answer.status in (200, 400)
+    if answer.status == 400:
+        assert answer.closes
+        assert connection.ends()
+
+
 @pytest.mark.parametrize(
     ("path", "status"), [("/v2/health/live", 200), ("/predict", 405), ("/nowhere", 404)]
 )
@@ -229,26 +311,35 @@ def test_a_head_request_gets_no_body(connection: RawConnection, path: str, statu
 
 
 @pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.0"])
-def test_a_body_behind_an_upgrade_is_never_taken_for_a_request(
-    connection: RawConnection, protocol: str
+@pytest.mark.parametrize("cut", [None, 20, -20])
+def test_an_offer_of_another_protocol_is_ignored(
+    connection: RawConnection, protocol: str, cut: int | None
 ) -> None:
-    body = head("GET /v2/health/live")
-    connection.send(post(body, f"Upgrade: {protocol}", "Connection: Upgrade"))
-    answer = connection.answer()
-    assert_refused(answer, 400, "unsupported_upgrade")
-    assert connection.ends()
+    request = post(GOOD, f"Upgrade: {protocol}", "Connection: Upgrade, HTTP2-Settings")
+    if cut is None:
+        connection.send(request * 2)
+        assert_right(connection.answer())
+    else:
+        connection.send(request[:cut])
+        connection.send(request[cut:])
+    assert_right(connection.answer())
+    assert_right(connection.send(post(GOOD)).answer())
 
 
-def test_an_upgrade_without_a_body_is_ignored(connection: RawConnection) -> None:
-    upgrade = ("Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABk")
-    answer = connection.send(head("GET /v2/health/live", *upgrade)).answer()
-    assert answer.json() == {"live": True}
+def test_an_offer_before_a_body_in_chunks_is_ignored(connection: RawConnection) -> None:
+    offer = b"\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nTransfer-Encoding:"
+    connection.send(chunked(GOOD[:9], GOOD[9:]).replace(b"\r\nTransfer-Encoding:", offer))
+    assert_right(connection.answer())
+    assert_right(connection.send(post(GOOD)).answer())
 
 
-def test_a_websocket_is_refused(connection: RawConnection) -> None:
-    upgrade = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
-    connection.send(head("GET /predict", *upgrade, "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="))
-    assert connection.answer().status in (403, 405)
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+def test_an_offer_without_a_body_is_ignored(connection: RawConnection, protocol: str) -> None:
+    upgrade = (f"Upgrade: {protocol}", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
+    connection.send(head("GET /v2/health/live", *upgrade) * 2)
+    assert connection.answer().json() == {"live": True}
+    assert connection.answer().json() == {"live": True}
+    assert_right(connection.send(post(GOOD)).answer())
 
 
 def test_large_headers_are_no_matter(connection: RawConnection) -> None:

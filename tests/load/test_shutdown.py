@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,14 +22,14 @@ import pytest
 
 from tests.load.conftest import Start
 from tests.support.holding import HELD_MAIN, MARK, holding
-from tests.support.raw_http import RawConnection, post
+from tests.support.raw_http import Answer, RawConnection, post
 from tests.support.serving import MAIN, Function
 
 ROW = [0.25, 0.5, 0.75, 1.0]
 GOOD = json.dumps({"instances": [ROW]}).encode()
 HELD = json.dumps({"instances": [[MARK, 0.0, 0.0, 0.0]]}).encode()
-MOST_SECONDS = 10.0
-"""From the signal to the end: afterwards the platform kills."""
+MOST_SECONDS = 9.0
+"""From the signal to the end: after ten the platform kills."""
 TARGETS = ("predict", "predict_wsgi")
 
 
@@ -216,3 +217,65 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_it_ends_at_once_where_nothing_was_asked_yet(quick: Path, start: Start) -> None:
     with start(quick) as f:
         assert_ends_in_time(f, send_signal(f))
+
+
+@pytest.fixture
+def stalled(quick: Path, tmp_path: Path) -> Path:
+    """A registry whose alias is never read to its end."""
+    registry = tmp_path / "registry"
+    shutil.copytree(quick, registry)
+    alias = registry / "models" / "iris" / "aliases" / "production.json"
+    alias.unlink()
+    os.mkfifo(alias)
+    return registry
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_request_that_waits_for_a_load_is_refused_in_time(
+    stalled: Path, start: Start, target: str
+) -> None:
+    with (
+        start(stalled, target) as f,
+        RawConnection(f.url) as client,
+        RawConnection(f.url) as dribbling,
+    ):
+        client.send(post(GOOD))
+        assert f.get("/v2/health/live").status_code == 200
+        with dribble(dribbling, post(b"{", length=1000)):
+            told = send_signal(f)
+            for connection in (client, dribbling):
+                assert_stopping(connection.answer())
+            assert_ends_in_time(f, told)
+
+
+@pytest.mark.parametrize(
+    ("target", "window_ms"), [("predict", "0"), ("predict", "1"), ("predict_wsgi", "0")]
+)
+def test_a_request_that_waits_for_its_turn_is_refused_in_time(
+    slow: Path, start: Start, target: str, window_ms: str
+) -> None:
+    settings = {"INTERPRETERS": "1", "BATCH_WINDOW_MS": window_ms}
+    with (
+        holding() as hold,
+        start(slow, target, source=HELD_MAIN, **settings, **hold.environment) as f,
+        RawConnection(f.url) as computed,
+        ExitStack() as stack,
+    ):
+        assert f.get("/v2/health/ready").status_code == 200
+        computed.send(post(HELD))
+        hold.wait()
+        waiting = [stack.enter_context(RawConnection(f.url)) for _ in range(3)]
+        for connection in waiting:
+            connection.send(post(GOOD))
+        assert f.get("/v2/health/live").status_code == 200
+        told = send_signal(f)
+        for connection in waiting:
+            assert_stopping(connection.answer())
+        if target == "predict":
+            assert_stopping(computed.answer())
+        assert_ends_in_time(f, told)  # although its thread is held to the end
+
+
+def assert_stopping(answer: Answer) -> None:
+    assert (answer.status, answer.json()["code"]) == (503, "stopping")
+    assert answer.headers["retry-after"] == "1"

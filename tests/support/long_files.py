@@ -18,5 +18,6 @@ LONG = (
     "infra/test_static_analysis.py",
     "delivery/test_export_steps.py",
     "load/test_shutdown.py",
-    "load/test_memory.py",
+    "load/test_early_refusals.py",
+    "load/test_greedy_requests.py",
 )

@@ -70,6 +70,13 @@ class RawConnection:
             self._socket.sendall(data)
         return self
 
+    def send_some(self, data: bytes) -> int:
+        """Sends what is taken without waiting; how many bytes, 0 if the server has closed."""
+        try:
+            return self._socket.send(data, socket.MSG_DONTWAIT)
+        except ConnectionError:
+            return 0
+
     def answer(self, *, has_body: bool = True) -> Answer:
         """Waits for the next response, an interim one too.
 

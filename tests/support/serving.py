@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,7 @@ def running(
     source: Path = MAIN,
     *,
     python: str = sys.executable,
+    prefix: Sequence[str] = (),
     inherited: Mapping[str, str] = os.environ,
 ) -> Iterator[Function]:
     """Starts the function, and stops it at the end of the block.
@@ -77,13 +78,14 @@ def running(
         folder: for what it writes.
         source: its main.py.
         python: what runs it.
+        prefix: a command that runs the one behind it.
         inherited: what else is in its environment.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     output = folder / f"function-{port}.log"
-    command = [python, "-m", "functions_framework", "--source", str(source)]
+    command = [*prefix, python, "-m", "functions_framework", "--source", str(source)]
     command += ["--target", target, "--host", "127.0.0.1", "--port", str(port)]
     with output.open("wb") as log:
         process = subprocess.Popen(

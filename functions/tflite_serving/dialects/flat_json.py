@@ -103,7 +103,8 @@ class FlatJson:
             if form.before and document[form.before[0]] != form.before[1]:
                 return None
             flat = document[form.member].as_buffer(of_type=self._kind)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RuntimeError):
+            # RuntimeError: an integer beyond 64 bits, which is a number all the same.
             return None
         values = np.frombuffer(flat, self._dtype)
         if values.size != batch * self._numbers:  # a list is empty where one number should be

@@ -124,6 +124,10 @@ def _to_whole(numbers: Numbers, raw: RawInput | Numbers, spec: InputSpec) -> npt
             # A float64 rounds whole numbers beyond 2**53: compare and convert what was sent.
             array = np.array(raw.values, dtype=object)
     outside = (array < limits.min) | (array > limits.max)
+    if array.dtype.kind == "O":
+        # An integer just below the lowest came as a float, which rounds it up to the lowest.
+        floats = np.reshape([isinstance(value, float) for value in array.flat], array.shape)
+        outside |= floats & (array == limits.min)
     if outside.any():
         place, index = _first(outside, numbers)
         raise RequestError(

@@ -1,0 +1,52 @@
+"""The time between SIGTERM and the platform's kill, which comes ten seconds later.
+
+A request that still waits five seconds after the signal is refused, so that its client gets an
+answer. Whatever keeps the process for longer is left behind: a thread that computes cannot be
+ended, and a process that is killed counts as one that failed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+GIVE_UP_SECONDS = 5.0
+EXIT_SECONDS = 8.5
+
+
+def watch(give_up: Callable[[], object]) -> bool:
+    """Calls `give_up` five seconds after SIGTERM, and ends the process if it is there after all.
+
+    Args:
+        give_up: is called in a thread of its own.
+
+    Returns:
+        whether it is watched for: only a main thread can, and only where a server does as well.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        return False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        _later(GIVE_UP_SECONDS, give_up)
+        _later(EXIT_SECONDS, lambda: os._exit(0))
+        handler(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)
+    return True
+
+
+def watch_gunicorn(give_up: Callable[[], object]) -> None:
+    """Has each of gunicorn's workers of this process, once it is there, `watch`."""
+    from gunicorn.config import PostWorkerInit  # type: ignore[import-untyped]
+
+    PostWorkerInit.default = staticmethod(lambda _worker: watch(give_up))
+
+
+def _later(seconds: float, call: Callable[[], object]) -> None:
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
