@@ -64,6 +64,8 @@ def test_every_alias_is_read_back_as_it_was_written(alias: AliasDocument) -> Non
             "alias.shadow.version: expected a version such as 20260131T235959Z-0123abcd, got 'x'",
         ),
         ({"shadow": []}, "alias.shadow: expected an object, got a list"),
+        ({"canry": None}, "alias.canry: unknown field; did you mean 'canary'?"),
+        ({"Shadow": None}, "alias.Shadow: unknown field; did you mean 'shadow'?"),
         (
             {"history": [{"version": OLD, "at": "now", "by": "me", "action": "publish"}]},
             (

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 
 from tflite_serving.contract import versions
-from tflite_serving.contract.codec import ContractError, decode, parse_json, to_text
+from tflite_serving.contract.codec import ContractError, Json, decode, parse_json, to_text
 from tflite_serving.contract.manifest import check_schema_version
 
 ALIAS_SCHEMA_VERSION = 1
 _HISTORY_LIMIT = 100
+_SLIP = 0.8
+"""How alike two names are, of 1, if one is a slip of the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +87,25 @@ class AliasDocument:
 def read_alias(text: str | bytes) -> AliasDocument:
     """Reads and checks an alias document.
 
-    Unknown fields are ignored: whatever changes which version answers comes with a higher
-    `schema_version`, which programs that do not know it refuse.
+    Unknown fields are ignored, but for slips: whatever changes which version answers comes with a
+    higher `schema_version`, which programs that do not know it refuse.
 
     Raises:
         ContractError: naming the field; also for a schema_version newer than this program.
     """
     document = parse_json(text, "alias")
     check_schema_version(document, "alias", ALIAS_SCHEMA_VERSION)
+    _check_names(document)
     return decode(AliasDocument, document, "alias")
+
+
+def _check_names(document: Json) -> None:
+    """Refuses fields that are nearly one of ours: a "canry" would be a canary that nobody sees."""
+    known = [field.name for field in fields(AliasDocument)]
+    for key in document if isinstance(document, dict) else ():
+        near = get_close_matches(key.lower(), known, n=1, cutoff=_SLIP)
+        if key not in known and near:
+            raise ContractError(f"alias.{key}", f"unknown field; did you mean {near[0]!r}?")
 
 
 def write_alias(alias: AliasDocument) -> str:
