@@ -13,7 +13,7 @@ from model_export.errors import LoadError
 from model_export.source_model import SourceModel
 from model_export.tf.compiled import compile_as_saved, loading_uncompiled
 from model_export.tf.graph import as_graph
-from model_export.tf.model_file import find_code, first_line, names_package, read_config
+from model_export.tf.model_file import find_code, names_package, read_config
 from model_export.tf.saved_model_operators import find_doubtful
 from model_export.tf.source import KerasSource, SavedModelSource
 from model_export.tf.task_source import TaskSource
@@ -73,7 +73,7 @@ def load_source(
             f"it does not know {unknown[1]!r}; give it with model.custom_objects = "
             f'"module:name" of a dict {{"{unknown[1]}": …}}'
             if unknown
-            else first_line(error)
+            else _innermost(error)
         )
         if path.suffix in _HDF5:
             problem += "; or save the model as .keras, which keeps more"
@@ -85,6 +85,14 @@ def load_source(
     if compiled and not is_hub:
         compile_as_saved(model, path, custom_objects or {}, tell)
     return KerasSource(model, str(path))
+
+
+def _innermost(error: Exception) -> str:
+    """What the innermost part raised that Keras made of a model's description."""
+    told = str(error).rpartition("Exception encountered: ")[2].strip()
+    line = (told.splitlines() or [type(error).__name__])[0]
+    refused, found, _ = line.partition(" If you trust the source of the artifact")
+    return f"{refused} If you trust the file, set model.unsafe_load = true" if found else line
 
 
 def _load_saved_model(folder: Path, *, unsafe_load: bool) -> SavedModelSource:
