@@ -22,7 +22,8 @@ class ModelSection:
         labels: of the classes, in the order of the scores; or a text file with one a line. None
             names them by their index.
         custom_objects: ``module:name`` of a dict that Keras needs to load the model.
-        unsafe_load: whether to load models that carry Python code. Only for your own models.
+        unsafe_load: whether to load models that carry Python code, or operators that may touch
+            files. Only for your own models.
     """
 
     name: str

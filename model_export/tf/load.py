@@ -13,11 +13,13 @@ from model_export.errors import LoadError
 from model_export.source_model import SourceModel
 from model_export.tf.compiled import compile_as_saved, loading_uncompiled
 from model_export.tf.graph import as_graph
-from model_export.tf.model_file import find_code, first_line, names_package, read_config
+from model_export.tf.model_file import find_code, names_package, read_config
+from model_export.tf.saved_model_operators import find_doubtful
 from model_export.tf.source import KerasSource, SavedModelSource
 from model_export.tf.task_source import TaskSource
 
 _HUB = "keras_hub"
+_MOST_TOLD = 5
 _HDF5 = (".h5", ".hdf5")
 _UNKNOWN = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([\w<>]+)'")
 
@@ -35,7 +37,7 @@ def load_source(
     Args:
         path: a ``.keras`` or ``.h5`` file, or a SavedModel folder.
         custom_objects: what Keras needs beyond its own classes.
-        unsafe_load: whether Python code in the file may run.
+        unsafe_load: whether Python code in the file may run, and what else does more than compute.
         compiled: whether fine-tuning will want what the model was compiled with.
         tell: told what of that cannot be kept.
 
@@ -45,9 +47,7 @@ def load_source(
     if not path.exists():
         raise LoadError(f"{path}: there is no such file or folder; train and save the model first")
     if path.is_dir():
-        if not (path / "saved_model.pb").exists():
-            raise LoadError(f"{path}: expected a SavedModel folder, got no saved_model.pb in it")
-        return SavedModelSource(path)
+        return _load_saved_model(path, unsafe_load=unsafe_load)
     config = read_config(path)
     code = sorted(set(find_code(config)))
     if code and not unsafe_load:
@@ -73,7 +73,7 @@ def load_source(
             f"it does not know {unknown[1]!r}; give it with model.custom_objects = "
             f'"module:name" of a dict {{"{unknown[1]}": …}}'
             if unknown
-            else first_line(error)
+            else _innermost(error)
         )
         if path.suffix in _HDF5:
             problem += "; or save the model as .keras, which keeps more"
@@ -85,6 +85,28 @@ def load_source(
     if compiled and not is_hub:
         compile_as_saved(model, path, custom_objects or {}, tell)
     return KerasSource(model, str(path))
+
+
+def _innermost(error: Exception) -> str:
+    """What the innermost part raised that Keras made of a model's description."""
+    told = str(error).rpartition("Exception encountered: ")[2].strip()
+    line = (told.splitlines() or [type(error).__name__])[0]
+    refused, found, _ = line.partition(" If you trust the source of the artifact")
+    return f"{refused} If you trust the file, set model.unsafe_load = true" if found else line
+
+
+def _load_saved_model(folder: Path, *, unsafe_load: bool) -> SavedModelSource:
+    if not (folder / "saved_model.pb").exists():
+        raise LoadError(f"{folder}: expected a SavedModel folder, got no saved_model.pb in it")
+    doubtful = [] if unsafe_load else find_doubtful(folder)
+    if doubtful:
+        more = f" and {len(doubtful) - _MOST_TOLD} more" if len(doubtful) > _MOST_TOLD else ""
+        raise LoadError(
+            f"{folder}: {', '.join(doubtful[:_MOST_TOLD])}{more} may read or write files or run "
+            "other code when the model is loaded or asked. Export the model without; or, if you "
+            "trust the folder, set model.unsafe_load = true"
+        )
+    return SavedModelSource(folder)
 
 
 def _register_hub(path: Path) -> None:

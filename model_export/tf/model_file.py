@@ -14,6 +14,8 @@ from model_export.errors import LoadError
 
 # Parts of a saved model that are Python code, which runs when the model is loaded.
 _CODE = ("Lambda", "__lambda__")
+# Layers that load something else beside the file, or what another library pickled.
+_FOREIGN = ("TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper")
 
 
 def read_config(path: Path) -> Any:
@@ -41,9 +43,15 @@ def read_config(path: Path) -> Any:
 
 
 def find_code(config: Any) -> Iterator[str]:
-    """Names every part of the model that is Python code; what it was compiled with is no part."""
+    """Names every part of the model that is Python code, or brings some.
+
+    What the model was compiled with is no part of it.
+    """
     if isinstance(config, dict):
-        if config.get("class_name") in _CODE:
+        called = config.get("config") if config.get("class_name") == "function" else None
+        if called in _FOREIGN:
+            yield f"a function ({called})"
+        if config.get("class_name") in (*_CODE, *_FOREIGN):
             settings = config.get("config")
             name = settings.get("name") if isinstance(settings, dict) else None
             yield f"layer {name!r} ({config['class_name']})" if name else "a lambda function"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -158,6 +161,101 @@ def test_a_file_with_python_code_is_loaded_where_the_recipe_trusts_it(
     source = load_source(save(model, tmp_path / f"model{suffix}"), unsafe_load=True)
     answers = source.predict({source.inputs[0].name: X})[source.outputs[0].name]
     np.testing.assert_allclose(answers, keras_models.answers(model, X), atol=1e-6)
+
+
+def changed(path: Path, place: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of a model file whose description of the layer "hidden" is another one."""
+
+    def described(config: Any) -> str:
+        (layer,) = (
+            each for each in config["config"]["layers"] if each["config"]["name"] == "hidden"
+        )
+        change(layer)
+        return json.dumps(config)
+
+    if path.suffix == ".h5":
+        shutil.copy(path, place)
+        with h5py.File(place, "r+") as file:
+            file.attrs["model_config"] = described(json.loads(file.attrs["model_config"]))
+        return place
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(place, "w") as copy:
+        for name in archive.namelist():
+            data = archive.read(name)
+            copy.writestr(name, described(json.loads(data)) if name == "config.json" else data)
+    return place
+
+
+def loading_a_saved_model(layer: dict[str, Any]) -> None:
+    layer["class_name"] = "TFSMLayer"
+    layer["config"] = {"name": "hidden", "filepath": "/nowhere", "call_endpoint": "serve"}
+
+
+def calling(module: str, name: str) -> Callable[[dict[str, Any]], None]:
+    def change(layer: dict[str, Any]) -> None:
+        layer["config"]["activation"] = {
+            "module": module,
+            "class_name": "function",
+            "config": name,
+            "registered_name": "function",
+        }
+
+    return change
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (loading_a_saved_model, "layer 'hidden' (TFSMLayer) hold Python code"),
+        (calling("keras.layers", "TFSMLayer"), "a function (TFSMLayer) hold Python code"),
+        (calling("keras.utils", "get_file"), "`keras.utils.get_file` because it is not a modeling"),
+        (calling("keras.saving", "load_model"), "`keras.saving.load_model` because it is not"),
+        (calling("os", "system"), "it does not know 'system'"),
+        (calling("builtins", "eval"), "it does not know 'eval'"),
+    ],
+)
+def test_a_file_that_reaches_for_other_code_is_refused(
+    dense: keras.Model,
+    tmp_path: Path,
+    suffix: str,
+    change: Callable[[dict[str, Any]], None],
+    told: str,
+) -> None:
+    path = save(dense, tmp_path / f"model{suffix}")
+    assert told in complaint(changed(path, tmp_path / f"changed{suffix}", change))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("kind", [layers.StringLookup, layers.TextVectorization])
+def test_a_vocabulary_of_this_machine_is_not_read(tmp_path: Path, suffix: str, kind: Any) -> None:
+    (tmp_path / "words.txt").write_text("secret\n")
+    lookup = kind(vocabulary=["a", "b"], output_mode="multi_hot", name="hidden")
+    model = keras.Sequential([keras.Input((1,), dtype="string"), lookup, layers.Dense(2)])
+
+    def change(layer: dict[str, Any]) -> None:
+        layer["config"]["vocabulary"] = str(tmp_path / "words.txt")
+
+    path = save(model, tmp_path / f"model{suffix}")
+    told = complaint(changed(path, tmp_path / f"changed{suffix}", change))
+    assert "vocabulary file outside of the model archive" in told
+    assert "set model.unsafe_load = true" in told
+
+
+@pytest.mark.parametrize("way", ["a link", "a part"])
+def test_weights_of_another_file_are_not_read(dense: keras.Model, tmp_path: Path, way: str) -> None:
+    path, other = save(dense, tmp_path / "model.h5"), save(dense, tmp_path / "other.h5")
+    with h5py.File(path, "r+") as file:
+        names: list[str] = []
+        file.visit(names.append)
+        kernel = next(name for name in names if name.endswith("hidden/kernel"))
+        shape = file[kernel].shape
+        del file[kernel]
+        if way == "a link":
+            file[kernel] = h5py.ExternalLink(str(other), f"/{kernel}")
+        else:
+            size = int(np.prod(shape)) * 4
+            file.create_dataset(kernel, shape, "float32", external=[(str(other), 0, size)])
+    assert "Not allowed: H5 file with " in complaint(path)
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
