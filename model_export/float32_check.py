@@ -23,10 +23,10 @@ from tflite_serving.groups import put_together
 SCALES = (4.0, 0.25)
 """What the inputs are multiplied by: an overflow may begin just beyond the examples."""
 
-_MOST_ROWS, _MOST_NUMBERS = 256, 20_000_000
+_MOST_ROWS, _MOST_NUMBERS = 256, 5_000_000
 """Of examples that are scaled: each of them is asked of both models again."""
 
-_SUSPECTS, _DISTURBANCES = 64, 8
+_SUSPECTS, _DISTURBANCES = 32, 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ class _Question:
     rows: npt.NDArray[np.int64]
     factor: float = 1.0
 
-    def first(self, places: npt.NDArray[np.int64]) -> _Question:
+    def at(self, places: npt.NDArray[np.int64]) -> _Question:
         """The examples at `places`, in this order."""
         return _Question(
             _rows(self.inputs, places), _rows(self.expected, places), self.rows[places], self.factor
@@ -108,18 +108,19 @@ class Float32Check:
             questions = [whole, *self._scaled(whole, progress)]
             found = answer_all(form, interface, [each.inputs for each in questions], self.threads)
             finished.keep_answers(form, "test", found[0])
-            largest = max(map(self._compare, questions, found))
+            compared = list(map(self._compare, questions, found))
             scaled = [f", {len(each.rows)} of them ×{each.factor:g}" for each in questions[1:]]
+            magnified = sum(len(rows) for _, rows in compared)
             step.result = (
                 f"{len(test)} test examples{''.join(scaled)}: like the Keras model, "
-                f"but for {largest:.1e} of a value's size"
-            )
+                f"but for {max(largest for largest, _ in compared):.1e} of a value's size"
+            ) + (f", and more in {magnified} that magnify rounding" if magnified else "")
 
     def _scaled(self, whole: _Question, progress: Progress) -> Iterator[_Question]:
         """Some of the examples with other sizes of inputs, and what Keras makes of them."""
         numbers = max(sum(each[0].size for each in whole.inputs.values()), 1)
         count = max(1, min(len(whole.rows), _MOST_ROWS, _MOST_NUMBERS // numbers))
-        few = whole.first(np.linspace(0, len(whole.rows) - 1, count).astype(np.int64))
+        few = whole.at(np.linspace(0, len(whole.rows) - 1, count).astype(np.int64))
         pictures, step = self.ready.interface.pictures, self.ready.interface.sequence
         fixed = step.outputs if step is not None and step.tokens is not None else ()
         names = [
@@ -145,9 +146,12 @@ class Float32Check:
                 continue
             yield _Question(inputs, expected, few.rows, factor)
 
-    def _compare(self, question: _Question, found: Arrays) -> float:
-        """The largest difference, as a part of its value's scale."""
-        largest = 0.0
+    def _compare(self, question: _Question, found: Arrays) -> tuple[float, set[int]]:
+        """The largest difference, as a part of its value's scale; and places of examples beyond it.
+
+        Of these, disturbing the Keras model explains the difference.
+        """
+        largest, magnified = 0.0, set[int]()
         for output in self.ready.interface.outputs:
             expected = question.expected[output.name]
             scale = scales(expected, is_score=output.task != "regression")
@@ -157,12 +161,13 @@ class Float32Check:
             if len(suspects):
                 scale = np.broadcast_to(scale, expected.shape)[suspects]
                 difference = self._unexplained(
-                    question.first(suspects), output.name, found[output.name][suspects], scale
+                    question.at(suspects), output.name, found[output.name][suspects], scale
                 )
                 if difference is not None:
-                    raise ConversionError(self._problem(question.first(suspects), difference))
-            largest = max(largest, float(worst.max(initial=0)) * ROUNDING)
-        return largest
+                    raise ConversionError(self._problem(question.at(suspects), difference))
+            largest = max(largest, float(worst[worst <= 1].max(initial=0)) * ROUNDING)
+            magnified.update(np.flatnonzero(worst > 1).tolist())
+        return largest, magnified
 
     def _unexplained(
         self,

@@ -23,6 +23,7 @@ from model_export.float32_check import Float32Check
 from model_export.prepare import load, prepare
 from model_export.progress import Progress
 from model_export.recipe import read_recipe
+from model_export.tf.source import KerasSource
 from model_export.workspace import Workspace
 from tests.support.litert import run
 from tflite_serving.contract.golden import read_golden
@@ -187,3 +188,51 @@ def test_rounding_that_the_model_magnifies_is_none(tmp_path: Path, kind: str) ->
         total = layers.Dense(1, use_bias=False, name="total")(x)
         model = keras.Model(x, Near(name="near")(total))
     assert "like the Keras model" in check(write(tmp_path, model))
+
+
+def test_a_pruned_model_is_compared_with_itself(tmp_path: Path, cli: Cli) -> None:
+    recipe = write(tmp_path, prices(3, "relu"))
+    recipe.write_text(
+        recipe.read_text()
+        + """
+        [prune]
+        method = "magnitude"
+        sparsity = 0.5
+        epochs = 1
+        """
+    )
+    model = keras.models.load_model(tmp_path / "model.keras")
+    model.compile("sgd", "mse")
+    model.save(tmp_path / "model.keras")
+    recipe.write_text(recipe.read_text().replace("max_drop = 0.1", "max_drop = 10"))
+    done = cli("export", recipe, "--registry", tmp_path / "registry")
+    assert done.exit_code == 0, done.output
+
+
+def test_pixels_stay_within_what_occurs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 3), name="pixels"),
+            layers.Flatten(),
+            layers.Dense(1, name="price"),
+        ]
+    )
+    recipe = write(
+        tmp_path,
+        model,
+        inputs=lambda count: (
+            np.random.default_rng(count).uniform(0, 255, (count, 4, 4, 3)).astype(np.float32)
+        ),
+    )
+    recipe.write_text(recipe.read_text() + '\n        inputs.pixels.kind = "image"\n')
+    asked: list[float] = []
+    predict = KerasSource.predict
+
+    def watched(source: KerasSource, inputs: Any) -> Any:
+        asked.append(float(inputs["pixels"].max()))
+        return predict(source, inputs)
+
+    monkeypatch.setattr(KerasSource, "predict", watched)
+    assert "60 of them ×4" in check(recipe)
+    assert 200 < max(asked) <= 255

@@ -47,3 +47,26 @@ def test_every_value_of_a_regression_has_a_tolerance_of_its_own_scale() -> None:
     assert large / small == pytest.approx(1e4, rel=0.5)
     moved = golden.outputs["both"] + np.array([0, 0.1], np.float32)
     assert len(golden.differences({"both": moved})) == len(golden.ids)
+
+
+def test_a_float_model_may_differ_by_less_than_a_quantized_one() -> None:
+    values = np.random.default_rng(0).normal(0, 10, (50, 1)).astype(np.float32)
+    test = Split({"x": np.zeros((50, 1), np.float32)}, values)
+    output = OutputSpec("y", "float32", (None, 1), task="regression")
+    given = (test, {"y": values}, {"y": values}, (output,))
+    quantized, plain = (
+        choose_golden(*given, variant=variant).tolerance["y"].max()
+        for variant in ("static_int8", "float32")
+    )
+    assert quantized == pytest.approx(0.2, rel=0.2)
+    assert plain == pytest.approx(0.01, rel=0.2)
+
+
+def test_large_values_that_hardly_vary_may_be_rounded() -> None:
+    values = np.full((50, 1), 1e6, np.float32)
+    test = Split({"x": np.zeros((50, 1), np.float32)}, values)
+    output = OutputSpec("y", "float32", (None, 1), task="regression")
+    golden = choose_golden(test, {"y": values}, {"y": values}, (output,), variant="float32")
+    rounded = np.nextafter(golden.outputs["y"], np.float32(np.inf))
+    assert not golden.differences({"y": rounded})
+    assert golden.differences({"y": golden.outputs["y"] * np.float32(1.0001)})
