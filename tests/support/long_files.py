@@ -18,4 +18,5 @@ LONG = (
     "infra/test_static_analysis.py",
     "delivery/test_export_steps.py",
     "load/test_shutdown.py",
+    "load/test_early_refusals.py",
 )
