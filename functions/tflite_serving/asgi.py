@@ -25,9 +25,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-WITHHOLD_CONTINUE = "tflite_serving.withhold_continue"
-"""An extension of the scope; its "call" has `receive` no longer tell the client to go on."""
-_PAUSE_SECONDS = 0.2
 _MOST_DISCARDING = 32
 
 
@@ -66,7 +63,7 @@ class AsgiShell:
             await send({"type": "websocket.close"})
             return
         extensions = scope.get("extensions") or {}
-        upload = _Upload(receive, extensions.get(WITHHOLD_CONTINUE, {}).get("call"))
+        upload = _Upload(receive, extensions.get(lingering.WITHHOLD_CONTINUE, {}).get("call"))
         with self._service.open(_head(scope)) as exchange:
             response = await self._respond(exchange, upload)
         if not (upload.is_whole or upload.is_late):
@@ -222,7 +219,7 @@ class _Upload:
         with suppress(TimeoutError):
             async with asyncio.timeout(None) as timeout:
                 while not self.is_whole and size < lingering.MOST_BYTES:
-                    timeout.reschedule(min(end, now() + _PAUSE_SECONDS))
+                    timeout.reschedule(min(end, now() + lingering.PAUSE_SECONDS))
                     piece = await self._next()
                     if piece is None:
                         return

@@ -14,6 +14,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+PAUSE_SECONDS = 0.2
+"""Longest pause of a body that is discarded before the response."""
 IDLE_SECONDS = 5.0
 """Longest pause of a client that still sends."""
 MOST_SECONDS = 30.0
@@ -24,6 +26,8 @@ MOST_BYTES = 2**26
 """Most that is discarded: twice as much as the platform lets a request have."""
 MOST_CONNECTIONS = 256
 """Most that linger at a time; the one that has for the longest is closed first."""
+WITHHOLD_CONTINUE = "tflite_serving.withhold_continue"
+"""An extension of the scope; its "call" has `receive` no longer tell the client to go on."""
 
 _lingering: dict[_Discarding, None] = {}  # in the order of their last responses
 

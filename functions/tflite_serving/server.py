@@ -18,9 +18,8 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn_worker import UvicornWorker
 
-from tflite_serving.asgi import WITHHOLD_CONTINUE
 from tflite_serving.http import Response, request_head
-from tflite_serving.lingering import LingeringTransport
+from tflite_serving.lingering import WITHHOLD_CONTINUE, LingeringTransport
 
 if TYPE_CHECKING:
     from tflite_serving.service import Service

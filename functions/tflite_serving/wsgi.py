@@ -13,11 +13,10 @@ import flask
 
 from tflite_serving.errors import RequestError, RequestTimeout, ServingError, Stopping
 from tflite_serving.http import RequestHead, Response
-from tflite_serving.lingering import IDLE_SECONDS, MOST_BYTES, MOST_SECONDS
+from tflite_serving.lingering import IDLE_SECONDS, MOST_BYTES, MOST_SECONDS, PAUSE_SECONDS
 from tflite_serving.service import Exchange, Service
 
 _PIECE_BYTES = 2**16
-_PAUSE_SECONDS = 0.2
 
 
 class WsgiShell:
@@ -49,7 +48,7 @@ class WsgiShell:
         if _has_body(request):
             # Before the response, as long as it comes: few clients and proxies look for a response
             # while they send. And after it, in case it paused.
-            self._discard(request.environ, _PAUSE_SECONDS)
+            self._discard(request.environ, PAUSE_SECONDS)
             response.call_on_close(partial(self._discard, request.environ, IDLE_SECONDS))
         return response
 

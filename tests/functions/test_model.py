@@ -18,7 +18,7 @@ from model_export.sections.quantize import Variant
 from tests.support.tiny import FEATURES, WEIGHTS, scores, write_tiny_artifact
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import TensorBinding, Tensors
-from tflite_serving.errors import ArtifactRefused, DeadlineExceeded
+from tflite_serving.errors import ArtifactRefused, DeadlineExceeded, Stopping
 from tflite_serving.model import Model
 from tflite_serving.telemetry import Timings
 
@@ -97,6 +97,19 @@ def test_threads_that_share_two_interpreters_get_their_own_rows(
     with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(work, seed) for seed in range(threads)]:
             done.result()
+
+
+def test_who_waits_for_an_interpreter_is_refused_when_the_instance_ends(
+    artifacts: dict[str, tuple[Path, Manifest]],
+) -> None:
+    model = load(artifacts["float32"], interpreters=1)
+    model._take(0)
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(model.run, {"features": ROWS}, Timings()) for _ in range(3)]
+        model.give_up()
+        for asked in waiting:
+            with pytest.raises(Stopping):
+                asked.result(30)
 
 
 @pytest.mark.parametrize("wait_seconds", [0.0, 0.01])

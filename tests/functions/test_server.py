@@ -120,6 +120,12 @@ class Client(asyncio.Transport):
                 await self._more.wait()
         return self.answers
 
+    async def wait_until_closed(self) -> None:
+        async with asyncio.timeout(30):
+            while not self.is_closed:
+                self._more.clear()
+                await self._more.wait()
+
     def write(self, data: Any) -> None:
         self.writes.append(bytes(data))
         self._reader.parser.feed_data(data)
@@ -127,6 +133,7 @@ class Client(asyncio.Transport):
 
     def close(self) -> None:
         self.is_closed = True
+        self._more.set()
 
     abort = write_eof = close
 
@@ -233,6 +240,9 @@ REQUESTS = {
     "two slashes": get("//x/predict"),
     "half a percent": get("/v2/health/liv%e"),
     "far": get("a:1", method="CONNECT"),
+    "offer": post(ROWS[11:12], "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings"),
+    "offer in chunks": post(ROWS[12:14], "Upgrade: x", "Connection: upgrade", chunks=3),
+    "offer of a get": get("/v2/health/live", "Upgrade: websocket", "Connection: Upgrade"),
     "body of a get": get("/v2/health/live", body=b"{" * 50),
 }
 
@@ -425,6 +435,111 @@ def test_a_head_without_an_end_is_cut_off(service: Service) -> None:
     parts = [f"X-{index}: {'x' * 1000}\r\n".encode() for index in range(80)]
     client = exchange(service, [b"GET / HTTP/1.1\r\n", *parts], 1)
     assert client.answers[0].status == 431
+    assert client.is_closed
+
+
+def test_what_comes_before_a_head_is_not_counted_as_its_part(service: Service) -> None:
+    large = post(json.dumps({"instances": ROWS[:1].tolist() * 900}).encode())
+    assert len(large) > 2 * 2**14
+    begun = large * 3 + post(ROWS[:1])[:20]
+    client = exchange(service, [begun, post(ROWS[:1])[20:]], 4)
+    assert {answer.status for answer in client.answers} == {200}
+    assert not client.is_closed
+
+
+def test_what_comes_behind_a_request_in_work_is_read_when_that_is_answered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(world)  # not loaded: the first request takes a while
+    answer_with(made, monkeypatch)
+
+    async def run() -> tuple[Client, list[bool]]:
+        client, pauses = Client(made), []
+        client.send(post(ROWS[:1]))
+        pauses.append(client.is_paused)
+        client.send(post(ROWS[1:2])[:20])
+        await asyncio.sleep(0)  # whoever waits for the client to leave reads on, but for this
+        pauses.append(client.is_paused)
+        await client.wait(1)
+        await asyncio.sleep(0)
+        pauses.append(client.is_paused)
+        client.send(post(ROWS[1:2])[20:])
+        await client.wait(2)
+        return client, pauses
+
+    client, pauses = asyncio.run(run())
+    assert pauses == [False, True, False]
+    assert [answer.status for answer in client.answers] == [200, 200]
+
+
+def test_more_than_a_few_requests_behind_one_in_work_end_the_connection(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tflite_serving.server._MOST_WAITING", 3)
+    made = make(world)
+    answer_with(made, monkeypatch)
+    client = exchange(made, [post(ROWS[:1]) + get("/v2/health/live") * 5], 4)
+    assert [answer.headers.get("connection") for answer in client.answers] == [
+        *(None, None, None),
+        "close",
+    ]
+    assert client.is_closed
+
+
+def test_what_is_no_http_behind_a_request_in_work_takes_not_its_place(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(world)
+    answer_with(made, monkeypatch)
+    client = exchange(made, [post(ROWS[:1]), b"nonsense\r\n\r\n"], 1)
+    assert client.answers[0].status == 200
+    assert client.answers[0].headers["connection"] == "close"
+    assert client.is_closed
+
+
+def test_a_malformed_body_behind_a_request_in_work_is_refused_after_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(world)
+    answer_with(made, monkeypatch)
+    wrong = post(b"zz", chunks=1).replace(b"2\r\nzz", b"zz\r\nzz")
+    client = exchange(made, [post(ROWS[:1]), post(ROWS[:1]) + wrong], 3)
+    assert [answer.status for answer in client.answers] == [200, 200, 400]
+    assert client.is_closed
+
+
+def test_the_rest_of_a_small_body_is_waited_for_only_so_long(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tflite_serving.server._REST_SECONDS", 0.05)
+    request = get("/nowhere", method="POST", body=b"[" * 1000)
+
+    async def run() -> Client:
+        client = Client(service)
+        client.send(request[:-600])
+        (answer,) = await client.wait(1)
+        assert "connection" not in answer.headers
+        await client.wait_until_closed()
+        return client
+
+    assert asyncio.run(run()).answers[0].status == 404
+
+
+def test_a_connection_at_rest_is_always_given_up_in_the_end(service: Service) -> None:
+    async def run() -> None:
+        client = Client(service)
+        client.send(post(ROWS[:1]))
+        for blank in (b"\r\n", b"\r\n\r\n"):  # is none of a request
+            client.send(blank)
+            assert client.protocol.timeout_keep_alive_task is not None
+
+    asyncio.run(run())
+
+
+def test_trailers_without_end_are_cut_off(service: Service) -> None:
+    begin = post(ROWS[:1], chunks=1)[:-2]
+    client = exchange(service, [begin, *[b"X: y\r\n" * 2000] * 20], 1)
+    assert client.answers[0].status == 400
     assert client.is_closed
 
 

@@ -14,7 +14,7 @@ from tests.support.tiny import (
 )
 from tests.support.world import REFRESH, WAIT, World, get, refusal, settle
 from tflite_serving.contract import layout
-from tflite_serving.errors import DeadlineExceeded, StoreUnreachable
+from tflite_serving.errors import DeadlineExceeded, Stopping, StoreUnreachable
 from tflite_serving.served import ServedModel
 from tflite_serving.slot import RETRY_AFTER_SECONDS
 from tflite_serving.telemetry import Timings
@@ -70,6 +70,23 @@ def test_a_deadline_while_loading_is_told_and_the_load_goes_on(world: World) -> 
     world.store.open.set()
     assert get(slot).manifest == manifest
     assert world.store.loads() == 1
+
+
+def test_who_waits_for_a_load_is_refused_when_the_instance_ends(world: World) -> None:
+    world.publish()
+    slot = world.slot()
+    world.store.open.clear()
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(get, slot) for _ in range(2)]
+        assert world.store.asked.wait(WAIT)
+        slot.give_up()
+        for asked in waiting:
+            with pytest.raises(Stopping):
+                asked.result(WAIT)
+    with pytest.raises(Stopping):
+        get(slot)
+    slot.give_up()  # twice is once
+    world.store.open.set()
 
 
 def test_a_failure_is_remembered_for_a_while_and_then_tried_again(world: World) -> None:
