@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -222,3 +223,11 @@ def test_what_has_no_place_in_a_document_is_not_written() -> None:
 
 def test_text_is_plain_json() -> None:
     assert json.loads(to_text(Leaf("w"))) == {"word": "w", "number": 0.0}
+
+
+def test_a_key_that_is_there_twice_among_many_is_found_soon() -> None:
+    text = "{" + "".join(f'"{number}":0,' for number in range(30_000)) + '"x":0,"x":0}'
+    began = time.process_time()
+    with pytest.raises(ContractError, match="expected each key once, got 'x' twice"):
+        parse_json(text, "doc")
+    assert time.process_time() - began < 1

@@ -14,6 +14,7 @@ import json
 import math
 import types
 import typing
+from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Literal, TypeVar, Union
@@ -58,8 +59,8 @@ def parse_json(text: str | bytes, path: str) -> Json:
     def unique(pairs: list[tuple[str, Json]]) -> Json:
         members = dict(pairs)
         if len(members) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
+            counts = Counter(key for key, _ in pairs)
+            twice = next(key for key, count in counts.items() if count > 1)
             raise ContractError(path, f"expected each key once, got {twice!r} twice")
         return members
 
