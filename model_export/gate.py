@@ -67,7 +67,7 @@ def judge(
     def outperforms(better: str, worse: str) -> str | None:
         if gate.spend_budget:
             return None
-        return advantage(compared[better], compared[worse], gate.sure)
+        return advantage(compared[better], compared[worse], budgets, gate.sure)
 
     choice = choose(passing, gate.prefer, drops, outperforms)
     chosen = choice.chosen

@@ -1,4 +1,9 @@
-"""Whether one candidate's quality is significantly better than another's, on the same examples."""
+"""Whether one candidate's quality is significantly better than another's, on the same examples.
+
+With many examples a difference that nobody would notice is significant, most of all one of a metric
+that is no fraction of right answers: every weight-only form would lose against float32. So it must
+also be a noticeable part of the budget.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,19 @@ from collections.abc import Mapping
 import numpy as np
 
 from model_export.comparison import Comparison, drops_between
+from model_export.sample_size import HAIR
+from model_export.sections.gate import GateSection
 from model_export.spread import mcnemar_p_value, of_resamples
+
+NOTICEABLE = 0.1
+"""Of `max_drop`: smaller differences are none, however sure they are."""
 
 
 def advantage(
-    better: Mapping[str, Comparison], worse: Mapping[str, Comparison], confidence: float
+    better: Mapping[str, Comparison],
+    worse: Mapping[str, Comparison],
+    budgets: Mapping[str, GateSection],
+    confidence: float,
 ) -> str | None:
     """How one candidate is significantly better than another, for people; None if it is not.
 
@@ -21,20 +34,24 @@ def advantage(
 
     Args:
         better, worse: Each candidate's comparison with the reference, by output name.
+        budgets: Of quality, by output name.
         confidence: With which a difference must be significant, 0.5 to 1.
     """
     gains = []
     for name, one in better.items():
-        if _of_output(worse[name], one, confidence):
+        least = NOTICEABLE * budgets[name].allowed_drop
+        if _of_output(worse[name], one, least, confidence):
             return None
-        gain = _of_output(one, worse[name], confidence)
+        gain = _of_output(one, worse[name], least, confidence)
         if gain:
             gains.append(f"output {name!r}: {gain}" if len(better) > 1 else gain)
     return "; ".join(gains) or None
 
 
-def _of_output(better: Comparison, worse: Comparison, confidence: float) -> str | None:
-    if better.drop >= worse.drop:
+def _of_output(
+    better: Comparison, worse: Comparison, least: float, confidence: float
+) -> str | None:
+    if not worse.drop - better.drop > least + HAIR:
         return None
     evidence = _of_pairs(better, worse, confidence) or _of_resamples(better, worse, confidence)
     if evidence is None:

@@ -28,6 +28,7 @@ from tflite_serving.contract.evidence import Candidate
 
 Array = npt.NDArray[Any]
 NAMES = ("float32", "float16", "weight_int8", "dynamic_int8", "static_int8")
+BUDGETS = {"species": GateSection(max_drop=0.01), "color": GateSection(max_drop=0.01)}
 PREFERENCES: tuple[Preference, ...] = ("latency", "size", "quality")
 
 
@@ -177,12 +178,24 @@ def test_the_same_loss_is_significant_with_enough_examples(
     first[differ] = np.arange(differ.sum()) % 5 < 3
     second[differ] = ~first[differ]
     better, worse = compared(metric, [answers(first, targets), answers(second, targets)], targets)
-    told = advantage(better, worse, 0.95)
+    told = advantage(better, worse, BUDGETS, 0.95)
     assert (told is not None) is significant
-    assert advantage(worse, better, 0.95) is None
+    assert advantage(worse, better, BUDGETS, 0.95) is None
     if told:
         assert told.startswith(f"{metric} ")
         assert ("p = " if metric == "accuracy" else "95% interval of the difference ") in told
+
+
+@pytest.mark.parametrize(("max_drop", "counts"), [(0.01, True), (0.05, False)])
+def test_a_difference_that_is_no_noticeable_part_of_the_budget_does_not_count(
+    max_drop: float, *, counts: bool
+) -> None:
+    targets = np.zeros(20_000, int)
+    lost = np.arange(20_000) % 500 == 0  # 0.2 points, for certain
+    right = np.ones(20_000, bool)
+    better, worse = compared("accuracy", [answers(r, targets) for r in (right, ~lost)], targets)
+    budgets = {"species": GateSection(max_drop=max_drop)}
+    assert (advantage(better, worse, budgets, 0.95) is not None) is counts
 
 
 def test_the_gate_spends_its_budget_where_the_recipe_says_so() -> None:
@@ -212,8 +225,8 @@ def test_of_several_outputs_one_is_better_and_none_worse() -> None:
     one, other = compared("accuracy", [answers(r, targets) for r in (good, bad)], targets)
     good_one, bad_one = one["species"], other["species"]
     first = {"species": good_one, "color": good_one}
-    told = advantage(first, {"species": bad_one, "color": good_one}, 0.95)
+    told = advantage(first, {"species": bad_one, "color": good_one}, BUDGETS, 0.95)
     assert told is not None
     assert told.startswith("output 'species': accuracy 0.9")
     mixed = {"species": bad_one, "color": good_one}
-    assert advantage({"species": good_one, "color": bad_one}, mixed, 0.95) is None
+    assert advantage({"species": good_one, "color": bad_one}, mixed, BUDGETS, 0.95) is None
