@@ -218,12 +218,9 @@ def test_pixels_stay_within_what_occurs(tmp_path: Path, monkeypatch: pytest.Monk
             layers.Dense(1, name="price"),
         ]
     )
+    rng = np.random.default_rng(0)
     recipe = write(
-        tmp_path,
-        model,
-        inputs=lambda count: (
-            np.random.default_rng(count).uniform(0, 255, (count, 4, 4, 3)).astype(np.float32)
-        ),
+        tmp_path, model, inputs=lambda count: rng.uniform(0, 255, (count, 4, 4, 3)).astype("f")
     )
     recipe.write_text(recipe.read_text() + '\n        inputs.pixels.kind = "image"\n')
     asked: list[float] = []
