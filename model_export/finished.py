@@ -75,14 +75,14 @@ class Finished:
         return Checkpoint(self.workspace, "training.npz")
 
     def float32(self) -> tuple[bytes, Pruning | None] | None:
-        """The pruned and converted model, if both are done."""
+        """The pruned, converted and compared model, if all of this is done."""
         flatbuffer, pruning = self.workspace.load(_FLOAT32), self.workspace.load(_PRUNING)
         if flatbuffer is None or pruning is None:
             return None
         return flatbuffer, decode(_Pruned, json.loads(pruning), _PRUNING).pruning
 
     def keep_float32(self, flatbuffer: bytes, pruning: Pruning | None) -> None:
-        """Keeps the pruned and converted model."""
+        """Keeps the model that was pruned, converted, and compared with the Keras model."""
         self.workspace.save(_PRUNING, to_text(_Pruned(pruning)).encode())
         self.workspace.save(_FLOAT32, flatbuffer)
 

@@ -17,7 +17,7 @@ from model_export.progress import Progress
 from model_export.rounding import ROUNDING, disturb, excess, noise, scales, worst_rows
 from model_export.sequences import in_groups
 from model_export.source_model import SourceModel
-from tflite_serving.contract.tensors import Arrays
+from tflite_serving.contract.tensors import Arrays, Task
 from tflite_serving.groups import put_together
 
 SCALES = (4.0, 0.25)
@@ -27,6 +27,7 @@ _MOST_ROWS, _MOST_NUMBERS = 256, 5_000_000
 """Of examples that are scaled: each of them is asked of both models again."""
 
 _SUSPECTS, _DISTURBANCES = 32, 8
+_SCORES: tuple[Task, ...] = ("classification", "multi_label")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +155,7 @@ class Float32Check:
         largest, magnified = 0.0, set[int]()
         for output in self.ready.interface.outputs:
             expected = question.expected[output.name]
-            scale = scales(expected, is_score=output.task != "regression")
+            scale = scales(expected, is_score=output.task in _SCORES)
             worst = worst_rows(expected, found[output.name], scale)
             suspects = np.argsort(-worst, kind="stable")[:_SUSPECTS]
             suspects = suspects[worst[suspects] > 1]
@@ -201,10 +202,13 @@ class Float32Check:
 
         at = difference.place
         inputs = in_groups(_rows(question.inputs, np.array([at])), self.ready.interface.sequence)
-        layer = first_difference(self.source, self.float32, inputs[0].inputs)
+        try:
+            layer = first_difference(self.source, self.float32, inputs[0].inputs)
+        except Exception:  # TensorFlow raises whatever it likes; the models differ
+            layer = None
         scaled = "" if question.factor == 1 else f" with its inputs ×{question.factor:g}"
         where = (
-            "no layer of which the output can be compared differs before that"
+            "no layer whose output can be compared differs before that"
             if layer is None
             else f"the first layer whose output differs is {layer.name!r} ({layer.kind}): "
             f"expected {layer.expected:.6g}, got {layer.found:.6g}"

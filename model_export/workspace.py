@@ -23,6 +23,8 @@ from tflite_serving.contract.codec import encode
 
 FOLDER = ".model_export"
 _KEY_FILE = "key"
+# Of the finished parts: 1 kept a float32 model that was compared with nothing.
+_FORMAT = 2
 # What the finished parts do not depend on: another budget can be judged with the same evidence.
 _FREE_SECTIONS = ("gate", "publish")
 _FREE_KEYS = ("max_drop", "description", "units")
@@ -117,6 +119,7 @@ def export_key(recipe: Recipe, source_sha256: str, data_sha256: str) -> str:
         # One that says nothing else is as good as none.
         content[section] = {name: said for name, said in parts.items() if said}
     facts: Mapping[str, Any] = {
+        "format": _FORMAT,
         "recipe": {name: part for name, part in content.items() if name not in _FREE_SECTIONS},
         # Fine-tuning keeps the epoch that the metric likes best.
         "metric": [recipe.gate.metric, recipe.gate.lower_is_better],

@@ -12,9 +12,11 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
+from model_export.candidates import FormMaker
 from model_export.errors import ConversionError
 from model_export.flatbuffer import inspect
 from model_export.fold_shapes import fold_batch_shapes
+from model_export.interface import Interface
 from model_export.layer_names import STABLE
 from model_export.tf.convert import convert_float32
 from model_export.tf.load import load_source
@@ -249,3 +251,15 @@ def test_the_same_model_converts_to_the_same_bytes() -> None:
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2, "softplus", name="head")])
     first, second = (convert_float32(KerasSource(model, "model")) for _ in range(2))
     assert first == second
+
+
+def test_what_replaces_an_operator_stays_in_float_where_int8_would_be_slower() -> None:
+    model = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(3, "softplus", name="first"), layers.Dense(2)]
+    )
+    source = KerasSource(model, "model")
+    maker = FormMaker(convert_float32(source), {}, Interface("regression", (), ()), frozenset())
+    stable = {o.name for o in maker.facts.operators if STABLE in o.name}
+    assert stable
+    assert stable <= {o.name for o in maker.left_in_float("static_int8")}
+    assert not maker.left_in_float("dynamic_int8")
