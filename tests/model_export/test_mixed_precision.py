@@ -59,6 +59,21 @@ def test_the_operators_that_quantization_hurts_come_first(
     assert len(set(names)) == len(names)
 
 
+def test_an_operator_that_ends_the_process_does_not_change_the_ranking_of_others(
+    converted: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from tests.support import keras_models
+    from tests.support.failing import abort_when_loaded
+
+    maker, examples = maker_for(converted("outlier")), keras_models.flowers(30, 1)
+    ranked = rank_operators(maker, "static_int8", examples)
+    # After the float model's answers, each operator has its turn.
+    abort_when_loaded(monkeypatch, tmp_path, turn=1)
+    again = rank_operators(maker, "static_int8", examples)
+    assert len(again) == len(ranked) - 1
+    assert [operator for operator in ranked if operator in again] == again
+
+
 def test_a_mixture_says_what_it_left_in_float_and_answers_like_the_float_model(
     converted: Callable[[str], bytes],
 ) -> None:

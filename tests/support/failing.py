@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,18 @@ def abort_when_run(monkeypatch: pytest.MonkeyPatch, folder: Path, *names: str) -
         return load(self, servable, *arguments)
 
     monkeypatch.setattr(Process, "load", marked)
+
+
+def abort_when_loaded(monkeypatch: pytest.MonkeyPatch, folder: Path, turn: int) -> None:
+    """The runtime ends itself by SIGABRT at one of many loads; arguments as above."""
+    abort_when_run(monkeypatch, folder, "this one")
+    load, turns = Process.load, count()
+
+    def counted(self: Process, servable: Servable, *arguments: Any) -> Start:
+        name = "this one" if next(turns) == turn else servable.name
+        return load(self, replace(servable, name=name), *arguments)
+
+    monkeypatch.setattr(Process, "load", counted)
 
 
 def fail_when_timed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:

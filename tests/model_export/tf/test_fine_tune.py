@@ -56,7 +56,7 @@ BARS, FEW_BARS = keras_models.bars(60, 1), keras_models.bars(30, 2)
 THREE = recipe(epochs=3, schedule="polynomial", learning_rate=0.01, batch_size=16)
 
 
-class Stop(Exception):
+class Stop(KeyboardInterrupt):
     """Interrupts a training."""
 
 
