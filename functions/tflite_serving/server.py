@@ -95,7 +95,10 @@ class Protocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._is_reading = True
         try:
-            self._parse(data)
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as end_of_head:
+                self._parse_on(data, end_of_head)
             self._is_reading = False
             if self._is_kept and not self._is_in_head:
                 self._let_go()
@@ -114,12 +117,13 @@ class Protocol(HttpToolsProtocol):
         if self.pipeline:
             self.flow.hold()
 
-    def _parse(self, data: bytes) -> None:
+    def _parse_on(self, data: bytes, end_of_head: httptools.HttpParserUpgrade) -> None:
         while True:
+            data = self._head_without_offer() + data[end_of_head.args[0] :]
             try:
                 self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as end_of_head:
-                data = self._head_without_offer() + data[end_of_head.args[0] :]
+            except httptools.HttpParserUpgrade as another:
+                end_of_head = another
             else:
                 return
 
@@ -167,7 +171,8 @@ class Protocol(HttpToolsProtocol):
             self._has_offer = True
             return
         self._is_in_head = False
-        self._be_patient_no_more()
+        if self._patience is not None:
+            self._be_patient_no_more()
         if not self._is_kept:
             self._begin()
 
@@ -182,11 +187,13 @@ class Protocol(HttpToolsProtocol):
         self._gather()
         super().on_message_complete()
         self.cycle.more_body = False  # of one that was answered before its end, too
+        self._head_size = 0
         self._be_patient_no_more()
 
     def on_response_complete(self) -> None:
         """Reads on, unless more requests are waiting than the next."""
-        self.flow.is_held = len(self.pipeline) > 1
+        if self.flow.is_held:
+            self.flow.is_held = len(self.pipeline) > 1
         super().on_response_complete()
         if self._is_in_head:
             self._wait_for_head(0)
@@ -218,10 +225,9 @@ class Protocol(HttpToolsProtocol):
             self._end_with_what_came_before()
 
     def _be_patient_no_more(self) -> None:
-        self._head_size = 0
         if self._patience is not None:
             self._patience.cancel()
-            self._patience = None
+            self._patience, self._head_size = None, 0
 
     def _refuse(self, status: bytes) -> None:
         """Hangs up on what is no request yet."""
@@ -373,7 +379,7 @@ class _Flow(FlowControl):
 
     def resume_reading(self) -> None:
         """Ends a pause that is not held."""
-        if not self.is_held:
+        if self.read_paused and not self.is_held:
             super().resume_reading()
 
 

@@ -161,12 +161,7 @@ class Exchange:
         if head.content_length is None:
             return "transfer-encoding" in head.headers
         # Who waits to be told to go on may, or may not, send it after another answer.
-        return head.content_length > (0 if self.waits_to_go_on else _SMALL_BODY)
-
-    @property
-    def waits_to_go_on(self) -> bool:
-        """Whether the client sends its body only when it is told to."""
-        return "expect" in self._task.head.headers
+        return head.content_length > (0 if "expect" in head.headers else _SMALL_BODY)
 
     @property
     def seconds_left(self) -> float:

@@ -145,6 +145,35 @@ def test_a_refusal_before_the_body_ends_the_connection_where_much_is_to_come(
     assert (answered.get("connection") == "close") == closes
 
 
+@pytest.mark.parametrize("has_room", [False, True])
+def test_a_refused_body_comes_before_the_response_if_there_is_room(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, has_room: bool
+) -> None:
+    monkeypatch.setattr("tflite_serving.asgi._MOST_DISCARDING", int(has_room))
+    messages = pieces(b"x" * 10, b"y" * 10)
+    status, headers, _ = send(
+        shell(world), messages, path="/nowhere", headers=[(b"content-length", b"1000000")]
+    )
+    assert status == 404
+    assert (headers.get("connection") != "close") == has_room
+
+
+def test_a_body_that_never_ends_is_not_waited_for_before_the_response(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tflite_serving.lingering.MOST_BYTES", 5000)
+    read: list[int] = []
+
+    async def endless() -> Message:
+        read.append(1000)
+        return {"type": "http.request", "body": b" " * 1000, "more_body": True}
+
+    headers = [(b"transfer-encoding", b"chunked")]
+    status, answered, _ = asyncio.run(respond(shell(world), endless, "/nowhere", "POST", headers))
+    assert (status, answered["connection"]) == (404, "close")
+    assert sum(read) == 5000
+
+
 @pytest.mark.parametrize(
     ("path", "method", "quick"),
     [
