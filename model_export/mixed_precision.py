@@ -98,6 +98,10 @@ class Isolation:
         variant: of quantization.
         examples: to answer.
         process: that answers them.
+
+    Raises:
+        ConversionError: the variant needs ranges that could not be found, or the float model cannot
+            be run.
     """
 
     def __init__(
@@ -107,14 +111,14 @@ class Isolation:
         self._variant = variant
         self._examples = examples
         self._process = process
+        self._ranges = maker.ranges_for(variant)
         self.reference = self._answer(maker.float32)
 
     def answer(self, names: Sequence[str]) -> Scores | None:
         """The answers with these operators quantized; None if they cannot be."""
         maker = self._maker
         try:
-            ranges = maker.ranges_for(self._variant)
-            made = quantize(maker.float32, self._variant, ranges, only=names)
+            made = quantize(maker.float32, self._variant, self._ranges, only=names)
             return self._answer(made)
         except ConversionError:
             # Not every kind of operator can be quantized on its own, and none must be.

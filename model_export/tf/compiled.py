@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ def compile_as_saved(
     path: Path,
     custom_objects: Mapping[str, Any],
     tell: Callable[[str], None],
+    *,
+    unsafe_load: bool = False,
 ) -> None:
     """Compiles a loaded model with its own loss, and its own optimizer if Keras knows that.
 
@@ -46,6 +49,7 @@ def compile_as_saved(
         path: the ``.keras`` or ``.h5`` file that it was loaded from.
         custom_objects: losses and optimizers beyond Keras's own, by name.
         tell: told what cannot be kept.
+        unsafe_load: whether the loss may be Python code.
 
     Raises:
         LoadError: the loss cannot be found.
@@ -55,7 +59,7 @@ def compile_as_saved(
         return
     with keras.saving.CustomObjectScope(dict(custom_objects)):
         try:
-            loss = _each(saved.get("loss"), _loss)
+            loss = _each(saved.get("loss"), partial(_loss, safe_mode=not unsafe_load))
         except Exception as error:
             # Keras raises whatever the loss's own class raises.
             raise LoadError(
@@ -100,10 +104,10 @@ def _each(saved: Any, load: Callable[[Any], Any]) -> Any:
     return None if saved is None else load(saved)
 
 
-def _loss(saved: Any) -> Any:
+def _loss(saved: Any, *, safe_mode: bool) -> Any:
     # By its class, as an HDF5 file has it, a loss of Keras needs no module.
-    if isinstance(saved, Mapping) and "module" in saved:
-        return keras.saving.deserialize_keras_object(saved, safe_mode=True)
+    if isinstance(saved, Mapping) and ("module" in saved or saved["class_name"] == "__lambda__"):
+        return keras.saving.deserialize_keras_object(saved, safe_mode=safe_mode)
     # Which lets Keras choose one.
     if saved in ("crossentropy", "ce"):
         return saved

@@ -52,9 +52,9 @@ def load_source(
     code = sorted(set(find_code(config)))
     if code and not unsafe_load:
         raise LoadError(
-            f"{path}: {', '.join(code)} hold Python code, which runs when the model is loaded and "
-            "cannot be converted for certain. Replace it by Keras layers; or, if you trust the "
-            "file, set model.unsafe_load = true"
+            f"{path}: {', '.join(code)} hold Python code, or bring other code, which runs when the "
+            "model is loaded and cannot be converted for certain. Replace it by Keras layers; or, "
+            "if you trust the file, set model.unsafe_load = true"
         )
     is_hub = names_package(config, _HUB)
     if is_hub:
@@ -83,7 +83,7 @@ def load_source(
     model = as_graph(model)
     # KerasHub's tasks cannot be compiled again from a file.
     if compiled and not is_hub:
-        compile_as_saved(model, path, custom_objects or {}, tell)
+        compile_as_saved(model, path, custom_objects or {}, tell, unsafe_load=unsafe_load)
     return KerasSource(model, str(path))
 
 

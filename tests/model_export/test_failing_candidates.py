@@ -210,6 +210,15 @@ def test_a_chosen_candidate_that_fails_at_one_length_of_sequences_gives_way_to_t
     assert [each["name"] for each in found["failed"]] == ["float32"]
 
 
+def test_the_layers_of_a_model_that_cannot_be_calibrated_are_not_ranked(
+    cli: Cli, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibration_fails(monkeypatch, tmp_path)
+    refused = cli("sensitivity", recipe)
+    assert refused.exit_code == 3
+    assert "error: static_int8: calibration: the model cannot be quantized" in refused.stderr
+
+
 def test_the_layer_of_an_operator_that_the_runtime_numbers_is_told() -> None:
     facts = FlatbufferFacts(("CONV_2D",), (), (Operator("conv", "CONV_2D", "stem", None),))
     form = Form("float16", "float16", b"", Tensors((), ()), facts)

@@ -441,6 +441,9 @@ def test_a_lambda_that_a_model_was_compiled_with_is_no_part_of_it(tmp_path: Path
     path = save(trained(loss=lambda y, p: keras.ops.mean(p - y)), tmp_path / "model.keras")
     load_source(path, compiled=False)
     assert "fine-tuning needs the loss" in complaint(path)
+    trusted = load_source(path, unsafe_load=True)
+    assert isinstance(trusted, KerasSource)
+    assert callable(trusted.model.loss)
 
 
 @pytest.mark.parametrize("loss", ["bce", "kld", "mae", "mape", "mse", "msle"])
