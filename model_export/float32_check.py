@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from model_export.candidates import FormMaker, answer_all
+from model_export.candidates import Form, FormMaker, answer_all
 from model_export.errors import ConversionError
 from model_export.finished import Finished
 from model_export.prepare import Prepared
@@ -97,7 +97,7 @@ class Float32Check:
 
         Raises:
             ConversionError: the models differ by more than rounding explains; it names the first
-                layer that does.
+                layer that does. Or the runtime cannot run the conversion.
         """
         interface, test = self.ready.interface, self.ready.splits.test
         with progress.step("compare") as step:
@@ -107,7 +107,7 @@ class Float32Check:
             rows = np.arange(len(test))
             whole = _Question(test.inputs, known or self._predict(test.inputs), rows)
             questions = [whole, *self._scaled(whole, progress)]
-            found = answer_all(form, interface, [each.inputs for each in questions], self.threads)
+            found = self._answers(form, [each.inputs for each in questions])
             finished.keep_answers(form, "test", found[0])
             compared = list(map(self._compare, questions, found))
             scaled = [f", {len(each.rows)} of them ×{each.factor:g}" for each in questions[1:]]
@@ -116,6 +116,15 @@ class Float32Check:
                 f"{len(test)} test examples{''.join(scaled)}: like the Keras model, "
                 f"but for {max(largest for largest, _ in compared):.1e} of a value's size"
             ) + (f", and more in {magnified} that magnify rounding" if magnified else "")
+
+    def _answers(self, form: Form, several: Sequence[Arrays]) -> list[Arrays]:
+        try:
+            return answer_all(form, self.ready.interface, several, self.threads)
+        except ConversionError as error:
+            raise ConversionError(
+                f"{form.located(str(error))}; so the conversion cannot be compared with the Keras "
+                "model, and all forms are made of it; nothing was published"
+            ) from error
 
     def _scaled(self, whole: _Question, progress: Progress) -> Iterator[_Question]:
         """Some of the examples with other sizes of inputs, and what Keras makes of them."""

@@ -1,4 +1,4 @@
-"""Lists the operators of TensorFlow that do no more than compute, and keep what they computed.
+"""Lists TensorFlow's and TensorFlow Text's operators that compute, and keep what they computed.
 
     python tools/harmless_operators.py > model_export/tf/harmless_operators.txt
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 
 import tensorflow as tf
+import tensorflow_text
 from tensorflow.core.framework import op_def_pb2
 from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.framework import kernels
@@ -42,7 +43,8 @@ _PURE = {"ShardedFilename", "ShardedFilespec", "TensorListPushBackBatch", "Place
 
 def harmless_operators() -> list[str]:
     """Names of the operators, sorted."""
-    assert tf.__version__  # which registers them
+    assert tf.__version__  # each of which registers its own
+    assert tensorflow_text.__version__
     known = op_def_pb2.OpList.FromString(
         pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList())
     )

@@ -29,12 +29,22 @@ def watch(give_up: Callable[[], object]) -> bool:
     handler = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         return False
+    # A handler interrupts the main thread wherever it is, even where it starts a thread and holds
+    # the lock for that: so the thread is there before, and is only let go.
+    signalled = threading.Lock()
+    signalled.acquire()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        _later(GIVE_UP_SECONDS, give_up)
-        _later(EXIT_SECONDS, lambda: os._exit(0))
+        if signalled.locked():
+            signalled.release()
         handler(number, frame)
 
+    def end() -> None:
+        signalled.acquire()
+        _later(EXIT_SECONDS, lambda: os._exit(0))
+        _later(GIVE_UP_SECONDS, give_up)
+
+    threading.Thread(target=end, daemon=True).start()
     signal.signal(signal.SIGTERM, stop)
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -138,10 +139,11 @@ def test_a_lock_of_providers_is_the_registrys_and_not_a_mirrors() -> None:
 
 def test_the_locks_of_tools_are_fresh_and_have_hashes(tmp_path: Path) -> None:
     assert stale_tool_locks() == []
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for lock in TOOL_LOCKS:
         text = (ROOT / lock).read_text(encoding="utf-8")
         pins = re.findall(r"\n[a-z0-9].*==", text)
-        assert len(pins) == len(re.findall(r"\n[a-z0-9].*==.*\\\n    --hash=sha256:", text)) > 5
+        assert len(pins) == len(re.findall(r"\n[a-z0-9].*==.*\\\n    --hash=sha256:", text)) > 0
         (tmp_path / lock).parent.mkdir(parents=True)
         (tmp_path / lock).write_text(text)
         (tmp_path / lock).with_suffix(".in").write_text("checkov>=3.3\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -220,22 +219,19 @@ def test_it_ends_at_once_where_nothing_was_asked_yet(quick: Path, start: Start) 
 
 
 @pytest.fixture
-def stalled(quick: Path, tmp_path: Path) -> Path:
-    """A registry whose alias is never read to its end."""
-    registry = tmp_path / "registry"
-    shutil.copytree(quick, registry)
-    alias = registry / "models" / "iris" / "aliases" / "production.json"
-    alias.unlink()
-    os.mkfifo(alias)
-    return registry
+def stalled() -> Iterator[dict[str, str]]:
+    """Settings of a registry that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        yield {"MODEL_REGISTRY": "gs://silent", "STORAGE_EMULATOR_HOST": address}
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_request_that_waits_for_a_load_is_refused_in_time(
-    stalled: Path, start: Start, target: str
+    quick: Path, stalled: dict[str, str], start: Start, target: str
 ) -> None:
     with (
-        start(stalled, target) as f,
+        start(quick, target, **stalled) as f,
         RawConnection(f.url) as client,
         RawConnection(f.url) as dribbling,
     ):

@@ -151,10 +151,20 @@ def test_the_table_and_the_report_list_what_failed(
     assert failed["name"] == failed["variant"] == "static_int8"
 
 
-def test_float32_may_fail_like_any_other(
+def test_a_conversion_that_cannot_be_run_is_not_the_source_of_other_candidates(
     cli: Cli, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     abort_when_run(monkeypatch, tmp_path, "float32")
+    failed = cli("export", recipe, "--dry-run")
+    assert failed.exit_code == 3
+    assert "error: float32: the runtime cannot run it (killed by SIGABRT)" in failed.stderr
+    assert "cannot be compared with the Keras model" in failed.stderr
+
+
+def test_float32_may_fail_while_it_is_timed_like_any_other(
+    cli: Cli, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_when_timed(monkeypatch, "float32")
     found = compression(cli, recipe)
     assert found["quantization"] == "static_int8"
     assert [each["name"] for each in found["failed"]] == ["float32"]
@@ -163,11 +173,12 @@ def test_float32_may_fail_like_any_other(
 def test_where_all_fail_every_reason_is_told_and_the_exit_code_is_that_of_a_conversion(
     cli: Cli, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    abort_when_run(monkeypatch, tmp_path, *BOTH)
+    the_runtime_aborts(monkeypatch, tmp_path)
+    fail_when_timed(monkeypatch, "float32")
     failed = cli("export", recipe, "--dry-run")
     assert failed.exit_code == 3
-    for name in BOTH:
-        assert f"  {name}: the runtime cannot run it (killed by SIGABRT)" in failed.stderr
+    assert "  float32: the runtime cannot run it (killed by SIGSEGV)" in failed.stderr
+    assert "  static_int8: the runtime cannot run it (killed by SIGABRT)" in failed.stderr
 
 
 def test_where_the_rest_misses_the_budget_the_table_has_both(
