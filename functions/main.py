@@ -14,7 +14,7 @@ import sys
 import threading
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import functions_framework
 import functions_framework.aio
@@ -25,6 +25,8 @@ from tflite_serving.settings import Settings
 from tflite_serving.telemetry import Log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import flask
     from starlette.requests import Request
 
@@ -62,7 +64,19 @@ else:
 
     server.set_up()
 
-_lock = threading.Lock()
+_T = TypeVar("_T")
+_lock = threading.RLock()
+
+
+def _once(make: Callable[[], _T]) -> Callable[[], _T]:
+    """The same each time. Threads may call at once, and a second one would know half of them."""
+    made = cache(make)
+
+    def get() -> _T:
+        with _lock:
+            return made()
+
+    return get
 
 
 @functions_framework.aio.http  # type: ignore[arg-type]  # any ASGI application is a response
@@ -85,27 +99,22 @@ def predict_wsgi(request: flask.Request) -> flask.Response:
     return _wsgi_shell().respond(request)
 
 
-@cache
+@_once
 def _asgi_shell() -> AsgiShell:
     from tflite_serving.asgi import AsgiShell
 
     return AsgiShell(_service())
 
 
-@cache
+@_once
 def _wsgi_shell() -> WsgiShell:
     from tflite_serving.wsgi import WsgiShell
 
     return WsgiShell(_service())
 
 
+@_once
 def _service() -> Service:
-    with _lock:  # threads may ask at once, and there must be one
-        return _made_once()
-
-
-@cache
-def _made_once() -> Service:
     from tflite_serving.artifacts.opening import open_store
     from tflite_serving.catalog import Catalog
     from tflite_serving.service import Service

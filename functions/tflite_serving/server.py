@@ -406,5 +406,5 @@ _OPTIONS: dict[str, Any] = {
     # Front ends keep connections for ten minutes: to close them before means errors there.
     "timeout_keep_alive": 620,
     # The platform kills ten seconds after SIGTERM.
-    "timeout_graceful_shutdown": 8,
+    "timeout_graceful_shutdown": 7,
 }

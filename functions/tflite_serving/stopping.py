@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 
 GIVE_UP_SECONDS = 5.0
-EXIT_SECONDS = 8.5
+EXIT_SECONDS = 8.0
 
 
 def watch(give_up: Callable[[], object]) -> bool:
