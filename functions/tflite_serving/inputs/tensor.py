@@ -122,7 +122,9 @@ def _to_whole(numbers: Numbers, raw: RawInput | Numbers, spec: InputSpec) -> npt
         _refuse_fractions(numbers, spec)
         if dtype.itemsize == 8 and isinstance(raw, RawInput):
             # A float64 rounds whole numbers beyond 2**53: compare and convert what was sent.
-            array = np.array(raw.values, dtype=object)
+            sent = np.array(raw.values, dtype=object)
+            # Of NaN, which alone differs from itself, what stands for it is among the numbers.
+            array = np.where(sent != sent, array, sent)  # noqa: PLR0124
     outside = (array < limits.min) | (array > limits.max)
     if array.dtype.kind == "O":
         # An integer just below the lowest came as a float, which rounds it up to the lowest.

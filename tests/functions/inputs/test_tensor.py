@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tests.support.strategies import json_values
-from tflite_serving.contract.tensors import ClientDType, InputSpec, Shape
+from tflite_serving.contract.record import Record
+from tflite_serving.contract.tensors import ClientDType, InputSpec, Preprocess, Shape
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.complaint import show_shape
 from tflite_serving.inputs.raw import RawInput
@@ -362,3 +363,14 @@ def test_a_search_through_too_many_values_ends() -> None:
     values: list[Any] = np.zeros((3, 1_000_001)).tolist()
     with pytest.raises(RequestError, match="more than 2000000 values; send less to be told where"):
         to_tensor(RawInput(values, "instances[{}]", may_hold_others=False), spec("float32", 1))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "float32"])
+def test_a_nan_is_missing_where_something_stands_for_it(dtype: Any) -> None:
+    preprocess = Preprocess("record", record=Record(missing=7))
+    middle = 5 if dtype != "int64" else 2**60 + 1
+    age = InputSpec("age", dtype, (None,), preprocess)
+    sent = RawInput([float("nan"), middle, 3], "rows[{}]", may_hold_others=False)
+    found = to_tensor(sent, age)
+    assert found.dtype == dtype
+    assert found.tolist() == [7, middle, 3]
