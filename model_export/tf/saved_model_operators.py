@@ -19,7 +19,6 @@ _WRITES = frozenset({"SaveV2", "MergeV2Checkpoints", "Save", "SaveSlices"})
 _READS = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
 """Operators of the saver, which every SavedModel has, and which predictions have no use for."""
 
-_TABLE_FILE = "InitializeTableFromTextFileV2"
 _PRINT = "PrintV2"
 
 
@@ -44,7 +43,7 @@ def find_doubtful(folder: Path) -> list[str]:
     alone = len(saved.meta_graphs) == 1
     found: set[str] = set()
     for graph in saved.meta_graphs:
-        found.update(_MetaGraph(graph, folder, alone=alone).doubtful())
+        found.update(_MetaGraph(graph, alone=alone).doubtful())
     return sorted(found)
 
 
@@ -68,13 +67,11 @@ class _MetaGraph:
 
     Args:
         graph: a MetaGraphDef.
-        folder: of the SavedModel.
         alone: whether it is the only one.
     """
 
-    def __init__(self, graph: Any, folder: Path, *, alone: bool) -> None:
+    def __init__(self, graph: Any, *, alone: bool) -> None:
         self._graph = graph
-        self._assets = folder / "assets"
         self._nodes = {node.name: node for node in graph.graph_def.node}
         self._functions = {f.signature.name: f for f in graph.graph_def.library.function}
         # Others are loaded as TensorFlow 1 did it, which runs nodes of the graph itself.
@@ -92,11 +89,21 @@ class _MetaGraph:
             if operator in _WRITES | _READS:
                 yield _told(operator, where)
         for operator, where in restored.operators:
-            if operator in _WRITES:
+            # Within a function it is not known what is read; in the graph itself, see below.
+            if operator in _WRITES or (where and operator in _READS):
                 yield _told(operator, where)
-        for asset in self._graph.asset_file_def:
-            if not self._is_inside(asset.filename):
-                yield f"the asset {asset.filename!r} outside of the folder"
+        yield from self._foreign_reads()
+
+    def _foreign_reads(self) -> Iterator[str]:
+        """Operators that restore variables from elsewhere than where the loader says they are."""
+        if self._has_objects:
+            return
+        saver = self._graph.saver_def
+        own = saver.filename_tensor_name.partition(":")[0]
+        for name in self._before([saver.restore_op_name]):
+            node = self._nodes[name]
+            if node.op in _READS and node.input[0].partition(":")[0] != own:
+                yield f"{node.op} of another file"
 
     def _unknown(self, node: Any, where: str) -> Iterator[str]:
         if node.op in self._functions or node.op in _WRITES | _READS:
@@ -106,32 +113,8 @@ class _MetaGraph:
             stream = node.attr["output_stream"].s.decode(errors="replace") if given else "stderr"
             if not stream.startswith(("stdout", "stderr", "log(")):
                 yield _told(f"{node.op} to {stream}", where)
-        elif node.op == _TABLE_FILE:
-            if not self._reads_asset(node, where):
-                yield _told(node.op, where)
         elif node.op not in _harmless():
             yield _told(node.op, where)
-
-    def _reads_asset(self, node: Any, where: str) -> bool:
-        """Whether the file that a table is read from is one of the SavedModel's own assets."""
-        if len(node.input) < 2:
-            return False
-        source = node.input[1].partition(":")[0]
-        if not where:
-            named = {asset.tensor_info.name for asset in self._graph.asset_file_def}
-            return f"{source}:0" in named
-        objects = self._graph.object_graph_def
-        bound = objects.concrete_functions[where].bound_inputs
-        arguments = self._functions[where].signature.input_arg
-        # What a function captured comes behind what it is given.
-        return any(
-            argument.name == source and objects.nodes[index].WhichOneof("kind") == "asset"
-            for argument, index in zip(reversed(arguments), reversed(bound), strict=False)
-        )
-
-    def _is_inside(self, asset: str) -> bool:
-        folder = self._assets.resolve()
-        return (folder / asset).resolve().is_relative_to(folder)
 
     def _reached(self) -> tuple[_Reached, _Reached]:
         """What loading and predicting run; and what restoring the variables runs."""
