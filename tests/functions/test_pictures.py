@@ -120,7 +120,8 @@ def test_the_answer_says_how_long_decoding_and_resizing_took(function: Function)
     response = send(function, encoded(smooth(600, 800), "JPEG"), "image/jpeg")
     stages = dict(part.split(";dur=") for part in response.headers["Server-Timing"].split(", "))
     assert list(stages)[:6] == ["parse", "preprocess", "decode", "resize", "queue", "infer"]
-    assert float(stages["decode"]) > float(stages["preprocess"])
+    assert float(stages["decode"]) > 0
+    assert float(stages["resize"]) > 0
 
 
 def as_json(*instances: Any) -> bytes:

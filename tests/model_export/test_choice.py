@@ -164,7 +164,7 @@ def answers(right: Array, targets: Array) -> Array:
     return np.where(np.arange(2) == label[:, None], sure[:, None], 1 - sure[:, None])
 
 
-@pytest.mark.parametrize(("examples", "significant"), [(500, False), (20_000, True)])
+@pytest.mark.parametrize(("examples", "significant"), [(500, False), (8_000, True)])
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "log_loss"])
 def test_the_same_loss_is_significant_with_enough_examples(
     metric: str, examples: int, *, significant: bool
