@@ -79,8 +79,18 @@ def _of_output(criterion: Criterion, scores: Array, targets: Array) -> Iterator[
             yield (
                 f"the Keras model's {output.name!r} has {metric.name} {found:.4f} on the test "
                 f"split, and always {best[1].name} would have {best[0]:.4f}: {_ADVICE}"
+                f"{_weighted(metric)}"
             )
             return
+
+
+def _weighted(metric: Metric) -> str:
+    """What else may be the reason, where rare classes count for little."""
+    if metric.name != "accuracy":
+        return ""
+    return (
+        ' Or is a class rare, and was weighted in training? Then judge by gate.metric = "macro_f1"'
+    )
 
 
 def _uninformative(output: OutputSpec, targets: Array) -> str | None:

@@ -20,6 +20,7 @@ from tests.support.interfaces import Info, Source, described, recipe
 
 Array = npt.NDArray[Any]
 ADVICE = ": are these the examples that it was trained for, scaled and resized like those?"
+WEIGHTED = ' Or is a class rare, and was weighted? Then judge by gate.metric = "macro_f1"'
 CLASSES = np.array([1, 1, 1, 0, 2])
 OWN = """
 def within(scores, targets):
@@ -72,7 +73,7 @@ def test_a_model_that_knows_exactly_what_the_commonest_class_gives_is_named() ->
         (told,) = warnings(scores_of(np.array(as_good)), CLASSES)
         assert told == (
             "the Keras model's 'species' has accuracy 0.6000 on the test split, and always 'b' "
-            "would have 0.6000" + ADVICE
+            "would have 0.6000" + ADVICE + WEIGHTED
         )
     (told,) = warnings(scores_of(np.zeros(5, np.int64)), CLASSES)
     assert "has accuracy 0.2000 on the test split, and always 'b' would have 0.6000" in told
