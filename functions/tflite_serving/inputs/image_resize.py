@@ -46,7 +46,10 @@ def resized(pixels: Array, resize: Resize) -> Array:
     across = weights_of(resize.method, pixels.shape[1], width, antialias=resize.antialias)
     taps = down.weights.shape[1], across.weights.shape[1]
     if taps == (1, 1):
-        return pixels[np.ix_(down.indices[:, 0], across.indices[:, 0])]
+        rows, columns = down.indices[:, 0], across.indices[:, 0]
+        if _across_first(pixels, down, across):
+            return pixels[:, columns][rows]
+        return pixels[rows][:, columns]
     if taps == (2, 2):
         return _between(pixels, down, across)
     return _weighted(pixels, down, across)
