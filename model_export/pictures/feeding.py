@@ -17,8 +17,8 @@ from tflite_serving.inputs.raw import Numbers, RawInput
 from tflite_serving.telemetry import Timings
 
 Array = npt.NDArray[Any]
-MOST_PIXELS = 2**30
-"""Of a file of the operator's own."""
+MOST_PIXELS = 2**32
+"""Of a file of the operator's own, and of all that its pictures become."""
 
 
 def tensors(pictures: Array, spec: InputSpec, where: str) -> Array:

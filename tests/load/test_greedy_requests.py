@@ -10,6 +10,7 @@ import pytest
 from benchmarks.compression.memory import take_peak_mib
 from benchmarks.soak.memory import worker
 from tests.support.greedy_requests import MODELS, GreedyRequest, publish_models, requests
+from tests.support.picture_model import NAME as PICTURES
 from tests.support.serving import Function, running
 
 pytestmark = pytest.mark.skipif(
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 REQUESTS = requests()
 GOOD = {"instances": [[1, 1, 1, 1]]}
+GOOD_PICTURE = {"instances": [[[[1, 1, 1]]]]}
 INSTANCE_MIB = 512
 """Resident memory, which is what the platform counts, with that of the idle function."""
 SMALL = 2**20
@@ -40,7 +42,8 @@ def function(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
     }
     with running("predict", environment, folder) as started:
         for model in MODELS:
-            assert started.post(f"/models/{model}/predict", GOOD).status_code == 200
+            good = GOOD_PICTURE if model == PICTURES else GOOD
+            assert started.post(f"/models/{model}/predict", good).status_code == 200
         yield started
         assert "Traceback" not in started.output()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,16 +14,24 @@ import numpy as np
 
 from model_export.registry.opening import open_writable
 from model_export.registry.verbs import move_alias, publish
+from tests.support.picture_model import NAME as PICTURES
+from tests.support.picture_model import publish_picture_model
+from tests.support.pictures import b64, encoded
 from tests.support.tiny import write_tiny_artifact
+from tflite_serving.contract.image import Image, Resize
 from tflite_serving.contract.manifest import Manifest, write_manifest
 from tflite_serving.contract.record import Column, Record
 from tflite_serving.contract.tensors import Preprocess
 
 COLUMNS = ("mean_radius", "mean_texture", "mean_area", "worst_area")
-MODELS = ("iris", "cells")
-"""A tensor of four numbers; a record of four columns, each of which may be missing."""
+_TINY = ("iris", "cells")
+_RESIZE = Resize(height=224, width=224, fit="pad")
+MODELS = (*_TINY, PICTURES)
+"""A tensor of four numbers; a record of four columns, each of which may be missing; a picture with
+borders."""
 
 _JSON, _CSV, _NPY = "application/json", "text/csv", "application/x-npy"
+_PNG = "image/png"
 _SIMPLE, _SERVING = "/models/{}/predict", "/v1/models/{}:predict"
 _MEGABYTE = 2**20
 
@@ -47,7 +56,7 @@ class GreedyRequest:
 def publish_models(folder: Path) -> Path:
     """Publishes `MODELS` to a registry below a folder."""
     store = open_writable(str(folder / "registry"))
-    for name in MODELS:
+    for name in _TINY:
         manifest = write_tiny_artifact(folder / name, name=name)
         if name == "cells":
             manifest = _with_columns(manifest)
@@ -55,7 +64,7 @@ def publish_models(folder: Path) -> Path:
             (folder / name / "manifest.json").write_text(text, encoding="utf-8")
         publish(store, manifest, folder / name)
         move_alias(store, name, "production", manifest.version, "publish")
-    return folder / "registry"
+    return publish_picture_model(folder, Image(mode="rgb", resize=_RESIZE)).registry
 
 
 def _with_columns(manifest: Manifest) -> Manifest:
@@ -93,7 +102,17 @@ def _to(
 
 def requests() -> Mapping[str, GreedyRequest]:
     """All of them, by what they are."""
-    return dict([*_strings(), *_places(), *_json_batches(), *_csv(), *_npy_files(), *_queries()])
+    return dict(
+        [
+            *_strings(),
+            *_places(),
+            *_json_batches(),
+            *_csv(),
+            *_npy_files(),
+            *_pictures(),
+            *_queries(),
+        ]
+    )
 
 
 Named = Iterator[tuple[str, GreedyRequest]]
@@ -300,6 +319,28 @@ def _npy_files() -> Named:
     ):
         yield f"an array with {what}", to(body, "malformed_npy", "wrong_dtype", "wrong_shape")
     yield "an array of millions of rows", to(lambda: _ordinary_npy(8_000_000), "batch_too_large")
+
+
+def _pictures() -> Named:
+    """Files of a few bytes that become large once they are resized."""
+
+    def flat(width: int, height: int) -> bytes:
+        return encoded(np.zeros((height, width), np.uint8))
+
+    for width, height in ((12_000, 1), (1, 12_000), (1_000_000, 1), (1, 1_000_000)):
+        yield (
+            f"a picture of {width} by {height}",
+            _to(PICTURES, _SIMPLE, partial(flat, width, height), "image_too_large", kind=_PNG),
+        )
+    yield (
+        "a thousand pictures of one pixel",
+        _to(
+            PICTURES,
+            _SIMPLE,
+            lambda: _instances(json.dumps(b64(flat(1, 1))).encode(), 1_024),
+            "image_too_large",
+        ),
+    )
 
 
 def _queries() -> Named:

@@ -13,6 +13,7 @@ from tflite_serving.contract.image import Resize
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import PayloadTooLarge, RequestError
 from tflite_serving.inputs.complaint import fits, show, show_shape
+from tflite_serving.inputs.image_limits import oversize
 from tflite_serving.inputs.raw import Numbers, RawInput
 from tflite_serving.inputs.tensor import to_tensor
 from tflite_serving.telemetry import Timings
@@ -34,7 +35,8 @@ class PictureReader:
     Args:
         spec: of the input.
         most_pixels: that one picture may have. All pictures of a request together may have four
-            times as many, or as many if there is no resize: then all of them are kept.
+            times as many, or as many if there is no resize: then all of them are kept. What they
+            become, which is kept, too, may have as many as one.
     """
 
     def __init__(self, spec: InputSpec, most_pixels: int) -> None:
@@ -66,14 +68,12 @@ class PictureReader:
         """
         timings.lap("preprocess")
         values = raw.values if isinstance(raw, Numbers) else self._all_numbers(raw)
+        self._check_count(len(raw.values), raw)
         if values is not None:
             pictures = self._from_numbers(Numbers(values, raw.place), timings)
         else:
             assert isinstance(raw, RawInput)
             pictures = self._one_by_one(raw, timings)
-        if self._image.is_scaled:
-            scale, offset = np.float32(self._image.scale), np.float32(self._image.offset)
-            pictures = pictures * scale + offset
         timings.lap("preprocess")
         return pictures
 
@@ -90,17 +90,20 @@ class PictureReader:
         timings.lap("decode")
         resize = self._image.resize
         if resize is None:
-            return values
+            return self._scaled(values)
         self._check_together(values[..., 0].size, numbers.at(0))
-        resized = [
-            self._resized(self._as_picture(each, resize, numbers.at(index)))
-            for index, each in enumerate(values)
-        ]
+        _, height, width, _ = values.shape
+        self._check_resize(height, width, numbers.at(0), is_whole=values.dtype == np.uint8)
+        shape = (len(values), resize.height, resize.width, self._image.channels)
+        found = np.empty(shape, self._spec.dtype)
+        for index, each in enumerate(values):
+            picture = self._as_picture(each, resize, numbers.at(index))
+            found[index] = self._scaled(self._resized(picture))
         timings.lap("resize")
-        return np.stack(resized)
+        return found
 
     def _one_by_one(self, raw: RawInput, timings: Timings) -> Array:
-        found: list[Array] = []
+        found: Array | None = None
         together = 0
         for index, value in enumerate(raw.values):
             place = raw.at(index)
@@ -109,6 +112,8 @@ class PictureReader:
                 pixels = self._checked(Numbers(to_tensor(one, self._spec), one.place))[0]
                 together += pixels[..., 0].size
                 self._check_together(together, place)
+                is_whole = pixels.dtype == np.uint8
+                self._check_resize(pixels.shape[0], pixels.shape[1], place, is_whole=is_whole)
                 picture = self._as_picture(pixels, self._image.resize, place)
             else:
                 opened = self._open(value, place)
@@ -117,11 +122,17 @@ class PictureReader:
                 picture = self._decoded(opened, place)
                 del opened  # a decoder may keep all the pixels, too
             timings.lap("decode")
-            resized = self._resized(picture)
-            self._check_like(resized, found, place)
-            found.append(resized)
+            resized = self._scaled(self._resized(picture))
+            if found is None:
+                # More than may come together need no room: they are refused.
+                most = max(1, self._most_together // max(1, resized[..., 0].size))
+                count = len(raw.values) if self._image.resize else min(len(raw.values), most)
+                found = np.empty((count, *resized.shape), resized.dtype)
+            self._check_like(resized, found[0], place)
+            found[index] = resized
             timings.lap("resize")
-        return np.stack(found)
+        assert found is not None
+        return found
 
     def _open(self, value: object, place: str) -> Picture:
         # Most models take no pictures, and a cold start no time.
@@ -135,6 +146,8 @@ class PictureReader:
             or fits((opened.width, opened.height), (height, width))
         ):
             raise self._wrong_size(opened.height, opened.width, place)
+        if self._oversize(opened.width, opened.height):
+            self._check_resize(opened.height, opened.width, place)
         return opened
 
     def _decoded(self, opened: Picture, place: str) -> Array | Picture:
@@ -144,6 +157,7 @@ class PictureReader:
         picture = decoded(opened, self._image, place)
         if not fits((picture.height, picture.width), self._spec.shape[1:3]):
             raise self._wrong_size(picture.height, picture.width, place)
+        self._check_resize(picture.height, picture.width, place)
         resize = self._image.resize
         return picture if resize is not None and resize.by == "pil" else _pixels(picture)
 
@@ -181,6 +195,12 @@ class PictureReader:
             pixels = np.clip(np.rint(pixels), 0, _BRIGHTEST)
         return pixels.astype(self._spec.dtype, copy=False)
 
+    def _scaled(self, pixels: Array) -> Array:
+        if not self._image.is_scaled:
+            return pixels
+        scaled: Array = pixels * np.float32(self._image.scale) + np.float32(self._image.offset)
+        return scaled
+
     def _checked(self, numbers: Numbers) -> Array:
         values = to_tensor(numbers, self._spec)
         if values.dtype == np.uint8 or values.size == 0:
@@ -211,11 +231,35 @@ class PictureReader:
                 "request, got more; send them in several",
             )
 
-    def _check_like(self, pixels: Array, found: list[Array], place: str) -> None:
-        if found and pixels.shape != found[0].shape:
+    def _check_count(self, count: int, raw: RawInput | Numbers) -> None:
+        resize = self._image.resize
+        if resize is None:
+            return
+        most = max(1, self._most_pixels // (resize.height * resize.width))
+        if count > most:
+            raise PayloadTooLarge(
+                "image_too_large",
+                f"{raw.at(most)}: expected at most {most:,} pictures in one request, because each "
+                f"becomes one of {resize.width} by {resize.height} pixels, got {count:,}; send "
+                "them in several",
+            )
+
+    def _check_resize(self, height: int, width: int, place: str, *, is_whole: bool = True) -> None:
+        complaint = self._oversize(height, width, is_whole=is_whole)
+        if complaint:
+            raise PayloadTooLarge("image_too_large", f"{place}: {complaint}")
+
+    def _oversize(self, height: int, width: int, *, is_whole: bool = True) -> str:
+        resize = self._image.resize
+        if resize is None:
+            return ""
+        return oversize(height, width, resize, self._most_pixels, is_whole=is_whole)
+
+    def _check_like(self, pixels: Array, first: Array, place: str) -> None:
+        if pixels.shape != first.shape:
             raise RequestError(
                 "wrong_shape",
-                f"{place}: expected shape {show_shape(found[0].shape)} like the instances before "
+                f"{place}: expected shape {show_shape(first.shape)} like the instances before "
                 f"it, got {show_shape(pixels.shape)}; send different sizes in different requests",
             )
 

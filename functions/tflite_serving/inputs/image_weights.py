@@ -26,8 +26,9 @@ _Kernel = Callable[[Floats], Floats]
 _BLOCK = 4
 _CUBIC_STEPS = 1024  # between two pixels: TensorFlow looks the cubic up in a table
 # A client that sends every picture in another size must not fill the memory; typical ones send a
-# handful. Of the largest sides, one takes 2 MB.
+# handful. Of the largest sides that are kept, one takes 3 MB.
 _KEPT = 16
+_LONGEST_KEPT = 16_384
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +47,6 @@ class Weights:
     blocks: tuple[tuple[int, Floats], ...]
 
 
-@lru_cache(maxsize=_KEPT)
 def weights_of(method: Method, size: int, new_size: int, *, antialias: bool) -> Weights:
     """The weights of a row.
 
@@ -56,6 +56,13 @@ def weights_of(method: Method, size: int, new_size: int, *, antialias: bool) -> 
         new_size: of the resized row.
         antialias: whether a smaller row averages all pixels.
     """
+    make = kept_weights if size <= _LONGEST_KEPT else kept_weights.__wrapped__
+    return make(method, size, new_size, antialias=antialias)
+
+
+@lru_cache(maxsize=_KEPT)
+def kept_weights(method: Method, size: int, new_size: int, *, antialias: bool) -> Weights:
+    """The weights of a row, kept for the next picture of its size; see `weights_of`."""
     if method == "nearest":
         indices, weights = _nearest(size, new_size)
     elif method == "area":

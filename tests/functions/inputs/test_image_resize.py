@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.support.strategies import resizes
 from tflite_serving.contract.image import METHODS, Fit, Method, Resize
 from tflite_serving.inputs.image_resize import resized
-from tflite_serving.inputs.image_weights import weights_of
+from tflite_serving.inputs.image_weights import kept_weights
 
 Array = npt.NDArray[Any]
 KERAS: tuple[Method, ...] = ("nearest", "bilinear", "bicubic", "area", "lanczos3", "lanczos5")
@@ -86,6 +86,26 @@ def test_a_photo_is_resized_as_tensorflow_does_it(method: Method, *, antialias: 
     assert np.abs(resized(pixels, resize) - np.asarray(expected)).max() <= CLOSE
 
 
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("method", METHODS["keras"])
+@pytest.mark.parametrize(("height", "width"), [(1, 900), (7, 900), (900, 7), (900, 1)])
+def test_a_long_thin_picture_is_resized_as_tensorflow_does_it(
+    method: Method, height: int, width: int, *, antialias: bool
+) -> None:
+    pixels = picture(height, width)
+    resize = Resize(height=24, width=32, method=method, antialias=antialias)
+    expected = np.asarray(tf.image.resize(pixels, (24, 32), method, antialias=antialias))
+    exact = method == "nearest" or (method == "bilinear" and not antialias)
+    assert np.abs(resized(pixels, resize) - expected).max() <= (0 if exact else CLOSE)
+
+
+@pytest.mark.parametrize("fill", [0.0, 255.0, 127.5, 300.0, -1.0])
+def test_borders_of_any_value_are_those_of_the_resizing_layer(fill: float) -> None:
+    pixels = picture(20, 90)
+    resize = Resize(height=30, width=30, fit="pad", fill=fill)
+    assert np.array_equal(resized(pixels, resize), by_keras(pixels, resize))
+
+
 @settings(max_examples=30)
 @given(height=sides, width=sides, new_height=sides, new_width=sides)
 @example(height=9, width=60, new_height=10, new_width=10)
@@ -116,7 +136,7 @@ def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
 def test_a_client_that_sends_many_sizes_does_not_fill_the_memory() -> None:
     for size in range(1, 200):
         resized(picture(size, 3), Resize(height=8, width=8, antialias=True))
-    assert weights_of.cache_info().currsize <= 16
+    assert kept_weights.cache_info().currsize <= 16
 
 
 def test_several_threads_share_the_weights() -> None:
@@ -126,7 +146,7 @@ def test_several_threads_share_the_weights() -> None:
     threads = [
         threading.Thread(target=lambda: found.append(resized(pixels, resize))) for _ in range(8)
     ]
-    weights_of.cache_clear()
+    kept_weights.cache_clear()
     for thread in threads:
         thread.start()
     for thread in threads:
