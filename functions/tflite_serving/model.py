@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_serving.contract.tensors import Arrays, OutputSpec, TensorBinding, Tensors
-from tflite_serving.errors import ArtifactRefused, DeadlineExceeded, Stopping
+from tflite_serving.errors import ArtifactRefused, DeadlineExceeded, RequestError, Stopping
 from tflite_serving.scores import apply_activation
 from tflite_serving.telemetry import Timings
 
@@ -24,6 +24,8 @@ _Size = int | tuple[tuple[int, ...], ...]
 """Of what tensors are allocated for: the batch, or every shape where other axes are open, too."""
 MOST_ROWS = 64
 """Of one invoke. Beyond this a row is no faster: docs/6-serving-performance.md."""
+_BEYOND_TABLE = "index out of bounds"
+"""What LiteRT says of an embedding's index: the client's, as Keras itself refuses it."""
 _MOST_BYTES = 2**20
 _MOST_TOKENS = 256
 """Of one invoke, of sequences: beyond this no row is faster, and long ones are slower."""
@@ -93,6 +95,7 @@ class Model:
         Raises:
             DeadlineExceeded: no interpreter became free in time.
             Stopping: see `give_up`.
+            RequestError: an index is of no row of a table of the model, such as an embedding.
         """
         try:
             interpreter = self._take(wait_seconds)
@@ -186,7 +189,16 @@ class _Interpreter:
             if binding.scale is not None or values.dtype != self._dtypes[index]:
                 values = binding.to_tensor(values)
             interpreter.set_tensor(index, values)
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except RuntimeError as error:
+            if _BEYOND_TABLE in str(error):
+                raise RequestError(
+                    "out_of_range",
+                    "inputs: expected indices of the model's tables, such as ids that it was "
+                    "trained with, got one that is negative or beyond the end",
+                ) from None
+            raise
         return {
             binding.name: binding.to_natural(interpreter.get_tensor(index))
             for binding, index in self._outputs

@@ -8,17 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model_export.flatbuffer import bindings
 from model_export.sections.quantize import Variant
+from model_export.tf.convert import convert_float32
+from model_export.tf.source import KerasSource
 from tests.support.tiny import FEATURES, WEIGHTS, scores, write_tiny_artifact
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import TensorBinding, Tensors
-from tflite_serving.errors import ArtifactRefused, DeadlineExceeded, Stopping
+from tflite_serving.errors import ArtifactRefused, DeadlineExceeded, RequestError, Stopping
 from tflite_serving.model import Model
 from tflite_serving.telemetry import Timings
 
@@ -137,6 +141,20 @@ def test_a_run_that_fails_gives_its_interpreter_back(
         with pytest.raises((ValueError, RuntimeError)):
             model.run({"features": wrong}, Timings(), 0)
         assert (answer(model, ROWS) == expected).all()
+
+
+def test_an_index_that_a_table_lacks_is_the_clients(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((1,), dtype="int32"), keras.layers.Embedding(5, 2)])
+    converted = convert_float32(KerasSource(model, "model"))
+    (tmp_path / "model.tflite").write_bytes(converted)
+    tensors = Tensors(*bindings(converted, ("row",), ("found",)))
+    made = Model(tmp_path / "model.tflite", tensors, ())
+    table = model.layers[0].get_weights()[0]
+    found = made.run({"row": np.array([[4]], np.int32)}, Timings())["found"]
+    assert found.ravel().tolist() == table[4].tolist()
+    for beyond in (5, -6):
+        with pytest.raises(RequestError, match="one that is negative or beyond the end"):
+            made.run({"row": np.array([[beyond]], np.int32)}, Timings())
 
 
 def test_the_activation_of_the_manifest_is_applied(
