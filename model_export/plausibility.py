@@ -88,9 +88,7 @@ def _weighted(metric: Metric) -> str:
     """What else may be the reason, where rare classes count for little."""
     if metric.name != "accuracy":
         return ""
-    return (
-        ' Or is a class rare, and was weighted in training? Then judge by gate.metric = "macro_f1"'
-    )
+    return ' Or is a class rare, and was weighted? Then judge by gate.metric = "macro_f1"'
 
 
 def _uninformative(output: OutputSpec, targets: Array) -> str | None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-import pytest
 import requests
 
+from tests.support.ports import free_port, wait_until_it_listens
 from tests.support.programs import find_program
-
-_START_SECONDS = 20.0
-_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +41,11 @@ def running_fake_gcs() -> Iterator[FakeGcs]:
     url = f"http://{address}"
     command = [program, "-scheme", "http", "-backend", "memory", "-host", host, "-port", port]
     command += ["-public-host", address, "-external-url", url, "-log-level", "error"]
-    with tempfile.TemporaryFile() as log:
+    with tempfile.NamedTemporaryFile() as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            _wait_for_answer(process, url)
+            wait_until_it_listens(process, int(port), Path(log.name).read_text)
             yield FakeGcs(url)
         finally:
             process.kill()
             process.wait()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_for_answer(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            requests.get(f"{url}/storage/v1/b", params={"project": "test"}, timeout=1)
-        except requests.ConnectionError:
-            pass
-        else:
-            return
-        try:
-            process.wait(_POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        pytest.fail(f"fake-gcs-server ended with {process.returncode}")
-    pytest.fail(f"fake-gcs-server did not answer within {_START_SECONDS:g} s")

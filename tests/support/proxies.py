@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import getpass
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.ports import free_port, wait_until_it_listens
 from tests.support.programs import find_program
 
 _NGINX = """
@@ -52,7 +51,7 @@ def behind(proxy: str, url: str, folder: Path) -> Iterator[str]:
     if proxy == "none":
         yield url
         return
-    port = _free_port()
+    port = free_port()
     configuration = folder / f"{proxy}.conf"
     if proxy == "nginx":
         text = _NGINX.format(user=getpass.getuser(), folder=folder, port=port, url=url)
@@ -73,27 +72,8 @@ def behind(proxy: str, url: str, folder: Path) -> Iterator[str]:
             env={"HOME": str(folder), "PATH": "/usr/sbin:/usr/bin"},
         )
     try:
-        _wait_until_it_listens(process, port, output)
+        wait_until_it_listens(process, port, output.read_text)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise AssertionError(f"the proxy does not listen:\n{output.read_text()}")

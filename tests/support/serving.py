@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import requests
+
+from tests.support.ports import free_port, wait_until_it_listens
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MAIN = ROOT / "functions" / "main.py"
@@ -81,9 +81,7 @@ def running(
         prefix: a command that runs the one behind it.
         inherited: what else is in its environment.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     output = folder / f"function-{port}.log"
     command = [*prefix, python, "-m", "functions_framework", "--source", str(source)]
     command += ["--target", target, "--host", "127.0.0.1", "--port", str(port)]
@@ -97,21 +95,9 @@ def running(
         )
     try:
         function = Function(f"http://127.0.0.1:{port}", process, output)
-        _wait_until_it_listens(function, port)
+        wait_until_it_listens(process, port, function.output, _START_SECONDS)
         yield function
     finally:
         if process.poll() is None:
             process.terminate()
             process.wait(timeout=60)
-
-
-def _wait_until_it_listens(function: Function, port: int) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and function.process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise AssertionError(f"the function does not listen:\n{function.output()}")

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-import pytest
 import requests
 
-from tests.support.fake_gcs import free_port
+from tests.support.ports import free_port, wait_until_it_listens
 from tests.support.programs import find_program
-
-_START_SECONDS = 20.0
-_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +62,10 @@ def proxy_of(upstream: str) -> Iterator[Proxy]:
     port = free_port()
     api = f"http://127.0.0.1:{port}"
     command = [program, "-host", "127.0.0.1", "-port", str(port)]
-    with tempfile.TemporaryFile() as log:
+    with tempfile.NamedTemporaryFile() as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            _wait_for_answer(process, api)
+            wait_until_it_listens(process, port, Path(log.name).read_text)
             listen = f"127.0.0.1:{free_port()}"
             proxy = {"name": "proxy", "listen": listen, "upstream": upstream.rpartition("/")[2]}
             requests.post(f"{api}/proxies", json=proxy, timeout=10).raise_for_status()
@@ -77,20 +73,3 @@ def proxy_of(upstream: str) -> Iterator[Proxy]:
         finally:
             process.kill()
             process.wait()
-
-
-def _wait_for_answer(process: subprocess.Popen[bytes], api: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            requests.get(f"{api}/version", timeout=1)
-        except requests.ConnectionError:
-            pass
-        else:
-            return
-        try:
-            process.wait(_POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        pytest.fail(f"toxiproxy ended with {process.returncode}")
-    pytest.fail(f"toxiproxy did not answer within {_START_SECONDS:g} s")

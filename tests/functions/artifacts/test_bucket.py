@@ -16,8 +16,8 @@ from google.auth.exceptions import DefaultCredentialsError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.support.fake_gcs import free_port
 from tests.support.metadata_server import metadata_server
+from tests.support.ports import free_port
 from tests.support.stores import BucketRegistry
 from tests.support.troubled_server import (
     Answer,

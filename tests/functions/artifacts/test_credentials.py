@@ -14,8 +14,8 @@ import google.auth.exceptions
 import pytest
 from google.oauth2.credentials import Credentials as UserCredentials
 
-from tests.support.fake_gcs import free_port
 from tests.support.metadata_server import PATH, metadata_server, token_answer
+from tests.support.ports import free_port
 from tests.support.troubled_server import (
     Answer,
     TroubledServer,

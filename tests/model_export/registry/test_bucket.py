@@ -16,7 +16,8 @@ from model_export.registry.bucket import WritableBucket
 from model_export.registry.opening import open_writable
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import list_versions, move_alias, publish, read_named_alias
-from tests.support.fake_gcs import FakeGcs, free_port
+from tests.support.fake_gcs import FakeGcs
+from tests.support.ports import free_port
 from tests.support.stores import PATIENCE_SECONDS, Artifact, BucketRegistry
 from tests.support.troubled_server import (
     Answer,
