@@ -13,7 +13,7 @@ from tests.support.proxies import behind
 from tests.support.serving import Function
 
 LIMIT = 2_000_000
-REQUESTS = [(1_000, 100), (1_000_000, 20), (30_000_000, 2)]
+REQUESTS = [(1_000, 40), (1_000_000, 8), (30_000_000, 1)]
 """Size of the body, and how many; `python -m tests.load.early_refusals` makes many more."""
 
 
@@ -42,4 +42,4 @@ def test_none_is_lost(url: str, client: str) -> None:
 @pytest.mark.parametrize("client", CLIENTS)
 def test_each_kind_of_refusal_arrives(url: str, client: str) -> None:
     for path, size, status in [("", 1_000_000, 405), ("/predict", 1_000_000, 415)]:
-        assert post(client, url + (path or "/"), size, 5) == [status] * 5
+        assert post(client, url + (path or "/"), size, 3) == [status] * 3
