@@ -40,4 +40,4 @@ def wait_until_it_listens(
             time.sleep(_POLL_SECONDS)
         else:
             return
-    raise AssertionError(f"{process.args}: it does not listen:\n{output()}")
+    raise AssertionError(f"{process.args!r}: it does not listen:\n{output()}")
