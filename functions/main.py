@@ -53,12 +53,12 @@ except SettingsError as error:
 
 # What is set for a server must be set before its workers start.
 if _IS_WSGI:
-    from tflite_serving import stopping
+    from tflite_serving import gunicorn_hooks
 
     def _give_up() -> None:
         _wsgi_shell().give_up()
 
-    stopping.watch_gunicorn(_give_up)
+    gunicorn_hooks.set_up(_give_up)
 else:
     from tflite_serving import server
 

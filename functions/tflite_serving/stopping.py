@@ -49,13 +49,6 @@ def watch(give_up: Callable[[], object]) -> bool:
     return True
 
 
-def watch_gunicorn(give_up: Callable[[], object]) -> None:
-    """Has each of gunicorn's workers of this process, once it is there, `watch`."""
-    from gunicorn.config import PostWorkerInit  # type: ignore[import-untyped]
-
-    PostWorkerInit.default = staticmethod(lambda _worker: watch(give_up))
-
-
 def _later(seconds: float, call: Callable[[], object]) -> None:
     timer = threading.Timer(seconds, call)
     timer.daemon = True

@@ -9,8 +9,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from model_export.errors import ConversionError
 from model_export.sections.model import ModelTask
 from model_export.tf.graph import endings, output_names
+from model_export.tf.model_file import first_line
 from tflite_serving.contract.tensors import Activation
 
 _ops = keras.ops
@@ -25,6 +27,9 @@ class OwnLoss:
         model: the model.
         index: of the output, [examples, outputs].
         task: of the output.
+
+    Raises:
+        ConversionError: a loss of the training's own takes neither class indices nor one-hot rows.
     """
 
     def __init__(self, model: keras.Model, index: int, task: ModelTask) -> None:
@@ -35,6 +40,9 @@ class OwnLoss:
         if loss is None or str(loss).lower() in {"crossentropy", "ce"}:
             loss = _usual(model, index, task)
         self.function: Any = keras.losses.get(loss)
+        self._one_hot = (
+            task == "classification" and self._outputs > 1 and self._wants_one_hot(model, index)
+        )
 
     def targets(self, targets: _Array) -> _Array:
         """The right answers in the form that the loss compares with the model's output.
@@ -52,7 +60,7 @@ class OwnLoss:
             return found
         if self._outputs == 1:
             return found[:, np.newaxis]
-        if self._wants_one_hot():
+        if self._one_hot:
             return np.eye(self._outputs, dtype=np.float32)[targets]
         return found
 
@@ -60,10 +68,33 @@ class OwnLoss:
         """The mean over the examples."""
         return _ops.mean(self.function(targets, outputs))
 
-    def _wants_one_hot(self) -> bool:
+    def _wants_one_hot(self, model: keras.Model, index: int) -> bool:
         # Keras wraps its functions in classes, which is how a loaded model may have them.
         name = getattr(getattr(self.function, "fn", self.function), "__name__", "")
-        return name != "" and hasattr(keras.losses, name) and not name.startswith("sparse")
+        if name and hasattr(keras.losses, name):
+            return not name.startswith("sparse")
+        # Of a loss of the training's own only a try tells. One example more than classes: what
+        # multiplies rows by indices must not find as many of these as columns.
+        classes = np.arange(self._outputs + 1) % self._outputs
+        outputs = np.full((len(classes), self._outputs), 1 / self._outputs, np.float32)
+        forms = {
+            "class indices": classes.astype(np.float32),
+            "one-hot rows": np.eye(self._outputs, dtype=np.float32)[classes],
+        }
+        raised = []
+        for form, targets in forms.items():
+            try:
+                self(_ops.convert_to_tensor(targets), _ops.convert_to_tensor(outputs))
+            except Exception as error:  # it is the user's own code
+                raised.append(f"from {form}: {type(error).__name__}: {first_line(error)}")
+            else:
+                return form == "one-hot rows"
+        raise ConversionError(
+            f"prune: the loss {name or type(self.function).__name__} of output "
+            f"{output_names(model)[index]!r} cannot be computed, neither {', nor '.join(raised)}; "
+            "compile the model with a loss of class indices, [examples], or one-hot rows, "
+            f"[examples, {self._outputs}], or set prune.epochs = 0"
+        )
 
 
 def loss_weights(model: keras.Model) -> list[float]:

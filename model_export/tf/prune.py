@@ -51,6 +51,7 @@ def prune(
     Raises:
         UsageError: the recipe selects no layer, names an optimizer that there is not, or wants to
             distill what is no classifier with one output.
+        ConversionError: the model cannot be trained, such as by a loss that cannot be computed.
     """
     if recipe.distill is not None:
         _check_distilled(train)
@@ -77,7 +78,7 @@ def prune(
     )
     epochs = 0
     if recipe.epochs:
-        with running("fine-tuning", layer_classes(model), model):
+        with running("fine-tuning", layer_classes(model), model, trains=True):
             epochs = fine_tune(model, recipe, masks, train, validation, goals, tell, checkpoint)
     masks.finish()
     return Pruning(

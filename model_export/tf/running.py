@@ -26,13 +26,16 @@ _AROUND = (
 
 
 @contextmanager
-def running(where: str, layers: Mapping[str, str], model: keras.Model | None) -> Iterator[None]:
+def running(
+    where: str, layers: Mapping[str, str], model: keras.Model | None, *, trains: bool = False
+) -> Iterator[None]:
     """Turns whatever is raised while a model runs into a `ConversionError`.
 
     Args:
         where: what is run, for the message.
         layers: class of every layer, by its name; empty where they are not known.
         model: the Keras model that is run; None if there is none.
+        trains: whether it is trained.
 
     Raises:
         ConversionError: with the layer, what it raised, and what to do.
@@ -43,20 +46,25 @@ def running(where: str, layers: Mapping[str, str], model: keras.Model | None) ->
         raise
     except Exception as error:
         # Layers may be the user's own code, which may raise anything; so may TensorFlow's kernels.
-        raise ConversionError(explain(error, where, layers, model)) from error
+        raise ConversionError(explain(error, where, layers, model, trains=trains)) from error
 
 
 def explain(
-    error: Exception, where: str, layers: Mapping[str, str], model: keras.Model | None
+    error: Exception,
+    where: str,
+    layers: Mapping[str, str],
+    model: keras.Model | None,
+    *,
+    trains: bool = False,
 ) -> str:
     """What a model raised: where, what and what to do; arguments as of `running`."""
     text = _COLOR.sub("", str(error))
     layer = _layer(text, layers)
-    place = f"{where}: the model cannot be run"
+    place = f"{where}: the model cannot be {'trained' if trains else 'run'}"
     if layer is not None:
         kind = layers.get(layer.rpartition("/")[2])
         place += f": layer {layer!r}" + (f" ({kind})" if kind else "")
-    return f"{place}: {type(error).__name__}: {_problem(text)}; {_advice(model)}"
+    return f"{place}: {type(error).__name__}: {_problem(text)}; {_advice(model, trains=trains)}"
 
 
 def channels_first(model: keras.Model | None) -> list[str]:
@@ -99,8 +107,13 @@ def _problem(text: str) -> str:
     return next(told, "no message").split(" [Op:")[0].rstrip(".")
 
 
-def _advice(model: keras.Model | None) -> str:
+def _advice(model: keras.Model | None, *, trains: bool) -> str:
     found = channels_first(model)
     if found:
         return channels_last_advice(found)
+    if trains:
+        return (
+            "the model must train here, on the examples of the recipe: see that model.fit does, or "
+            "set prune.epochs = 0"
+        )
     return "the model must run here, on the examples of the recipe: see that model.predict does"

@@ -93,6 +93,17 @@ def test_tensorflow_serving_clients_need_no_content_type(function: Function) -> 
     assert response.status_code == 200
 
 
+@pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.0"])
+def test_an_offer_of_another_protocol_is_ignored(function: Function, protocol: str) -> None:
+    offer = {"Upgrade": protocol, "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    body = {"instances": ROWS.tolist()}
+    with requests.Session() as session:
+        posted = session.post(f"{function.url}/predict", json=body, headers=offer, timeout=60)
+        got = session.get(f"{function.url}/v2/health/live", headers=offer, timeout=60)
+    assert (posted.status_code, len(posted.json()["predictions"])) == (200, len(ROWS))
+    assert (got.status_code, got.json()) == (200, {"live": True})
+
+
 def test_status_and_metadata_are_those_of_the_loaded_version(
     function: Function, registry: tuple[Path, Manifest]
 ) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from model_export.data.splits import Split
-from model_export.errors import UsageError
+from model_export.errors import ConversionError, UsageError
 from model_export.sections.prune import DistillSection
 from model_export.tf.loss import OwnLoss, loss_weights
 from model_export.tf.prune import Goal, prune
@@ -140,3 +140,63 @@ def test_a_dict_of_outputs_names_them_itself() -> None:
     for name, values in zip(("c", "b", "a"), wanted, strict=True):
         np.testing.assert_allclose(found[name], values, atol=1e-6)
     assert [info.name for info in KerasSource(model, "plain").outputs] == [*LOSSES]
+
+
+class FocalLoss(keras.losses.Loss):  # type: ignore[misc]  # keras has no types
+    """Of one-hot rows, as tutorials have it."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """[examples]."""
+        crossed = -y_true * keras.ops.log(keras.ops.clip(y_pred, 1e-7, 1.0))
+        return keras.ops.sum((1 - y_pred) ** 2 * crossed, axis=-1)
+
+
+def chosen(y_true: Any, y_pred: Any) -> Any:
+    """Of class indices, as tutorials have it."""
+    rows = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), 3)
+    return -keras.ops.log(keras.ops.sum(rows * y_pred, axis=-1))
+
+
+def neither(y_true: Any, y_pred: Any) -> Any:
+    """Of answers with a column more than the model has."""
+    return keras.ops.mean(y_true[:, 3] * y_pred[:, 0])
+
+
+def classifier(loss: Any) -> keras.Model:
+    full = network()
+    model = keras.Model(full.inputs[0], full.outputs[0])
+    model.compile(keras.optimizers.Adam(0.03), loss, run_eagerly=True, jit_compile=False)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("loss", "wanted"), [(FocalLoss(), np.eye(3)[TRAIN.targets]), (chosen, TRAIN.targets)]
+)
+def test_a_loss_of_the_trainings_own_gets_the_answers_that_it_takes(
+    loss: Any, wanted: npt.NDArray[Any]
+) -> None:
+    model = classifier(loss)
+    own = OwnLoss(model, 0, "classification")
+    right = own.targets(TRAIN.targets)
+    np.testing.assert_array_equal(right, wanted)
+    model.fit(TRAIN.inputs["x"], wanted, verbose=0)
+    ours = float(own(right, model(TRAIN.inputs["x"])))
+    assert ours == pytest.approx(model.evaluate(TRAIN.inputs["x"], wanted, verbose=0), rel=1e-5)
+    before = Accuracy().compute(model.predict(FEW.inputs["x"], verbose=0), FEW.targets)
+    train, few = (Split(split.inputs, split.targets) for split in (TRAIN, FEW))
+    prune(model, recipe(epochs=6, batch_size=16), train, few, Accuracy())
+    after = Accuracy().compute(model.predict(FEW.inputs["x"], verbose=0), FEW.targets)
+    assert after > before
+
+
+def test_a_loss_that_takes_the_answers_in_no_form_is_refused() -> None:
+    train, few = (Split(split.inputs, split.targets) for split in (TRAIN, FEW))
+    with pytest.raises(ConversionError) as refused:
+        prune(classifier(neither), recipe(epochs=1), train, few, Accuracy())
+    told = str(refused.value)
+    assert told.startswith(
+        "prune: the loss neither of output 'largest' cannot be computed, neither from class "
+        "indices: "
+    )
+    assert ", nor from one-hot rows: " in told
+    assert told.endswith("one-hot rows, [examples, 3], or set prune.epochs = 0")

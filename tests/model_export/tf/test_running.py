@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 
+from model_export.data.splits import Split
 from model_export.errors import ConversionError, UsageError
 from model_export.tf.convert import convert_float32
 from model_export.tf.running import channels_first, running
@@ -143,19 +144,33 @@ def test_channels_first_that_the_processor_cannot_compute_ends_with_the_way_out(
     assert "'channels_first', which not every processor can compute: build" in ran.stderr
 
 
-def test_a_loss_of_the_users_own_that_raises_ends_fine_tuning_with_a_message() -> None:
+@pytest.mark.parametrize(
+    ("task", "wanted"),
+    [
+        ("regression", "fine-tuning: the model cannot be trained: KeyError: "),
+        ("classification", "prune: the loss broken of output 'scores' cannot be computed, "),
+    ],
+)
+def test_a_loss_of_the_users_own_that_raises_ends_fine_tuning_with_a_message(
+    task: str, wanted: str
+) -> None:
     from model_export.sections.prune import PruneSection
     from model_export.tf.prune import prune
-    from tests.support.pruning import Accuracy
+    from tests.support.pruning import Accuracy, Error
 
     def broken(*_: Any) -> Any:
         raise KeyError("weights of the classes")
 
     model = keras.Sequential(
-        [keras.Input((4,), name="features"), layers.Dense(8), layers.Dense(3, activation="softmax")]
+        [keras.Input((4,), name="features"), layers.Dense(8), layers.Dense(3, name="scores")]
     )
     model.compile(loss=broken, jit_compile=False)
     data = keras_models.flowers(60, 0)
-    found = told(lambda: prune(model, PruneSection(method="magnitude"), data, data, Accuracy()))
-    assert found.startswith("fine-tuning: the model cannot be run: KeyError: ")
+    metric: Any = Accuracy()
+    if task == "regression":
+        data = Split(data.inputs, np.zeros((60, 3), np.float32))
+        metric = Error()
+    found = told(lambda: prune(model, PruneSection(method="magnitude"), data, data, metric))
+    assert found.startswith(wanted)
     assert "weights of the classes" in found
+    assert "set prune.epochs = 0" in found
