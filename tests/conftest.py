@@ -56,6 +56,11 @@ def measured() -> Iterator[None]:
         yield
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: in some tests clients and servers mostly wait."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _hold_coverage_back()  # a worker of xdist starts it after it is configured
     places = {str(_HERE / path): place for place, path in enumerate(LONG)}

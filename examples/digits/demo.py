@@ -39,7 +39,14 @@ _SHADES = " ░▒▓█"
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("build/demo"))
 @click.option("--count", default=8, help="How many held-out digits to send.")
 @click.option("--epochs", default=train.EPOCHS, help="Passes over the training split.")
-def main(folder: Path, count: int, epochs: int) -> None:
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Overrides a key of the recipe, as for the export.",
+)
+def main(folder: Path, count: int, epochs: int, settings: tuple[str, ...]) -> None:
     """Runs the whole road once, in FOLDER."""
     console = open_console()
     folder = folder.resolve()
@@ -47,7 +54,7 @@ def main(folder: Path, count: int, epochs: int) -> None:
         heading(console, "train")
         train_once(train, folder / "digits.keras", epochs, console)
         heading(console, "export")
-        manifest = export_once(_HERE / "recipe.toml", folder / "digits.keras", [], console)
+        manifest = export_once(_HERE / "recipe.toml", folder / "digits.keras", settings, console)
         print_candidates(manifest, console)
         heading(console, "serve")
         with serving("digits", folder, console) as url:
