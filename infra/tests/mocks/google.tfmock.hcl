@@ -9,6 +9,9 @@ mock_data "google_storage_project_service_account" {
     member = "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
   }
 }
+mock_resource "google_cloud_run_v2_service" {
+  defaults = { uri = "https://digits-abc-ew.a.run.app" }
+}
 mock_resource "google_cloudfunctions2_function" {
   defaults = {
     service_config = { uri = "https://digits-abc-ew.a.run.app" }
