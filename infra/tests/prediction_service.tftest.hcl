@@ -14,6 +14,9 @@ variables {
   model_registry    = "gs://example-models"
   model_bucket      = "example-models"
   models            = ["digits", "digits@staging"]
+
+  # What is protected can be planned, and not be destroyed at the end of a test.
+  deletion_protection = false
 }
 
 run "code_and_settings" {
@@ -21,6 +24,10 @@ run "code_and_settings" {
 
   module {
     source = "./modules/prediction_service"
+  }
+
+  variables {
+    deletion_protection = null
   }
 
   assert {
@@ -55,7 +62,7 @@ run "code_and_settings" {
   }
 
   assert {
-    condition     = google_cloud_run_v2_service.service.deletion_protection && google_cloud_run_v2_service.service.deletion_policy == "PREVENT"
+    condition     = length(terraform_data.protected) == 1 && !google_cloud_run_v2_service.service.deletion_protection
     error_message = "expected protection against deletion unless it is taken away"
   }
 
@@ -78,6 +85,53 @@ run "code_and_settings" {
     condition     = !google_cloud_run_v2_service.service.invoker_iam_disabled && length(google_cloud_run_v2_service.service.template[0].volumes) == 0 && length(google_cloud_run_v2_service.service.template[0].vpc_access) == 0
     error_message = "expected nothing that was not asked for"
   }
+}
+
+run "a_zip_in_a_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_service"
+  }
+
+  variables {
+    bundle  = "gs://bundles/function.zip#1700000000000000"
+    rebuild = "again"
+  }
+
+  assert {
+    condition     = length(google_storage_bucket_object.bundle) == 0 && google_cloud_run_v2_service.service.build_config[0].source_location == "gs://bundles/function.zip"
+    error_message = "expected the object to be built as it is"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.template[0].containers[0].image == "europe-west1-docker.pkg.dev/example-project/images/digits:g1700000000000000-${substr(sha256("again"), 0, 6)}"
+    error_message = "expected another generation, or another try, to be another image"
+  }
+
+  assert {
+    condition     = length(terraform_data.protected) == 0
+    error_message = "expected a service that may go"
+  }
+}
+
+run "a_revision_that_is_not_ready" {
+  command = apply
+
+  module {
+    source = "./modules/prediction_service"
+  }
+
+  override_data {
+    target = data.google_cloud_run_v2_service.deployed
+    values = { terminal_condition = [{ state = "CONDITION_FAILED", message = "The startup probe failed." }] }
+  }
+
+  variables {
+    name = "failing"
+  }
+
+  expect_failures = [data.google_cloud_run_v2_service.deployed]
 }
 
 run "probes" {
@@ -108,7 +162,7 @@ run "an_instance_that_has_its_models" {
   variables {
     startup_probe   = "ready"
     startup_seconds = 120
-    liveness        = null
+    liveness        = { enabled = false }
   }
 
   assert {
@@ -448,6 +502,13 @@ run "no_bundle" {
   command = plan
   module { source = "./modules/prediction_service" }
   variables { bundle = "none.zip" }
+  expect_failures = [var.bundle]
+}
+
+run "a_zip_without_its_generation" {
+  command = plan
+  module { source = "./modules/prediction_service" }
+  variables { bundle = "gs://bundles/function.zip" }
   expect_failures = [var.bundle]
 }
 

@@ -8,6 +8,11 @@ resource "google_cloud_run_v2_service_iam_member" "invoker" {
   name     = google_cloud_run_v2_service.service.name
   role     = "roles/run.invoker"
   member   = each.value
+
+  # It goes with the service, whose name stays the same.
+  lifecycle {
+    replace_triggered_by = [google_cloud_run_v2_service.service.id]
+  }
 }
 
 resource "google_cloud_run_v2_service_iam_member" "public" {
@@ -18,4 +23,8 @@ resource "google_cloud_run_v2_service_iam_member" "public" {
   name     = google_cloud_run_v2_service.service.name
   role     = "roles/run.invoker"
   member   = "allUsers"
+
+  lifecycle {
+    replace_triggered_by = [google_cloud_run_v2_service.service.id]
+  }
 }

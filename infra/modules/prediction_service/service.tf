@@ -16,14 +16,14 @@ resource "google_cloud_run_v2_service" "service" {
   custom_audiences     = var.custom_audiences
   invoker_iam_disabled = var.invoker_iam_disabled
 
-  # The provider knows the same promise by two names, and each forbids by itself.
-  deletion_protection = var.deletion_protection
-  deletion_policy     = var.deletion_protection ? "PREVENT" : "DELETE"
+  # terraform_data.protected refuses a plan as a whole. The provider's own protection would refuse when
+  # it is the service's turn, and keep one whose first revision failed, which must be made anew.
+  deletion_protection = false
 
   dynamic "build_config" {
-    for_each = google_storage_bucket_object.bundle
+    for_each = local.is_built ? [local.source_location] : []
     content {
-      source_location          = "gs://${build_config.value.bucket}/${build_config.value.name}"
+      source_location          = build_config.value
       function_target          = var.entry_point
       image_uri                = local.image
       base_image               = local.base_image
@@ -32,7 +32,10 @@ resource "google_cloud_run_v2_service" "service" {
       worker_pool              = var.build_worker_pool
 
       # Images have no file times: without this, each cold start would compile the modules again.
-      environment_variables = { SOURCE_DATE_EPOCH = "315532800" }
+      environment_variables = merge(
+        { SOURCE_DATE_EPOCH = "315532800" },
+        var.rebuild == null ? {} : { REBUILD = var.rebuild },
+      )
     }
   }
 
@@ -87,7 +90,7 @@ resource "google_cloud_run_v2_service" "service" {
 
       # Whether the process answers, not whether its models are there: a restart mends no registry.
       dynamic "liveness_probe" {
-        for_each = var.liveness == null ? [] : [var.liveness]
+        for_each = var.liveness.enabled ? [var.liveness] : []
         content {
           period_seconds    = liveness_probe.value.period_seconds
           timeout_seconds   = liveness_probe.value.timeout_seconds
@@ -200,4 +203,32 @@ resource "google_cloud_run_v2_service" "service" {
     google_storage_bucket_iam_member.models,
     google_secret_manager_secret_iam_member.service,
   ]
+}
+
+# What Google has of it. The plan of a change reads this after the change, so that whatever mends a
+# service can be applied; a condition of the service itself would refuse that, too.
+data "google_cloud_run_v2_service" "deployed" {
+  project  = var.project_id
+  location = google_cloud_run_v2_service.service.location
+  name     = google_cloud_run_v2_service.service.name
+
+  lifecycle {
+    postcondition {
+      condition     = self.terminal_condition[0].state == "CONDITION_SUCCEEDED"
+      error_message = "${var.name}: expected its newest revision to be ready, and it is not: ${coalesce(try(self.terminal_condition[0].message, null), "no reason was given")} What was there before answers. See why with `gcloud run services describe ${var.name} --region=${var.region} --project=${var.project_id}`, mend it, and apply."
+    }
+  }
+
+  depends_on = [google_cloud_run_v2_service.service]
+}
+
+# A plan that would delete the service, or move it, is refused as a whole.
+resource "terraform_data" "protected" {
+  count = var.deletion_protection ? 1 : 0
+
+  triggers_replace = { project = var.project_id, region = var.region, name = var.name }
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }

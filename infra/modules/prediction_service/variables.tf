@@ -19,7 +19,7 @@ variable "name" {
 }
 
 variable "bundle" {
-  description = "Path of the zip that `make bundle` writes, to build the image from; null with image."
+  description = "The zip that `make bundle` writes, to build the image from: its path, or gs://bucket/object#generation of one in a bucket, which the build's account may read; null with image."
   type        = string
   default     = null
 
@@ -29,9 +29,20 @@ variable "bundle" {
   }
 
   validation {
-    condition     = var.bundle == null ? true : fileexists(var.bundle)
+    condition     = var.bundle == null ? true : startswith(var.bundle, "gs://") || fileexists(var.bundle)
     error_message = "bundle: expected the path of a zip, and there is none: run `make bundle`, and give what it prints."
   }
+
+  validation {
+    condition     = !startswith(coalesce(var.bundle, "-"), "gs://") || can(regex("^gs://[^/]+/.+#[0-9]+$", var.bundle))
+    error_message = "bundle: expected gs://bucket/object#generation, as `gcloud storage ls --all-versions` prints it, because without its generation nobody could tell that the object is another."
+  }
+}
+
+variable "rebuild" {
+  description = "Any text: with another one than before, the same zip is built again, as after a build that failed for reasons outside of it."
+  type        = string
+  default     = null
 }
 
 variable "image" {
@@ -71,6 +82,7 @@ variable "mount_registry" {
   description = "Whether the registry's bucket is mounted, read-only, in place of being downloaded from: the service then needs neither Google's storage API nor memory for a copy, and reads each file over the network as it loads it."
   type        = bool
   default     = false
+  nullable    = false
 
   validation {
     condition     = !var.mount_registry || can(regex("^gs://[^/]+", var.model_registry))
@@ -121,6 +133,7 @@ variable "runtime_updates" {
   description = "When security patches of the runtime come into an image that is built: automatic (Google puts a new base under it, without a build) or on_deploy (with the next build)."
   type        = string
   default     = "on_deploy"
+  nullable    = false
 
   validation {
     condition     = contains(["automatic", "on_deploy"], var.runtime_updates)
@@ -250,12 +263,14 @@ variable "startup_cpu_boost" {
   description = "Whether an instance gets more processors while it starts, and ten seconds longer; they are billed like the others."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "startup_probe" {
   description = "What makes an instance a started one: live (the process answers; the first request waits for the models) or ready (every model is loaded and reproduces its golden examples: what cannot answer gets no requests, and a revision of such is not rolled out; it needs published models)."
   type        = string
   default     = "live"
+  nullable    = false
 
   validation {
     condition     = contains(["live", "ready"], var.startup_probe)
@@ -267,6 +282,7 @@ variable "startup_seconds" {
   description = "How long an instance may take to start before it is given up."
   type        = number
   default     = 60
+  nullable    = false
 
   validation {
     condition     = var.startup_seconds >= 1 && var.startup_seconds <= 240 && floor(var.startup_seconds) == var.startup_seconds
@@ -275,16 +291,18 @@ variable "startup_seconds" {
 }
 
 variable "liveness" {
-  description = "How often an instance is asked whether it is alive, and after how many failures it is restarted; null for never. Each probe is billed as the tenth of a second that it takes an instance's processors."
+  description = "How often an instance is asked whether it is alive, and after how many failures it is restarted; enabled = false for never. Each probe is billed as the tenth of a second that it takes an instance's processors."
   type = object({
+    enabled           = optional(bool, true)
     period_seconds    = optional(number, 30)
     timeout_seconds   = optional(number, 5)
     failure_threshold = optional(number, 3)
   })
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
-    condition = var.liveness == null ? true : alltrue([
+    condition = alltrue([
       var.liveness.period_seconds >= 1, var.liveness.period_seconds <= 3600,
       var.liveness.timeout_seconds >= 1, var.liveness.timeout_seconds <= var.liveness.period_seconds,
       var.liveness.failure_threshold >= 1,
@@ -293,8 +311,8 @@ variable "liveness" {
   }
 
   validation {
-    condition     = var.liveness == null || var.entry_point == "predict"
-    error_message = "liveness: expected null with predict_wsgi, because its four threads for each processor may all be waiting for slow clients, and a busy instance would be taken for a dead one."
+    condition     = !var.liveness.enabled || var.entry_point == "predict"
+    error_message = "liveness: expected enabled = false with predict_wsgi, because its four threads for each processor may all be waiting for slow clients, and a busy instance would be taken for a dead one."
   }
 }
 
@@ -330,6 +348,7 @@ variable "invoker_iam_disabled" {
   description = "Whether Cloud Run asks nobody for a token: public, where an organisation's policy refuses allUsers."
   type        = bool
   default     = false
+  nullable    = false
 
   validation {
     condition     = !(var.invoker_iam_disabled && (var.public || length(var.invokers) > 0))
@@ -341,6 +360,7 @@ variable "custom_audiences" {
   description = "What identity tokens may be made out to beside the service's own URL, such as https://api.example.com."
   type        = list(string)
   default     = []
+  nullable    = false
 
   validation {
     condition     = alltrue([for audience in var.custom_audiences : can(regex("^https://[^?#]+$", audience))]) && length(distinct(var.custom_audiences)) == length(var.custom_audiences)
@@ -352,6 +372,7 @@ variable "session_affinity" {
   description = "Whether requests of one client go to the same instance while there is one (a cookie). Predictions need none."
   type        = bool
   default     = false
+  nullable    = false
 }
 
 variable "traffic" {
@@ -364,7 +385,8 @@ variable "traffic" {
     percent = optional(number, 0)
     tag     = optional(string)
   }))
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
     condition     = length(var.traffic) == 0 || sum(concat([0], [for target in values(var.traffic) : target.percent])) == 100
@@ -506,9 +528,10 @@ variable "binary_authorization_policy" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to delete the service."
+  description = "Whether a plan is refused that would delete the service or make it elsewhere. `terraform state rm` of terraform_data.protected in this module takes it away, and nothing else does."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "labels" {

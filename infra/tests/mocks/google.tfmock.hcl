@@ -1,6 +1,11 @@
 # What Google would give back, in its real form: the provider validates what one resource takes from
 # another, mocked or not. One entry for each computed attribute that the configuration refers to.
 
+mock_data "google_cloud_run_v2_service" {
+  defaults = {
+    terminal_condition = [{ state = "CONDITION_SUCCEEDED" }]
+  }
+}
 mock_data "google_project" {
   defaults = { number = "123456789012" }
 }
