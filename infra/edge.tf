@@ -8,7 +8,8 @@ module "edge" {
   project_id             = var.project_id
   region                 = var.region
   name                   = "predictions-${var.environment}"
-  functions              = { for name, function in module.function : name => function.name }
+  functions              = { for name, endpoint in local.endpoints : name => endpoint.name }
+  regions                = { for name in keys(local.run_services) : name => local.regions[name] }
   hosts                  = var.public_edge.hosts
   certificate_map        = var.public_edge.certificate_map
   min_tls_version        = var.public_edge.min_tls_version

@@ -20,9 +20,9 @@ module "monitoring" {
     for name, function in var.models : name => merge(
       try(var.monitoring.functions[name], {}),
       {
-        url           = module.function[name].url
+        url           = local.endpoints[name].url
         models        = function.models
-        registry      = lookup(module.function[name].environment, "MODEL_REGISTRY", null)
+        registry      = lookup(local.endpoints[name].environment, "MODEL_REGISTRY", null)
         max_instances = function.max_instances
         ingress       = function.ingress
       },
