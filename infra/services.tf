@@ -42,6 +42,7 @@ resource "google_artifact_registry_repository" "images" {
   repository_id = "services-${var.environment}"
   description   = "Images of services, ${var.environment}"
   format        = "DOCKER"
+  kms_key_name  = var.kms_key_name
 
   # Of each image, a few to roll back to.
   cleanup_policies {
@@ -89,7 +90,6 @@ module "service" {
   models                      = each.value.models
   cpu                         = each.value.cpu
   memory                      = each.value.memory
-  gpu                         = try(each.value.service.gpu, null)
   concurrency                 = each.value.concurrency
   min_instances               = each.value.min_instances
   max_instances               = each.value.max_instances

@@ -115,6 +115,11 @@ variable "models" {
   }
 
   validation {
+    condition     = alltrue([for model in values(var.models) : try(model.service.gpu, null) == null])
+    error_message = "models: expected no gpu, because LiteRT runs these models on the processor: a GPU would be billed while it waits, and needs 4 cpu and 16Gi. A model that wants one wants another server."
+  }
+
+  validation {
     condition     = var.environment != "prod" || alltrue([for model in values(var.models) : !model.public && !coalesce(try(model.service.invoker_iam_disabled, null), false)])
     error_message = "models: expected neither public = true nor invoker_iam_disabled = true in prod, because everybody could then spend your money; name invokers, or put modules/public_edge in front."
   }

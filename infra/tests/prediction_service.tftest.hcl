@@ -648,13 +648,6 @@ run "memory_too_small_for_four" {
   expect_failures = [var.memory]
 }
 
-run "a_gpu" {
-  command = plan
-  module { source = "./modules/prediction_service" }
-  variables { gpu = "nvidia-l4" }
-  expect_failures = [var.gpu]
-}
-
 run "concurrency_beyond" {
   command = plan
   module { source = "./modules/prediction_service" }

@@ -147,6 +147,16 @@ run "a_function_with_what_only_services_have" {
   expect_failures = [var.models]
 }
 
+run "a_gpu" {
+  command = plan
+
+  variables {
+    models = { birds = { platform = "service", models = ["birds"], service = { gpu = "nvidia-l4" } } }
+  }
+
+  expect_failures = [var.models]
+}
+
 run "regions_without_that_of_the_registry" {
   command = plan
 

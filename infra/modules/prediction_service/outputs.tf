@@ -27,3 +27,8 @@ output "image" {
   description = "The image that runs: built from the bundle, or the one that was given."
   value       = local.image
 }
+
+output "revision" {
+  description = "The newest revision that is ready, as traffic names it."
+  value       = data.google_cloud_run_v2_service.deployed.latest_ready_revision
+}

@@ -204,17 +204,6 @@ variable "memory" {
   }
 }
 
-variable "gpu" {
-  description = "None."
-  type        = any
-  default     = null
-
-  validation {
-    condition     = var.gpu == null
-    error_message = "gpu: expected none, because LiteRT runs these models on the processor: a GPU would be billed by the second, idle, and need 4 cpu and 16Gi. A model that wants one wants another server."
-  }
-}
-
 variable "concurrency" {
   description = "Requests that one instance answers at once."
   type        = number

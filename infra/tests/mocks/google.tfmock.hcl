@@ -3,7 +3,8 @@
 
 mock_data "google_cloud_run_v2_service" {
   defaults = {
-    terminal_condition = [{ state = "CONDITION_SUCCEEDED" }]
+    latest_ready_revision = "digits-00001-abc"
+    terminal_condition    = [{ state = "CONDITION_SUCCEEDED" }]
   }
 }
 mock_data "google_project" {
@@ -15,7 +16,10 @@ mock_data "google_storage_project_service_account" {
   }
 }
 mock_resource "google_cloud_run_v2_service" {
-  defaults = { uri = "https://digits-abc-ew.a.run.app" }
+  defaults = {
+    id  = "projects/example-project/locations/europe-west1/services/digits"
+    uri = "https://digits-abc-ew.a.run.app"
+  }
 }
 mock_resource "google_cloudfunctions2_function" {
   defaults = {
