@@ -66,8 +66,14 @@ def test_every_role_that_is_given_is_in_the_table(infra: Path) -> None:
                 "invokers": {"web": "user:me@example.com"},
                 "public": True,
                 "secrets": {"KEY": {"secret": "key"}},
-            }
+            },
+            "birds": {
+                "platform": "service",
+                "models": ["birds"],
+                "vpc": {"subnetwork": "projects/host/regions/europe-west1/subnetworks/s"},
+            },
         },
+        grant_shared_subnetworks=True,
     )
     given = {r["values"]["role"] for r in resources if r["type"].endswith("_iam_member")}
     assert given == set(ROLE.findall(section("Who may do what")))
