@@ -41,7 +41,7 @@ def computed_references(folder: Path, schema: Mapping[str, Any]) -> dict[str, st
             for block in _BLOCK.finditer(text)
         }
         for path, text in texts.items():
-            for reference in _REFERENCE.finditer(text):
+            for reference in _REFERENCE.finditer(_BLOCK.sub(_without_self, text)):
                 kind = "data" if reference["data"] else "resource"
                 names = re.sub(r"\[\d+\]", "", reference["path"]).strip(".").split(".")
                 body = bodies[kind, reference["type"], reference["name"]]
@@ -52,17 +52,24 @@ def computed_references(folder: Path, schema: Mapping[str, Any]) -> dict[str, st
     return found
 
 
+def _without_self(block: re.Match[str]) -> str:
+    """A block that calls itself by its address, as others would."""
+    data = "data." if block["kind"] == "data" else ""
+    return re.sub(r"\bself\.", f"{data}{block['type']}.{block['name']}.", block[0])
+
+
 def mocked_attributes(mocks: Path) -> set[str]:
     """The attributes that a file of mocks gives a value to, named as `computed_references` does."""
     found: set[str] = set()
     for mock in _MOCK.finditer(mocks.read_text(encoding="utf-8")):
-        blocks = re.findall(r"(\w+)\s*=\s*\{([^{}]*)\}", mock["body"])
-        for block, body in blocks:
-            prefix = "" if block == "defaults" else f"{block}."
-            found |= {
-                f"{mock['kind']} {mock['type']}.{prefix}{name}"
-                for name in re.findall(r"(\w+)\s*=", body)
-            }
+        inner = re.findall(r"(\w+)\s*=\s*\{([^{}]*)\}", mock["body"])
+        bodies = {f"{block}.": body for block, body in inner if block != "defaults"}
+        bodies[""] = re.sub(r"\w+\s*=\s*\{[^{}]*\}", "", mock["body"].split("{", 1)[1])
+        found |= {
+            f"{mock['kind']} {mock['type']}.{prefix}{name}"
+            for prefix, body in bodies.items()
+            for name in re.findall(r"(\w+)\s*=", body)
+        }
     return found
 
 

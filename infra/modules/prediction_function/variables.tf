@@ -19,12 +19,17 @@ variable "name" {
 }
 
 variable "bundle" {
-  description = "Path of the zip that `make bundle` writes."
+  description = "The zip that `make bundle` writes: its path, or gs://bucket/object#generation of one in a bucket, which the build's account may read."
   type        = string
 
   validation {
-    condition     = fileexists(var.bundle)
+    condition     = startswith(var.bundle, "gs://") || fileexists(var.bundle)
     error_message = "bundle: expected the path of a zip, and there is none: run `make bundle`, and give what it prints."
+  }
+
+  validation {
+    condition     = !startswith(var.bundle, "gs://") || can(regex("^gs://[^/]+/.+#[0-9]+$", var.bundle))
+    error_message = "bundle: expected gs://bucket/object#generation, as `gcloud storage ls --all-versions` prints it, because without its generation nobody could tell that the object is another."
   }
 }
 
@@ -64,6 +69,12 @@ variable "models" {
     condition     = alltrue([for model in var.models : can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(@[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$", model))])
     error_message = "models: expected name, name@alias or name@version each, each name of 1 to 63 letters, digits, dots, underscores and dashes, as in the registry."
   }
+}
+
+variable "rebuild" {
+  description = "Any text: with another one than before, the same zip is built again, as after a build that failed for reasons outside of it."
+  type        = string
+  default     = null
 }
 
 variable "runtime" {
@@ -303,9 +314,10 @@ variable "binary_authorization_policy" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to delete the function."
+  description = "Whether a plan is refused that would delete the function or make it elsewhere. `terraform state rm` of terraform_data.protected in this module takes it away, and nothing else does."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "labels" {
