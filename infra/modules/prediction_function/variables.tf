@@ -84,7 +84,7 @@ variable "runtime" {
 
   validation {
     condition     = contains(["python311", "python312", "python313"], var.runtime)
-    error_message = "runtime: expected python311, python312 or python313, because the bundle's requirements are locked for these."
+    error_message = "runtime: expected python311, python312 or python313, because the bundle's requirements have wheels for these and no others."
   }
 }
 
