@@ -76,6 +76,7 @@ module "service" {
   service_account_id          = local.service_accounts[each.key]
   bundle                      = try(each.value.service.image, null) == null ? coalesce(each.value.bundle, var.bundle) : null
   image                       = try(each.value.service.image, null)
+  rebuild                     = each.value.rebuild
   source_bucket               = module.sources.name
   build_service_account       = { id = module.build.id }
   build_worker_pool           = var.build_worker_pool

@@ -7,6 +7,9 @@ mock_data "google_cloud_run_v2_service" {
     terminal_condition    = [{ state = "CONDITION_SUCCEEDED" }]
   }
 }
+mock_data "google_cloudfunctions2_function" {
+  defaults = { state = "ACTIVE" }
+}
 mock_data "google_project" {
   defaults = { number = "123456789012" }
 }
@@ -23,6 +26,7 @@ mock_resource "google_cloud_run_v2_service" {
 }
 mock_resource "google_cloudfunctions2_function" {
   defaults = {
+    id             = "projects/example-project/locations/europe-west1/functions/digits"
     service_config = { uri = "https://digits-abc-ew.a.run.app" }
   }
 }
@@ -86,6 +90,9 @@ mock_resource "google_service_account" {
     email  = "a@example-project.iam.gserviceaccount.com"
     member = "serviceAccount:a@example-project.iam.gserviceaccount.com"
   }
+}
+mock_resource "google_storage_bucket" {
+  defaults = { id = "example-bucket" }
 }
 mock_resource "google_storage_bucket_object" {
   defaults = { generation = 1700000000000000 }
