@@ -32,3 +32,8 @@ output "revision" {
   description = "The newest revision that is ready, as traffic names it."
   value       = data.google_cloud_run_v2_service.deployed.latest_ready_revision
 }
+
+output "state" {
+  description = "What has become of the newest revision: CONDITION_SUCCEEDED, or the plan fails with the reason."
+  value       = one(data.google_cloud_run_v2_service.deployed.terminal_condition).state
+}
