@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.monitored import FUNCTIONS, monitored
 from tests.support.promql import Series, assert_fires
-from tests.support.terraform import applied
+from tests.support.terraform import applied, assert_done, terraform
 from tools import cost
 
 # What Cloud Run writes, by Google's rule for metrics' names in PromQL.
@@ -35,12 +36,12 @@ def of(function: str, location: str = "europe-west1", **labels: str) -> dict[str
     }
 
 
-def requests(per_minute: int, function: str = "digits", code: str = "2xx", **more: str) -> Series:
+def requests(per_minute: float, function: str = "digits", code: str = "2xx", **more: str) -> Series:
     """Requests by class of their status, for six hours."""
     return Series(REQUESTS, of(function, response_code_class=code, **more), f"0+{per_minute}x360")
 
 
-def latencies(per_minute: int, slow: int, function: str = "digits") -> list[Series]:
+def latencies(per_minute: float, slow: float, function: str = "digits") -> list[Series]:
     """Latencies, of which some are between 1000 and 4000 ms, and the others below 100."""
     below = {"100": per_minute - slow, "1000": per_minute - slow, "4000": per_minute}
     return [
@@ -156,6 +157,11 @@ def conditions(infra: Path) -> Mapping[str, Mapping[str, Any]]:
         ("availability_fast_burn", [requests(93), requests(7, code="5xx")], []),
         ("availability_slow_burn", [requests(96), requests(4, code="5xx")], [DIGITS]),
         ("availability_slow_burn", [requests(98), requests(2, code="5xx")], []),
+        # Eighteen requests an hour, and in five hours.
+        ("availability_fast_burn", [requests(0.3, code="5xx")], []),
+        ("availability_slow_burn", [requests(0.06, code="5xx")], []),
+        ("latency_fast_burn", [*latencies(0.3, 0.3), requests(0.3)], []),
+        ("latency_slow_burn", [*latencies(0.06, 0.06), requests(0.06)], []),
         ("latency_fast_burn", [*latencies(100, 73), requests(100)], [DIGITS]),
         ("latency_fast_burn", [*latencies(100, 71), requests(100)], []),
         ("latency_slow_burn", [*latencies(100, 31), requests(100)], [DIGITS]),
@@ -237,6 +243,15 @@ def test_metrics_are_those_that_there_are(
     ours = {f"logging_googleapis_com:user_{name}" for name in made}
     referred = {name for one in conditions.values() for name in REFERENCE.findall(one["query"])}
     assert referred <= ours | {REQUESTS, LATENCIES, INSTANCES, CHECKS}
+
+
+def test_policies_are_made_after_the_metrics_of_logs(infra: Path, tmp_path: Path) -> None:
+    # Of the module alone, because the root module's backend would have to be there.
+    folder = shutil.copytree(infra / "modules" / "monitoring", tmp_path / "monitoring")
+    assert_done(terraform("init", "-input=false", folder=folder))
+    graph = assert_done(terraform("graph", folder=folder))
+    edge = '"google_monitoring_alert_policy.metric" -> "google_logging_metric.lines"'
+    assert edge in graph
 
 
 @pytest.mark.parametrize("alerts", ["essential", "all"])
