@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ TOKEN = {
 GITHUB = {
     "repository": TOKEN["repository"],
     "repository_id": TOKEN["repository_id"],
-    "repository_owner_id": TOKEN["repository_owner_id"],
+    "owner_id": TOKEN["repository_owner_id"],
 }
 
 
@@ -55,6 +56,7 @@ class Granted:
 def bootstrap(infra: Path) -> list[Mapping[str, Any]]:
     """The identities of the pipelines of staging and prod."""
     folder = infra / "bootstrap"
+    shutil.copytree(infra / "tests" / "mocks", folder / "tests" / "mocks")
     assert_done(terraform("init", "-backend=false", "-input=false", folder=folder))
     return applied(
         folder,
@@ -101,14 +103,16 @@ def conditions(
     return found
 
 
-def of(conditions: Mapping[Granted, str], title: str, project: str = "") -> str:
-    """The expression of one condition."""
-    (expression,) = {
+def of(conditions: Mapping[Granted, str], title: str) -> set[str]:
+    """The expressions of a title, those that prod's pipeline and infra/ of prod are given under."""
+    project = "example-staging" if title == "models for prod" else "example-prod"
+    found = {
         expression
         for given, expression in conditions.items()
         if given.condition == title and given.project.startswith(project)
     }
-    return expression
+    assert found, title
+    return found
 
 
 def stored(bucket: str, path: str = "") -> dict[str, str]:
@@ -186,8 +190,8 @@ CASES = [
 def test_a_condition_lets_through_what_it_says_and_nothing_else(
     conditions: Mapping[Granted, str], title: str, resource: dict[str, str], *, expected: bool
 ) -> None:
-    expression = of(conditions, title, "example-prod" if title != "models for prod" else "")
-    assert holds(expression, {"resource": resource, "api": {}}) == expected, expression
+    for expression in of(conditions, title):
+        assert holds(expression, {"resource": resource, "api": {}}) == expected, expression
 
 
 SIBLINGS = [
@@ -201,13 +205,15 @@ SIBLINGS = [
 ]
 
 
-@pytest.mark.xfail(reason="modules/delivery and bootstrap compare beginnings of buckets' names")
+@pytest.mark.xfail(
+    reason="modules/delivery and bootstrap compare beginnings of buckets' names", strict=False
+)
 @pytest.mark.parametrize(("title", "resource"), SIBLINGS)
 def test_a_condition_does_not_let_through_a_bucket_of_a_longer_name(
     conditions: Mapping[Granted, str], title: str, resource: dict[str, str]
 ) -> None:
-    expression = of(conditions, title, "example-prod" if title != "models for prod" else "")
-    assert not holds(expression, {"resource": resource, "api": {}}), expression
+    for expression in of(conditions, title):
+        assert not holds(expression, {"resource": resource, "api": {}}), expression
 
 
 GRANTS = "iam.googleapis.com/modifiedGrantsByRole"
@@ -230,8 +236,8 @@ def test_the_pipeline_grants_the_roles_of_builds_alone(
     conditions: Mapping[Granted, str], roles: list[str] | None, *, expected: bool
 ) -> None:
     api = {} if roles is None else {GRANTS: roles}
-    expression = of(conditions, "these roles only", "example-prod")
-    assert holds(expression, {"resource": ELSEWHERE, "api": api}) == expected
+    for expression in of(conditions, "these roles only"):
+        assert holds(expression, {"resource": ELSEWHERE, "api": api}) == expected
 
 
 def test_every_condition_has_cases_of_both_kinds(conditions: Mapping[Granted, str]) -> None:

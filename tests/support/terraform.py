@@ -20,7 +20,7 @@ _A_RUN = re.compile(r'^run "\w+" \{.*?^\}', re.DOTALL | re.MULTILINE)
 _REFUSED = re.compile(r"expect_failures\s*=\s*\[var\.\w+\]")
 _RUN = """
 mock_provider "google" {{
-  source = "{mocks}"
+  source = "./tests/mocks"
 }}
 
 run "planned" {{
@@ -82,11 +82,11 @@ def assert_done(process: subprocess.CompletedProcess[str]) -> str:
 
 
 def applied(folder: Path, **variables: Any) -> list[Mapping[str, Any]]:
-    """The resources that a root module has once it is applied to the mocked cloud.
+    """The resources that the root module has once it is applied to the mocked cloud.
 
     Args:
-        folder: Folder of infra/ or of infra/bootstrap, initialised.
-        variables: Its variables.
+        folder: of the root module, initialised.
+        variables: of it.
 
     Returns:
         as `terraform show -json` has them, of all modules.
@@ -94,8 +94,7 @@ def applied(folder: Path, **variables: Any) -> list[Mapping[str, Any]]:
     # A test file of its own, because its variables cannot be given from outside.
     test = folder / "tests" / f"planned_{os.getpid()}.tftest.hcl"
     lines = [f"    {name} = {json.dumps(value)}" for name, value in variables.items()]
-    mocks = "./tests/mocks" if (folder / "tests" / "mocks").is_dir() else "../tests/mocks"
-    test.write_text(_RUN.format(mocks=mocks, variables="\n".join(lines)), encoding="utf-8")
+    test.write_text(_RUN.format(variables="\n".join(lines)), encoding="utf-8")
     try:
         told = assert_done(
             terraform("test", "-json", "-verbose", f"-filter=tests/{test.name}", folder=folder)
