@@ -80,7 +80,7 @@ def environment(infra: Path) -> list[Mapping[str, Any]]:
     return applied(
         infra,
         project_id="example-prod",
-        environment="prod",
+        environment="staging",
         bundle="main.tf",
         publishers={"pipeline": "user:me@example.com"},
         models={"digits": {"models": ["digits"]}},

@@ -261,7 +261,7 @@ def test_policies_refer_to_as_many_metrics_as_the_costs_say(
     resources = applied(
         infra,
         project_id="example-project",
-        environment="prod",
+        environment="staging",
         bundle="main.tf",
         models={f"flowers-{number}": {"models": ["iris"]} for number in range(3)},
         monitoring={"alerts": alerts},

@@ -44,7 +44,7 @@ def planned(infra: Path, **edge: Any) -> Sequence[Mapping[str, Any]]:
     resources = applied(
         infra,
         project_id="example-project",
-        environment="prod",
+        environment="staging",
         bundle="main.tf",
         models={"digits": {"models": ["digits"], "ingress": "ALLOW_INTERNAL_AND_GCLB"}},
         monitoring={"enabled": False},

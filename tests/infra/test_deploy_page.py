@@ -60,7 +60,7 @@ def test_the_edge_has_as_many_rules_as_the_costs_say(infra: Path) -> None:
     resources = applied(
         infra,
         project_id="example-project",
-        environment="prod",
+        environment="staging",
         bundle="main.tf",
         models={"flowers": {"models": ["iris"], "ingress": "ALLOW_INTERNAL_AND_GCLB"}},
         public_edge={"hosts": {"api.example.com": {"function": "flowers"}}},
