@@ -7,6 +7,7 @@ module "monitoring" {
   project_id            = var.project_id
   region                = var.region
   environment           = var.environment
+  alerts                = var.monitoring.alerts
   notification_emails   = var.monitoring.emails
   notification_channels = var.monitoring.channels
   thresholds            = var.monitoring.thresholds

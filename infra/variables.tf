@@ -196,7 +196,7 @@ variable "binary_authorization_policy" {
 }
 
 variable "public_edge" {
-  description = "Public names for functions, through a load balancer with Cloud Armor; null for none. What is left out is as in modules/public_edge. It costs about 25 USD a month while nobody asks."
+  description = "Public names for functions, through a load balancer with Cloud Armor; null for none. What is left out is as in modules/public_edge. It costs about 26 USD a month while nobody asks."
   type = object({
     hosts = map(object({
       function = optional(string)
@@ -238,9 +238,10 @@ variable "public_edge" {
 }
 
 variable "monitoring" {
-  description = "Who is told of what, as in modules/monitoring, whose defaults hold for what is left out. `functions` has what is different for some: alerts = false, thresholds, slo, expects (traffic), uptime (a check from outside, which wakes instances)."
+  description = "Who is told of what, as in modules/monitoring, whose defaults hold for what is left out. `alerts` is essential or all. `functions` has what is different for some: alerts = false, thresholds, slo, expects (traffic), uptime (a check from outside, which wakes instances)."
   type = object({
     enabled            = optional(bool, true)
+    alerts             = optional(string)
     emails             = optional(map(string), {})
     channels           = optional(list(string), [])
     thresholds         = optional(map(number), {})

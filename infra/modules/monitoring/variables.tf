@@ -113,6 +113,18 @@ variable "notification_channels" {
   }
 }
 
+variable "alerts" {
+  description = "Which alerts there are: `essential` has those that say that a function does not answer (refused artifacts, load failures, availability that burns fast, and uptime and no traffic where asked for), `all` also those about latency, cold starts, instances and slow burns. Google bills for alerts by the metrics that they refer to (docs/7-deploy.md)."
+  type        = string
+  default     = "all"
+  nullable    = false
+
+  validation {
+    condition     = contains(["essential", "all"], var.alerts)
+    error_message = "alerts: expected essential or all, because there are no other sets (monitoring.functions.NAME.alerts = false turns off those of one function)."
+  }
+}
+
 variable "thresholds" {
   description = "When alerts fire, for functions that say nothing else: error_ratio (0.05), latency_p95_ms (500), latency_p99_ms (2000), cold_start_ratio of loads to requests (0.2), instance_ratio of the maximum (0.8); over window_minutes (5), and the first four only if more than min_requests (20) came in them: of one request, one error is all."
   type        = map(number)
