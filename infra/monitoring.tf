@@ -6,6 +6,7 @@ module "monitoring" {
 
   project_id            = var.project_id
   region                = var.region
+  more_regions          = setsubtract(flatten(values(local.regions)), [var.region])
   environment           = var.environment
   alerts                = var.monitoring.alerts
   notification_emails   = var.monitoring.emails

@@ -39,7 +39,7 @@ run "metrics_of_log_lines" {
   }
 
   assert {
-    condition     = alltrue([for metric in values(google_logging_metric.lines) : strcontains(metric.filter, "resource.labels.service_name=~\"^(digits|flowers)$\"") && strcontains(metric.filter, "resource.labels.location=\"europe-west1\"")])
+    condition     = alltrue([for metric in values(google_logging_metric.lines) : strcontains(metric.filter, "resource.labels.service_name=~\"^(digits|flowers)$\"") && strcontains(metric.filter, "resource.labels.location=~\"^(europe-west1)$\"")])
     error_message = "expected lines of these functions and of no others"
   }
 
@@ -663,4 +663,31 @@ run "a_budget_that_tells_six" {
     notification_emails = { for name in ["a", "b", "c", "d", "e", "f"] : name => "${name}@example.com" }
   }
   expect_failures = [var.budget]
+}
+
+run "a_function_in_two_regions" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  variables {
+    more_regions = ["us-east1"]
+  }
+
+  assert {
+    condition     = alltrue([for metric in values(google_logging_metric.lines) : strcontains(metric.filter, "resource.labels.location=~\"^(europe-west1|us-east1)$\"")])
+    error_message = "expected the lines of both regions to be counted"
+  }
+
+  assert {
+    condition     = alltrue([for slo in values(google_monitoring_slo.availability) : strcontains(slo.request_based_sli[0].good_total_ratio[0].total_service_filter, "resource.labels.location=one_of(\"europe-west1\",\"us-east1\")")])
+    error_message = "expected the objective to be that of both regions together"
+  }
+
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.metric["error_ratio"].conditions[0].condition_prometheus_query_language[0].query, "location=~\"europe-west1|us-east1\"")
+    error_message = "expected alerts to see both regions"
+  }
 }

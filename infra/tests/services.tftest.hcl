@@ -46,6 +46,11 @@ run "a_service_beside_a_function" {
   }
 
   assert {
+    condition     = join(" ", local.regions["digits"]) == "europe-west1 us-east1" && join(" ", local.regions["birds"]) == "europe-west1"
+    error_message = "expected the regions that are watched"
+  }
+
+  assert {
     condition     = google_artifact_registry_repository.images[0].repository_id == "services-staging" && startswith(module.service["digits us-east1"].image, "europe-west1-docker.pkg.dev/example-project/services-staging/digits:")
     error_message = "expected one repository for the images of all regions"
   }

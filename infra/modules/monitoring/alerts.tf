@@ -98,7 +98,7 @@ locals {
     uptime     = "60s"
   }
 
-  here = "monitored_resource=\"cloud_run_revision\",location=\"${var.region}\""
+  here = "monitored_resource=\"cloud_run_revision\",location=~\"${join("|", local.regions)}\""
 
   # Functions with the same limits share a part of the query.
   groups = {

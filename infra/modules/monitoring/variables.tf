@@ -8,6 +8,13 @@ variable "region" {
   type        = string
 }
 
+variable "more_regions" {
+  description = "Regions that some of the functions are in as well; what they do there is counted with the rest."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "environment" {
   description = "What tells these metrics and alerts from those of another environment in the same project."
   type        = string
