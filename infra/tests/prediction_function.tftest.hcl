@@ -99,6 +99,11 @@ run "a_zip_in_a_bucket" {
   }
 
   assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["BUNDLE"] == "releases/function.zip#1700000000000001"
+    error_message = "expected the build to be told of what, because the provider does not look what Google builds from"
+  }
+
+  assert {
     condition     = one(google_cloudfunctions2_function.function.build_config[0].source[0].storage_source) == { bucket = "example-builds", object = "releases/function.zip", generation = 1700000000000001 }
     error_message = "expected the function to be built of that generation of the object"
   }

@@ -106,9 +106,15 @@ resource "google_cloudfunctions2_function" "function" {
     docker_repository = var.docker_repository
     worker_pool       = var.build_worker_pool
 
-    # Images have no file times: without this, each cold start would compile the modules again.
     environment_variables = merge(
-      { SOURCE_DATE_EPOCH = "315532800" },
+      {
+        # Images have no file times: without this, each cold start would compile the modules again.
+        SOURCE_DATE_EPOCH = "315532800"
+
+        # Nobody reads it, but of the source the provider believes what it has sent, and of this what
+        # Google has: a build that failed is planned again where the function is as it was before.
+        BUNDLE = "${local.source.object}#${local.source.generation}"
+      },
       var.rebuild == null ? {} : { REBUILD = var.rebuild },
     )
 
