@@ -24,9 +24,9 @@ _BILLED_SECONDS = 0.1  # an instance's time is rounded up to this
 _MONTH_HOURS = 730
 _MONTH_SECONDS = _MONTH_HOURS * 3600
 
-# Alert policies. Google's page could not be read where this was written; these are what several
-# public copies of it had between August and November 2026. Announced before, and not charged:
-# 1.50 a condition and 0.35 a million time series (2024), 0.10 a condition (early 2026).
+# Alert policies: from public copies of Google's page of August to November 2026, and not from the
+# page itself. Announced before, and not charged: 1.50 a condition and 0.35 a million time series
+# (2024), 0.10 a condition (early 2026).
 # Source: https://cloud.google.com/stackdriver/pricing
 ALERTS_ARE_BILLED_FROM = "2027-09-01"  # "no sooner than"
 _PER_METRIC_REFERENCE = 0.35
