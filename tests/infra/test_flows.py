@@ -77,12 +77,11 @@ def test_what_flows_into_the_resources_of_bootstrap_is_mocked(infra: Path) -> No
             "resource google_monitoring_notification_channel.id",
             "google_monitoring_alert_policy.notification_channels",
         ),
-        # ... another resource's argument, and what is behind a key.
+        # ... and another resource's argument.
         (
             "resource google_storage_bucket.id",
             "google_cloudfunctions2_function.build_config.source.storage_source.bucket",
         ),
-        ("resource google_monitoring_slo.name", "google_monitoring_alert_policy.for_each"),
     ],
 )
 def test_a_flow_is_followed(deployed: dict[str, set[str]], attribute: str, argument: str) -> None:
