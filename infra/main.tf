@@ -17,7 +17,7 @@ locals {
     ],
     # Each line is what one option needs, and is enabled for no other.
     var.kms_key_name == null ? [] : ["cloudkms.googleapis.com"],
-    var.public_edge == null ? [] : ["compute.googleapis.com"],
+    var.public_edge == null && !var.grant_shared_subnetworks ? [] : ["compute.googleapis.com"],
     var.monitoring.enabled && var.monitoring.budget != null ? ["billingbudgets.googleapis.com"] : [],
   )
   bucket_prefix = coalesce(var.bucket_prefix, "${var.project_id}-${var.environment}")
@@ -75,6 +75,7 @@ module "sources" {
   kms_key_name    = var.kms_key_name
   noncurrent_days = 7
   force_destroy   = true
+  replaceable     = true
   log_bucket      = var.log_bucket
 
   depends_on = [google_project_service.needed, google_kms_crypto_key_iam_member.storage]
@@ -94,12 +95,13 @@ module "build" {
 
 module "function" {
   source   = "./modules/prediction_function"
-  for_each = var.models
+  for_each = local.functions
 
   project_id                  = var.project_id
   region                      = var.region
   name                        = each.key
   bundle                      = coalesce(each.value.bundle, var.bundle)
+  rebuild                     = each.value.rebuild
   source_bucket               = module.sources.name
   build_service_account       = { id = module.build.id }
   model_registry              = each.value.baked ? null : coalesce(each.value.registry, module.models.registry)
@@ -118,12 +120,16 @@ module "function" {
   public                      = each.value.public
   env                         = each.value.env
   secrets                     = each.value.secrets
+  secret_volumes              = each.value.secret_volumes
   vpc                         = each.value.vpc
   labels                      = each.value.labels
   kms_key_name                = var.kms_key_name
   docker_repository           = var.docker_repository
+  build_worker_pool           = var.build_worker_pool
+  runtime_updates             = each.value.runtime_updates
   binary_authorization_policy = var.binary_authorization_policy
   deletion_protection         = local.is_prod
 
-  depends_on = [google_project_service.needed]
+  # Whoever may use the network sends through it.
+  depends_on = [google_project_service.needed, google_compute_subnetwork_iam_member.cloud_run]
 }

@@ -5,14 +5,15 @@ mock_provider "google" {
 }
 
 variables {
-  project_id     = "example-project"
-  region         = "europe-west1"
-  name           = "digits"
-  bundle         = "main.tf"
-  source_bucket  = "example-sources"
-  model_registry = "gs://example-models"
-  model_bucket   = "example-models"
-  models         = ["digits", "digits@staging"]
+  project_id          = "example-project"
+  region              = "europe-west1"
+  name                = "digits"
+  bundle              = "main.tf"
+  source_bucket       = "example-sources"
+  model_registry      = "gs://example-models"
+  model_bucket        = "example-models"
+  models              = ["digits", "digits@staging"]
+  deletion_protection = false
 }
 
 run "code_and_settings" {
@@ -23,7 +24,7 @@ run "code_and_settings" {
   }
 
   assert {
-    condition     = google_storage_bucket_object.bundle.name == "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
+    condition     = google_storage_bucket_object.bundle[0].name == "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
     error_message = "expected the object's name to carry the zip's digest"
   }
 
@@ -49,8 +50,13 @@ run "code_and_settings" {
   }
 
   assert {
-    condition     = google_cloudfunctions2_function.function.deletion_policy == "PREVENT"
-    error_message = "expected protection against deletion unless it is taken away"
+    condition     = google_cloudfunctions2_function.function.deletion_policy == "DELETE" && length(terraform_data.protected) == 0
+    error_message = "expected a function without protection to be deleted when asked"
+  }
+
+  assert {
+    condition     = google_storage_bucket_object.bundle[0].deletion_policy == "ABANDON"
+    error_message = "expected a former zip to stay, to go back to"
   }
 
   assert {
@@ -71,9 +77,85 @@ run "another_zip_is_another_object" {
   }
 
   assert {
-    condition     = google_storage_bucket_object.bundle.name != "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
+    condition     = google_storage_bucket_object.bundle[0].name != "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
     error_message = "expected a new zip to make a new source object, or nothing would be deployed"
   }
+}
+
+run "a_zip_in_a_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    bundle = "gs://example-builds/releases/function.zip#1700000000000001"
+  }
+
+  assert {
+    condition     = length(google_storage_bucket_object.bundle) == 0 && output.bundle_object == "releases/function.zip"
+    error_message = "expected nothing to be uploaded"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["BUNDLE"] == "releases/function.zip#1700000000000001"
+    error_message = "expected the build to be told of what, because the provider does not look what Google builds from"
+  }
+
+  assert {
+    condition     = one(google_cloudfunctions2_function.function.build_config[0].source[0].storage_source) == { bucket = "example-builds", object = "releases/function.zip", generation = 1700000000000001 }
+    error_message = "expected the function to be built of that generation of the object"
+  }
+}
+
+run "built_again" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    rebuild = "after the outage of 1 May"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["REBUILD"] == "after the outage of 1 May"
+    error_message = "expected another build of the same zip"
+  }
+}
+
+run "protected_by_default" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    deletion_protection = null
+  }
+
+  assert {
+    condition     = terraform_data.protected[0].triggers_replace == { project = "example-project", region = "europe-west1", name = "digits" }
+    error_message = "expected protection against deletion and another place unless it is taken away"
+  }
+}
+
+run "a_deployment_that_failed" {
+  command = apply
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  override_data {
+    target = data.google_cloudfunctions2_function.deployed
+    values = { state = "FAILED" }
+  }
+
+  expect_failures = [data.google_cloudfunctions2_function.deployed]
 }
 
 run "identities" {
@@ -288,6 +370,13 @@ run "no_bundle" {
   expect_failures = [var.bundle]
 }
 
+run "a_zip_in_a_bucket_without_its_generation" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { bundle = "gs://example-builds/function.zip" }
+  expect_failures = [var.bundle]
+}
+
 run "registry_without_scheme" {
   command = plan
   module { source = "./modules/prediction_function" }
@@ -460,4 +549,91 @@ run "key_without_repository" {
   module { source = "./modules/prediction_function" }
   variables { kms_key_name = "projects/p/locations/l/keyRings/r/cryptoKeys/k" }
   expect_failures = [var.kms_key_name]
+}
+
+run "a_secret_as_a_file" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    secrets        = { KEY = { secret = "tls" } }
+    secret_volumes = { "/secrets/tls" = { secret = "tls", file = "key.pem" }, "/secrets/other" = { secret = "other", project_id = "security" } }
+  }
+
+  assert {
+    condition = { for volume in google_cloudfunctions2_function.function.service_config[0].secret_volumes : volume.mount_path => "${volume.project_id} ${volume.secret} ${volume.versions[0].path} ${volume.versions[0].version}" } == {
+      "/secrets/tls"   = "example-project tls key.pem latest"
+      "/secrets/other" = "security other other latest"
+    }
+    error_message = "expected a folder for each, with one file"
+  }
+
+  assert {
+    condition     = { for secret in values(google_secret_manager_secret_iam_member.function) : secret.secret_id => secret.project } == { tls = "example-project", other = "security" }
+    error_message = "expected one right for each secret, in its own project"
+  }
+}
+
+run "builds_in_a_private_pool" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    build_worker_pool = "projects/p/locations/europe-west1/workerPools/private"
+    runtime_updates   = "on_deploy"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].worker_pool == var.build_worker_pool
+    error_message = "expected the pool to build"
+  }
+
+  assert {
+    condition     = length(google_cloudfunctions2_function.function.build_config[0].on_deploy_update_policy) == 1
+    error_message = "expected patches of the runtime with builds alone"
+  }
+}
+
+run "patches_without_a_build" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    runtime_updates = "automatic"
+  }
+
+  assert {
+    condition     = length(google_cloudfunctions2_function.function.build_config[0].automatic_update_policy) == 1 && length(google_cloudfunctions2_function.function.build_config[0].on_deploy_update_policy) == 0
+    error_message = "expected Google to put a new base under the image"
+  }
+}
+
+run "runtime_updates" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { runtime_updates = "daily" }
+  expect_failures = [var.runtime_updates]
+}
+
+run "a_secret_over_the_code" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { secret_volumes = { "/workspace/secrets" = { secret = "key" } } }
+  expect_failures = [var.secret_volumes]
+}
+
+run "build_worker_pool" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { build_worker_pool = "private" }
+  expect_failures = [var.build_worker_pool]
 }

@@ -12,6 +12,7 @@ variables {
     "api.example.com" = { function = "digits", paths = { "/flowers" = "flowers" } }
     "ml.example.com"  = { paths = { "/digits" = "digits" } }
   }
+  deletion_protection = false
 }
 
 run "names_lead_to_functions" {
@@ -71,6 +72,56 @@ run "names_lead_to_functions" {
     condition     = output.dns_records == { for host in keys(var.hosts) : host => { type = "A", name = "${host}.", data = "203.0.113.10" } }
     error_message = "expected a record for each host, to the address of the load balancer"
   }
+}
+
+run "a_service_in_two_regions" {
+  command = apply
+
+  module {
+    source = "./modules/public_edge"
+  }
+
+  # Of the same id, the two would be one backend.
+  override_resource {
+    target = google_compute_region_network_endpoint_group.function["digits us-east1"]
+    values = { id = "projects/example-project/regions/us-east1/networkEndpointGroups/digits" }
+  }
+
+  variables {
+    regions = { digits = ["europe-west1", "us-east1"] }
+  }
+
+  assert {
+    condition     = { for key, group in google_compute_region_network_endpoint_group.function : key => "${group.region} ${group.cloud_run[0].service}" } == { "digits" = "europe-west1 digits", "digits us-east1" = "us-east1 digits", "flowers" = "europe-west1 flowers" }
+    error_message = "expected a group in each region, and the first one where it was without the second"
+  }
+
+  assert {
+    condition     = length(distinct(values(google_compute_region_network_endpoint_group.function)[*].name)) == 3
+    error_message = "expected names that tell the regions apart"
+  }
+
+  assert {
+    condition     = length(google_compute_backend_service.function["digits"].backend) == 2 && length(google_compute_backend_service.function["flowers"].backend) == 1
+    error_message = "expected one service of all regions"
+  }
+
+  assert {
+    condition     = google_compute_backend_service.function["digits"].outlier_detection[0].consecutive_gateway_failure == 3 && google_compute_backend_service.function["digits"].outlier_detection[0].enforcing_consecutive_gateway_failure == 100 && google_compute_backend_service.function["digits"].outlier_detection[0].max_ejection_percent == 50
+    error_message = "expected a region that fails to be left out, and never all of them"
+  }
+
+  assert {
+    condition     = length(google_compute_backend_service.function["flowers"].outlier_detection) == 0
+    error_message = "expected the only region never to be left out"
+  }
+}
+
+run "a_region_twice" {
+  command = plan
+  module { source = "./modules/public_edge" }
+  variables { regions = { digits = ["europe-west1", "europe-west1"] } }
+  expect_failures = [var.regions]
 }
 
 run "what_is_unknown_is_404" {
@@ -143,19 +194,19 @@ run "the_way_in" {
   }
 
   assert {
-    condition     = google_compute_global_address.edge.deletion_policy == "PREVENT"
-    error_message = "expected the address that DNS has to be kept"
+    condition     = google_compute_global_address.edge.deletion_policy == "DELETE" && length(terraform_data.protected) == 0
+    error_message = "expected an address without protection to go with the rest"
   }
 }
 
-run "an_address_that_may_go" {
+run "an_address_that_is_kept" {
   command = plan
   module { source = "./modules/public_edge" }
-  variables { deletion_protection = false }
+  variables { deletion_protection = true }
 
   assert {
-    condition     = google_compute_global_address.edge.deletion_policy == "DELETE"
-    error_message = "expected the address to go with the rest"
+    condition     = terraform_data.protected[0].triggers_replace == { project = "example-project", name = "predictions" }
+    error_message = "expected the address that DNS has to be kept"
   }
 }
 

@@ -8,6 +8,13 @@ variable "region" {
   type        = string
 }
 
+variable "more_regions" {
+  description = "Regions that some of the functions are in as well; what they do there is counted with the rest."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "environment" {
   description = "What tells these metrics and alerts from those of another environment in the same project."
   type        = string
@@ -113,6 +120,18 @@ variable "notification_channels" {
   }
 }
 
+variable "alerts" {
+  description = "Which alerts there are: `essential` has those that say that a function does not answer (refused artifacts, load failures, availability that burns fast, and uptime and no traffic where asked for), `all` also those about latency, cold starts, instances and slow burns. Google bills for alerts by the metrics that they refer to (docs/7-deploy.md)."
+  type        = string
+  default     = "all"
+  nullable    = false
+
+  validation {
+    condition     = contains(["essential", "all"], var.alerts)
+    error_message = "alerts: expected essential or all, because there are no other sets (monitoring.functions.NAME.alerts = false turns off those of one function)."
+  }
+}
+
 variable "thresholds" {
   description = "When alerts fire, for functions that say nothing else: error_ratio (0.05), latency_p95_ms (500), latency_p99_ms (2000), cold_start_ratio of loads to requests (0.2), instance_ratio of the maximum (0.8); over window_minutes (5), and the first four only if more than min_requests (20) came in them: of one request, one error is all."
   type        = map(number)
@@ -137,7 +156,7 @@ variable "slo" {
       for key, value in var.slo :
       try(value > local.slo_limits[key][0] && value <= local.slo_limits[key][1], false) && (key != "days" || floor(value) == value)
     ])
-    error_message = "slo: expected only availability and latency (above 0 and below 1, because an objective of 1 leaves no budget to burn), latency_ms (above 0) and days (whole, 1 to 30)."
+    error_message = "slo: expected only availability and latency (above 0 and at most 0.9999, because Cloud Monitoring takes no higher goal), latency_ms (above 0) and days (whole, 1 to 30)."
   }
 }
 

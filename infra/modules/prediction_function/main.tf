@@ -1,9 +1,13 @@
 # One function that answers predictions: its code, its identity, and who may call it.
 
 locals {
-  # A function is deployed anew only when its source object has another name, so the name carries
-  # what is in the zip.
-  bundle_digest = substr(filesha256(var.bundle), 0, 12)
+  # A zip that is in a bucket already; null for one on this machine, which is uploaded.
+  stored = try(regex("^gs://(?P<bucket>[^/]+)/(?P<object>.+)#(?P<generation>[0-9]+)$", var.bundle), null)
+  source = local.stored != null ? local.stored : {
+    bucket     = google_storage_bucket_object.bundle[0].bucket
+    object     = google_storage_bucket_object.bundle[0].name
+    generation = tostring(google_storage_bucket_object.bundle[0].generation)
+  }
 
   # An account's id has at most 30 characters; of a long name, a digest tells two apart.
   short_name = length(var.name) <= 15 ? var.name : "${substr(var.name, 0, 8)}-${substr(sha256(var.name), 0, 6)}"
@@ -26,15 +30,21 @@ locals {
   )
 }
 
+# A function is deployed anew only when its source object has another name or generation, so the
+# name carries what is in the zip. A former zip stays in the bucket, to go back to.
 resource "google_storage_bucket_object" "bundle" {
-  bucket       = var.source_bucket
-  name         = "${var.name}/function-${local.bundle_digest}.zip"
-  source       = var.bundle
-  content_type = "application/zip"
+  count = local.stored == null ? 1 : 0
 
-  # The new object is there before the function points to it, and the former one until then.
+  bucket          = var.source_bucket
+  name            = "${var.name}/function-${substr(filesha256(var.bundle), 0, 12)}.zip"
+  source          = var.bundle
+  content_type    = "application/zip"
+  deletion_policy = "ABANDON"
+
+  # The content decides, which the name knows. The provider would replace an object whose zip has
+  # another path, and upload one again whose former path is gone.
   lifecycle {
-    create_before_destroy = true
+    ignore_changes = [source, detect_md5hash]
   }
 }
 
@@ -68,11 +78,13 @@ resource "google_storage_bucket_iam_member" "models" {
 }
 
 resource "google_secret_manager_secret_iam_member" "function" {
-  # Two variables may have one secret, which is one right.
-  for_each = { for secret in values(var.secrets) : "${coalesce(secret.project_id, var.project_id)} ${secret.secret}" => secret... }
+  # A variable and a volume may have one secret, which is one right.
+  for_each = toset([
+    for secret in concat(values(var.secrets), values(var.secret_volumes)) : "${coalesce(secret.project_id, var.project_id)} ${secret.secret}"
+  ])
 
-  project   = coalesce(each.value[0].project_id, var.project_id)
-  secret_id = each.value[0].secret
+  project   = split(" ", each.value)[0]
+  secret_id = split(" ", each.value)[1]
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.function.member
 }
@@ -85,22 +97,42 @@ resource "google_cloudfunctions2_function" "function" {
   description     = "Predictions of ${length(var.models) == 0 ? "the models in its bundle" : join(", ", var.models)}"
   labels          = var.labels
   kms_key_name    = var.kms_key_name
-  deletion_policy = var.deletion_protection ? "PREVENT" : "DELETE"
+  deletion_policy = "DELETE"
 
   build_config {
     runtime           = var.runtime
     entry_point       = var.entry_point
     service_account   = var.build_service_account == null ? module.build[0].id : var.build_service_account.id
     docker_repository = var.docker_repository
+    worker_pool       = var.build_worker_pool
 
-    # Images have no file times: without this, each cold start would compile the modules again.
-    environment_variables = { SOURCE_DATE_EPOCH = "315532800" }
+    environment_variables = merge(
+      {
+        # Images have no file times: without this, each cold start would compile the modules again.
+        SOURCE_DATE_EPOCH = "315532800"
+
+        # Nobody reads it, but of the source the provider believes what it has sent, and of this what
+        # Google has: a build that failed is planned again where the function is as it was before.
+        BUNDLE = "${local.source.object}#${local.source.generation}"
+      },
+      var.rebuild == null ? {} : { REBUILD = var.rebuild },
+    )
+
+    dynamic "automatic_update_policy" {
+      for_each = var.runtime_updates == "automatic" ? [true] : []
+      content {}
+    }
+
+    dynamic "on_deploy_update_policy" {
+      for_each = var.runtime_updates == "on_deploy" ? [true] : []
+      content {}
+    }
 
     source {
       storage_source {
-        bucket     = google_storage_bucket_object.bundle.bucket
-        object     = google_storage_bucket_object.bundle.name
-        generation = google_storage_bucket_object.bundle.generation
+        bucket     = local.source.bucket
+        object     = local.source.object
+        generation = tonumber(local.source.generation)
       }
     }
   }
@@ -140,6 +172,20 @@ resource "google_cloudfunctions2_function" "function" {
         version    = secret_environment_variables.value.version
       }
     }
+
+    dynamic "secret_volumes" {
+      for_each = var.secret_volumes
+      content {
+        mount_path = secret_volumes.key
+        project_id = coalesce(secret_volumes.value.project_id, var.project_id)
+        secret     = secret_volumes.value.secret
+
+        versions {
+          path    = coalesce(secret_volumes.value.file, secret_volumes.value.secret)
+          version = secret_volumes.value.version
+        }
+      }
+    }
   }
 
   # A function that starts before it may read would fail its first requests.
@@ -147,6 +193,37 @@ resource "google_cloudfunctions2_function" "function" {
     google_storage_bucket_iam_member.models,
     google_secret_manager_secret_iam_member.function,
   ]
+}
+
+# What Google has of it. The plan of a change reads this after the change, so that whatever mends a
+# function can be applied; a condition of the function itself would refuse that, too, because its plan
+# only knows the former state.
+data "google_cloudfunctions2_function" "deployed" {
+  project  = var.project_id
+  location = google_cloudfunctions2_function.function.location
+  name     = google_cloudfunctions2_function.function.name
+
+  lifecycle {
+    postcondition {
+      condition     = self.state == "ACTIVE"
+      error_message = "${var.name}: expected the function to be ACTIVE, and it is ${self.state}: its last deployment failed, and what was there before answers. See why with `gcloud functions describe ${var.name} --region=${var.region} --project=${var.project_id}`, mend it, and apply; to build the same zip again, give `rebuild` another text."
+    }
+  }
+
+  depends_on = [google_cloudfunctions2_function.function]
+}
+
+# A plan that would delete the function, or move it, is refused as a whole. The provider's own
+# protection refuses when it is the function's turn, and alerts and the rights of callers are gone by
+# then; and it would keep a function whose first build failed, which must be made anew.
+resource "terraform_data" "protected" {
+  count = var.deletion_protection ? 1 : 0
+
+  triggers_replace = { project = var.project_id, region = var.region, name = var.name }
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 # A function of the second generation is called through its Cloud Run service: the role is needed
@@ -159,6 +236,11 @@ resource "google_cloud_run_v2_service_iam_member" "invoker" {
   name     = google_cloudfunctions2_function.function.name
   role     = "roles/run.invoker"
   member   = each.value
+
+  # It goes with the service, whose name stays the same.
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.function.id]
+  }
 }
 
 resource "google_cloud_run_v2_service_iam_member" "public" {
@@ -169,4 +251,8 @@ resource "google_cloud_run_v2_service_iam_member" "public" {
   name     = google_cloudfunctions2_function.function.name
   role     = "roles/run.invoker"
   member   = "allUsers"
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.function.id]
+  }
 }

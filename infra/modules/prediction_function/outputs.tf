@@ -8,6 +8,11 @@ output "name" {
   value       = google_cloudfunctions2_function.function.name
 }
 
+output "state" {
+  description = "The function's state after the last deployment, which is ACTIVE or the plan fails."
+  value       = data.google_cloudfunctions2_function.deployed.state
+}
+
 output "service_account" {
   description = "Email of the account that the function runs as."
   value       = google_service_account.function.email
@@ -24,6 +29,6 @@ output "environment" {
 }
 
 output "bundle_object" {
-  description = "The zip that is deployed, as an object of the source bucket."
-  value       = google_storage_bucket_object.bundle.name
+  description = "The zip that is deployed, as an object of its bucket."
+  value       = local.source.object
 }

@@ -19,12 +19,17 @@ variable "name" {
 }
 
 variable "bundle" {
-  description = "Path of the zip that `make bundle` writes."
+  description = "The zip that `make bundle` writes: its path, or gs://bucket/object#generation of one in a bucket, which the build's account may read."
   type        = string
 
   validation {
-    condition     = fileexists(var.bundle)
+    condition     = startswith(var.bundle, "gs://") || fileexists(var.bundle)
     error_message = "bundle: expected the path of a zip, and there is none: run `make bundle`, and give what it prints."
+  }
+
+  validation {
+    condition     = !startswith(var.bundle, "gs://") || can(regex("^gs://[^/]+/.+#[0-9]+$", var.bundle))
+    error_message = "bundle: expected gs://bucket/object#generation, as `gcloud storage ls --all-versions` prints it, because without its generation nobody could tell that the object is another."
   }
 }
 
@@ -66,6 +71,12 @@ variable "models" {
   }
 }
 
+variable "rebuild" {
+  description = "Any text: with another one than before, the same zip is built again, as after a build that failed for reasons outside of it."
+  type        = string
+  default     = null
+}
+
 variable "runtime" {
   description = "Python of the function."
   type        = string
@@ -73,7 +84,18 @@ variable "runtime" {
 
   validation {
     condition     = contains(["python311", "python312", "python313"], var.runtime)
-    error_message = "runtime: expected python311, python312 or python313, because the bundle's requirements are locked for these."
+    error_message = "runtime: expected python311, python312 or python313, because the bundle's requirements have wheels for these and no others."
+  }
+}
+
+variable "runtime_updates" {
+  description = "When security patches of the runtime come into the image: automatic (Google puts a new base under it, without a build) or on_deploy (with the next build); null for what Google does by default, which is automatic."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.runtime_updates == null ? true : contains(["automatic", "on_deploy"], var.runtime_updates)
+    error_message = "runtime_updates: expected automatic or on_deploy, because Cloud Functions has no others."
   }
 }
 
@@ -235,6 +257,25 @@ variable "secrets" {
   }
 }
 
+variable "secret_volumes" {
+  description = "Folders with one file from Secret Manager each, by path: { \"/secrets/tls\" = { secret = \"tls\", file = \"key.pem\" } }. \"latest\" is read anew whenever the file is."
+  type = map(object({
+    secret     = string
+    version    = optional(string, "latest")
+    file       = optional(string)
+    project_id = optional(string)
+  }))
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for path in keys(var.secret_volumes) :
+      can(regex("^(/[A-Za-z0-9._-]+)+$", path)) && !can(regex("^/(dev|proc|sys|app|workspace|tmp)(/|$)", path))
+    ])
+    error_message = "secret_volumes: expected absolute paths such as /secrets/tls, and none in /dev, /proc, /sys, /app, /workspace or /tmp, because a volume hides what is there."
+  }
+}
+
 variable "vpc" {
   description = "The network that the function sends through: a network or subnetwork (direct egress), or a connector. egress is PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
   type = object({
@@ -279,6 +320,17 @@ variable "build_service_account" {
   }
 }
 
+variable "build_worker_pool" {
+  description = "Private pool of Cloud Build that builds the image, as projects/P/locations/L/workerPools/W, for perimeters of VPC Service Controls and builds in a network of your own; null for Google's."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.build_worker_pool == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/workerPools/[^/]+$", var.build_worker_pool))
+    error_message = "build_worker_pool: expected projects/P/locations/L/workerPools/W, because a pool's name alone does not say where it is."
+  }
+}
+
 variable "docker_repository" {
   description = "Artifact Registry repository for the image, as projects/P/locations/L/repositories/R; null for the one that Cloud Functions makes."
   type        = string
@@ -303,9 +355,10 @@ variable "binary_authorization_policy" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to delete the function."
+  description = "Whether a plan is refused that would delete the function or make it elsewhere. `terraform state rm` of terraform_data.protected in this module takes it away, and nothing else does."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "labels" {
