@@ -125,5 +125,8 @@ module "function" {
   binary_authorization_policy = var.binary_authorization_policy
   deletion_protection         = local.is_prod
 
+  # A function with a bundle of its own is not what was released.
+  release = each.value.bundle == null ? var.release : null
+
   depends_on = [google_project_service.needed]
 }
