@@ -1,10 +1,9 @@
-"""Takes a version over into a registry, and lets an alias name it.
+"""Takes a version over into a registry, where no alias names it yet.
 
-    python -m delivery.release recipe.toml --from build/delivery/registry --from-alias candidate \
-      --to gs://my-models --alias staging
-    python -m delivery.release recipe.toml --to gs://my-models --alias production --version VERSION
+    python -m delivery.publish recipe.toml --to gs://my-models --from build/delivery/registry \
+      --from-alias candidate --json build/delivery/published.json
 
-The second form releases, or goes back to, what the registry has already.
+The version is that of an alias of another registry, or one that is named.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ import click
 
 from model_export.errors import ExportError, RegistryError, UsageError
 from model_export.recipe import read_recipe
-from model_export.registry.release import promote
 from model_export.registry.store import WritableStore
 from model_export.registry.verbs import (
     open_registry,
@@ -34,47 +32,39 @@ from tflite_serving.contract.manifest import MANIFEST_FILE
 
 
 @dataclass(frozen=True, slots=True)
-class Released:
-    """What a release came to.
+class Published:
+    """A version that is in the registry that is served from.
 
     Attributes:
-        model: its name.
-        version: that answers now.
-        alias: that names it.
-        before: the last other version that the alias named; None if there was none.
-        ended: The canary and the shadow of the alias that it ended; empty if there was none.
+        model: Name of the model.
+        version: Id of the version.
     """
 
     model: str
     version: str
-    alias: str
-    before: str | None
-    ended: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> Published:
+        """The version that publish.sh left in a file."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
-def release(
-    model: str, version: str, alias: str, source: WritableStore, target: WritableStore
-) -> Released:
-    """Copies a version unless it is there, and points the alias to it.
+def take_over(model: str, version: str, source: WritableStore, target: WritableStore) -> None:
+    """Copies a version unless it is there; no alias moves, so nobody is served by it.
 
     Args:
-        model: its name.
-        version: of it.
-        alias: to move; made if there is none.
-        source: has the version, unless the target has it.
-        target: the registry that is served from.
+        model: Name of the model.
+        version: Id of the version.
+        source: Registry that has the version, unless the target has it.
+        target: Registry that is served from.
 
     Raises:
         RegistryError: neither has the version, a file is not what its manifest says, or a registry
             refused.
-        ConflictError: somebody else moved the alias meanwhile.
     """
     if source is not target and not _has(target, model, version):
         _copy(model, version, source, target)
-    done = promote(target, model, version, alias)
-    # Whoever releases the same again wants to go back to what was before it all the same.
-    others = [change.version for change in done.alias.history if change.version != version]
-    return Released(model, version, alias, others[-1] if others else None, done.ended)
+    read_version(target, model, version)
 
 
 def tested_version(source: WritableStore, model: str, alias: str, tested: str | None) -> str:
@@ -127,24 +117,24 @@ def _copy(model: str, version: str, source: WritableStore, target: WritableStore
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="As export has it.")
 @click.option("--to", "target", required=True, help="URI of the registry that is served from.")
-@click.option("--alias", required=True, help="The alias to move.")
 @click.option("--from", "source", help="URI of the registry that has the version.")
 @click.option("--from-alias", help="The alias that names the version there.")
 @click.option("--tested", help="An alias that must name the same version there.")
 @click.option("--version", help="The version, instead of the one that --from-alias names.")
-@click.option("--json", "output", type=click.Path(path_type=Path), help="Write the outcome here.")
+@click.option(
+    "--json", "output", type=click.Path(path_type=Path), required=True, help="Write it here."
+)
 def main(
     recipe: Path,
     overrides: tuple[str, ...],
     target: str,
-    alias: str,
     source: str | None,
     from_alias: str | None,
     tested: str | None,
     version: str | None,
-    output: Path | None,
+    output: Path,
 ) -> None:
-    """Take a version over into a registry, and let an alias name it."""
+    """Take a version over into a registry."""
     try:
         model = read_recipe(recipe, overrides).model.name
         to_store = open_registry(target)
@@ -153,15 +143,12 @@ def main(
             if from_alias is None:
                 raise UsageError("expected --version or --from-alias: which version?")
             version = tested_version(from_store, model, from_alias, tested)
-        released = release(model, version, alias, from_store, to_store)
+        take_over(model, version, from_store, to_store)
     except ExportError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-    if output is not None:
-        output.write_text(json.dumps(asdict(released)), encoding="utf-8")
-    ended = f"; ended: {released.ended}" if released.ended else ""
-    was = f", before {released.before}" if released.before else ""
-    click.echo(f"{to_store.uri}: {model}@{alias} is {version}{was}{ended}")
+    output.write_text(json.dumps(asdict(Published(model, version))), encoding="utf-8")
+    click.echo(f"{to_store.uri}: {model} {version} is there, and no alias was moved")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -160,8 +161,17 @@ def test_both_pipelines_take_the_same_steps_in_the_same_order() -> None:
     # GitHub tests in a job of its own, without credentials; actions bring its cache and its tools.
     others = ("pinned", "cache", "tools", "test")
     assert github == [step for step in cloud if Path(step).stem not in others]
-    wanted = ("test", "export", "gate", "publish", "bundle", "plan", "apply", "smoke")
+    wanted = ("test", "export", "gate", "publish", "bundle", "plan", "policy", "apply")
+    released = ("candidate", "release", "smoke")  # after everything else
+    assert [Path(step).stem for step in cloud][-len(released) :] == list(released)
     assert [Path(step).stem for step in cloud if Path(step).stem in wanted] == list(wanted)
+
+
+def test_each_step_of_a_release_waits_for_the_one_before() -> None:
+    waits = {step["id"]: step.get("waitFor") for step in steps()}
+    order = ["gate", "publish", "bundle", "plan", "policy", "apply", "candidate", "release", "smoke"]
+    for before, after in pairwise(order):
+        assert before in waits[after]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Refuses a plan of an older commit than the deployed one, and one that deletes or replaces buckets,
+# functions, services, invokers or keys that nobody released by name.
+#
+# Environment: RELEASE, what may be deleted: addresses such as module.function["old"], separated by
+# ";"; REPLACES, the deployed commit, if this run is to go back to an older one.
+# Leaves: OUT/allowed, the sha256 of OUT/plan.tfplan, which apply.sh asks for.
+# Exit codes: 0 it may be applied; 1 it is refused, and the line that permits it is told; 2 a variable.
+set -euo pipefail
+# shellcheck source=delivery/settings.sh
+. "$(dirname "$0")/settings.sh"
+
+rm -f "$OUT/allowed"
+"$PYTHON" -m delivery.policy --plan "$OUT/plan.json" --file "$OUT/plan.tfplan" \
+  --revision "$OUT/revision.json" --release "${RELEASE:-}" --replaces "${REPLACES:-}" \
+  --allowed "$OUT/allowed"
