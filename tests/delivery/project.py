@@ -61,6 +61,8 @@ def make_project(steps: Steps, fake_gcs: FakeGcs, bucket: BucketRegistry) -> Ste
     shutil.copytree(ROOT / "delivery", steps.folder / "delivery")
     (steps.folder / "infra" / "environments").mkdir(parents=True)
     (steps.folder / "infra" / "main.tf").write_text(CONFIGURATION)
+    # It needs no provider but Terraform's own.
+    (steps.folder / "infra" / ".terraform.lock.hcl").write_text("")
     tfvars = steps.folder / "infra" / "environments" / "staging.tfvars"
     tfvars.write_text('environment = "staging"\n')
     steps.variables.update(

@@ -85,3 +85,12 @@ def test_a_plan_that_changed_after_it_was_judged_is_not_applied(project: Steps) 
     done = project.run("apply")
     assert done.returncode == 1
     assert "expected a plan that policy.sh allowed" in done.stderr
+
+
+def test_without_a_lock_of_providers_nothing_is_planned(project: Steps) -> None:
+    (project.root / "infra" / ".terraform.lock.hcl").unlink()
+    bundled(project.out, 1)
+    done = project.run("plan")
+    assert done.returncode == 1
+    assert "terraform -chdir=infra providers lock -platform=linux_amd64" in done.stderr
+    assert project.calls == []
