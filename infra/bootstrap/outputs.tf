@@ -6,6 +6,7 @@ output "pipelines" {
       REGION                     = var.environments[name].region
       PIPELINE_ACCOUNT           = delivery.pipeline_account
       SMOKE_ACCOUNT              = delivery.smoke_account
+      ROLLBACK_ACCOUNT           = delivery.rollback_account
       WORKLOAD_IDENTITY_PROVIDER = delivery.workload_identity_provider
       REGISTRY                   = delivery.registry
       FROM_REGISTRY              = var.environments[name].from == null ? "" : local.registries[var.environments[name].from]

@@ -53,6 +53,7 @@ def test_the_plan_is_of_one_environment_and_is_kept(cloud: Steps) -> None:
     ran(cloud.run("plan"))
     initialised, planned, _, _, kept = cloud.calls
     assert "-backend-config=bucket=example-terraform" in initialised
+    assert " -lockfile=readonly " in initialised
     assert "-backend-config=prefix=tflite-functions/staging" in initialised
     assert "-var-file=environments/staging.tfvars" in planned
     assert "-var=project_id=example -var=region=europe-west1" in planned

@@ -8,6 +8,11 @@ output "pipeline_member" {
   value       = google_service_account.pipeline.member
 }
 
+output "rollback_account" {
+  description = "Email of the account that takes releases back."
+  value       = google_service_account.rollback.email
+}
+
 output "smoke_account" {
   description = "Email of the account whose identity token is shown to functions."
   value       = google_service_account.smoke.email
