@@ -170,7 +170,7 @@ def test_both_pipelines_take_the_same_steps_in_the_same_order() -> None:
 
 
 def test_each_step_of_a_release_waits_for_the_one_before() -> None:
-    waits = {step["id"]: step.get("waitFor") for step in steps()}
+    waits = {step["id"]: step.get("waitFor", []) for step in steps()}
     order = "gate publish bundle plan policy apply candidate release smoke"
     for before, after in pairwise(order.split()):
         assert before in waits[after]
