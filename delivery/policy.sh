@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Refuses a plan of an older commit than the deployed one, and one that deletes or replaces buckets,
-# functions, services, invokers or keys that nobody released by name.
+# Refuses a bundle that is not the one that was attested, a plan of an older commit than the deployed
+# one, and one that deletes or replaces buckets, functions, services, invokers or keys that nobody
+# released by name.
 #
 # Environment: RELEASE, what may be deleted: addresses such as module.function["old"], separated by
-# ";"; REPLACES, the deployed commit, if this run is to go back to an older one.
+# ";"; REPLACES, the deployed commit, if this run is to go back to an older one;
+# SIGNING_KEY, PIPELINE_ACCOUNT and KMS as attest.sh: with a key, its signature is verified.
 # Leaves: OUT/allowed, the sha256 of OUT/plan.tfplan, which apply.sh asks for.
 # Exit codes: 0 it may be applied; 1 it is refused, and the line that permits it is told; 2 a variable.
 set -euo pipefail
@@ -11,6 +13,11 @@ set -euo pipefail
 . "$(dirname "$0")/settings.sh"
 
 rm -f "$OUT/allowed"
+if [ -n "${SIGNING_KEY:-}" ]; then
+  need PIPELINE_ACCOUNT
+  "$PYTHON" -m delivery.attest verify --folder "$OUT" --key "$SIGNING_KEY" \
+    --builder "$PIPELINE_ACCOUNT" ${KMS:+--kms "$KMS"}
+fi
 "$PYTHON" -m delivery.policy --plan "$OUT/plan.json" --file "$OUT/plan.tfplan" \
   --revision "$OUT/revision.json" --release "${RELEASE:-}" --replaces "${REPLACES:-}" \
   --allowed "$OUT/allowed"

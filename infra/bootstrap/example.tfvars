@@ -25,6 +25,7 @@ environments = {
     github      = { repository_id = "123456789", owner_id = "1234567", ref = "refs/tags/v*" }
     approvers   = { releases = "group:releases@example.com" }
     rollbackers = { on_call = "group:on-call@example.com" }
+    signing     = true
     trigger = {
       repository        = "projects/example-prod/locations/europe-west1/connections/github/repositories/tflite-functions"
       tag               = "^v"

@@ -15,6 +15,7 @@ module "delivery" {
   approvers       = each.value.approvers
   rollbackers     = each.value.rollbackers
   kms_key_name    = each.value.kms_key_name
+  signing         = each.value.signing
   github          = each.value.github
   trigger = each.value.trigger == null ? null : merge(each.value.trigger, {
     substitutions = merge(

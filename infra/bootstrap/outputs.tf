@@ -10,6 +10,7 @@ output "pipelines" {
       WORKLOAD_IDENTITY_PROVIDER = delivery.workload_identity_provider
       REGISTRY                   = delivery.registry
       FROM_REGISTRY              = var.environments[name].from == null ? "" : local.registries[var.environments[name].from]
+      SIGNING_KEY                = delivery.signing_key
       STATE_BUCKET               = delivery.state_bucket
       DELIVERY_BUCKET            = delivery.delivery_bucket
     }

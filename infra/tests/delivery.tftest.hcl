@@ -417,6 +417,33 @@ run "trigger_where_the_connection_is" {
   }
 }
 
+run "provenance_is_signed" {
+  command = apply
+
+  module {
+    source = "./modules/delivery"
+  }
+
+  variables {
+    signing = true
+  }
+
+  assert {
+    condition     = google_kms_crypto_key.provenance[0].purpose == "ASYMMETRIC_SIGN" && google_kms_crypto_key.provenance[0].version_template[0].algorithm == "EC_SIGN_P256_SHA256"
+    error_message = "expected a key that signs as delivery/kms.py asks it to"
+  }
+
+  assert {
+    condition     = google_kms_crypto_key_iam_member.signs[0].role == "roles/cloudkms.signerVerifier" && google_kms_crypto_key_iam_member.signs[0].member == google_service_account.pipeline.member
+    error_message = "expected the pipeline to sign with it, and nothing else"
+  }
+
+  assert {
+    condition     = google_cloudbuild_trigger.delivery[0].substitutions["_SIGNING_KEY"] == "projects/example-prod/locations/europe-west1/keyRings/delivery-prod/cryptoKeys/provenance/cryptoKeyVersions/1"
+    error_message = "expected builds to know it"
+  }
+}
+
 run "key_of_another_region" {
   command = plan
   module { source = "./modules/delivery" }

@@ -163,7 +163,7 @@ def test_both_pipelines_take_the_same_steps_in_the_same_order() -> None:
     # GitHub tests in a job of its own, without credentials; actions bring its cache and its tools.
     others = ("pinned", "cache", "tools", "test")
     assert github == [step for step in cloud if Path(step).stem not in others]
-    wanted = ("test", "export", "gate", "publish", "bundle", "plan", "policy", "apply")
+    wanted = ("test", "export", "gate", "publish", "bundle", "attest", "plan", "policy", "apply")
     released = ("candidate", "release", "smoke")  # after everything else
     assert [Path(step).stem for step in cloud][-len(released) :] == list(released)
     assert [Path(step).stem for step in cloud if Path(step).stem in wanted] == list(wanted)
@@ -171,7 +171,7 @@ def test_both_pipelines_take_the_same_steps_in_the_same_order() -> None:
 
 def test_each_step_of_a_release_waits_for_the_one_before() -> None:
     waits = {step["id"]: step.get("waitFor", []) for step in steps()}
-    order = "gate publish bundle plan policy apply candidate release smoke"
+    order = "gate publish bundle attest plan policy apply candidate release smoke"
     for before, after in pairwise(order.split()):
         assert before in waits[after]
 

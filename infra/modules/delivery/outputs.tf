@@ -37,3 +37,8 @@ output "workload_identity_provider" {
   description = "What google-github-actions/auth takes; null without GitHub."
   value       = one(google_iam_workload_identity_pool_provider.github[*].name)
 }
+
+output "signing_key" {
+  description = "Version of the key that signs provenance; empty without `signing`."
+  value       = local.signing_key
+}

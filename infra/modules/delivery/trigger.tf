@@ -41,6 +41,7 @@ resource "google_cloudbuild_trigger" "delivery" {
       _PYTHON_IMAGE    = var.trigger.images.python
       _GCLOUD_IMAGE    = var.trigger.images.gcloud
       _TERRAFORM_IMAGE = var.trigger.images.terraform
+      _SIGNING_KEY     = local.signing_key
     },
     var.trigger.substitutions,
   )

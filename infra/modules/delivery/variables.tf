@@ -40,6 +40,12 @@ variable "kms_key_name" {
   }
 }
 
+variable "signing" {
+  description = "Whether the provenance of bundles is signed, with a key in Cloud KMS that is made here; it cannot be deleted, and costs a few cents a month."
+  type        = bool
+  default     = false
+}
+
 variable "grantable_roles" {
   description = "Roles on the project that infra/ gives to accounts, and the pipeline may therefore give."
   type        = set(string)
