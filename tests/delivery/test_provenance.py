@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -15,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from delivery.attest import main
 from delivery.bill_of_materials import bill_of_materials, pins
 from delivery.dsse import pre_authentication_encoding, seal
 from delivery.licences import ALLOWED, LICENCES, LicenceError, is_allowed, licence
@@ -174,6 +176,13 @@ def test_the_bill_of_materials_is_the_lock_on_the_platform() -> None:
     flask = next(one for one in bill["components"] if one["name"] == "flask")
     assert flask["purl"] == f"pkg:pypi/flask@{named['flask'].version}"
     assert f"--hash=sha256:{flask['hashes'][0]['content']}" in LOCK
+
+
+def test_the_python_that_is_assumed_is_the_one_that_is_deployed() -> None:
+    text = (ROOT / "infra" / "variables.tf").read_text(encoding="utf-8")
+    (runtime,) = re.findall(r'runtime +=.*"python3(\d+)"', text)
+    (option,) = [each for each in main.params if each.name == "python"]
+    assert option.default == f"3.{runtime}"
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])

@@ -17,6 +17,7 @@ LONG = (
     "model_export/test_cli.py",
     "infra/test_static_analysis.py",
     "delivery/test_export_steps.py",
+    "delivery/test_release_order.py",
     "load/test_shutdown.py",
     "load/test_early_refusals.py",
     "load/test_greedy_requests.py",
