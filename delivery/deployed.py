@@ -43,13 +43,14 @@ def deployed(outputs: Mapping[str, Any]) -> list[Deployed]:
     """All functions of an environment.
 
     Args:
-        outputs: The document that `terraform output -json` prints.
+        outputs: As `terraform output -json` prints them, or those that a plan expects.
     """
-    urls = outputs["urls"]["value"]
+    # A plan does not know the URL of a function that it is to make.
+    urls = outputs["urls"].get("value", {})
     return [
         Deployed(
             name,
-            urls[name],
+            urls.get(name, ""),
             # One whose bundle carries its models names none, and follows no alias.
             tuple(map(ModelRef.parse, filter(None, environment.get("MODELS", "").split(",")))),
             environment.get("BUNDLE_DIGEST"),
@@ -73,6 +74,29 @@ def serving(outputs: Mapping[str, Any], model: str, alias: str) -> list[Deployed
     if not found:
         raise SmokeError(f"no function of this environment serves {model}@{alias}; see its tfvars")
     return found
+
+
+def testable(outputs: Mapping[str, Any], model: str, alias: str, candidate: str) -> list[Deployed]:
+    """The functions that serve an alias of a model, each of which can be asked for a candidate.
+
+    Args:
+        outputs: As `deployed` takes them.
+        model: Name of the model.
+        alias: Alias that clients follow.
+        candidate: Alias of versions that are to be tested.
+
+    Raises:
+        SmokeError: there is none, or one does not serve the candidate.
+    """
+    functions = serving(outputs, model, alias)
+    for function in functions:
+        if not function.serves(model, candidate):
+            raise SmokeError(
+                f"{function.name}: expected {model}@{candidate} among its models beside "
+                f"{model}@{alias}, because a version is asked by its id before clients get it, got "
+                f"{', '.join(map(str, function.models))}: add it in infra/environments/"
+            )
+    return functions
 
 
 def identity_token(account: str, audience: str, endpoint: str) -> str:

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Refuses a bundle that is not the one that was attested, a plan of an older commit than the deployed
-# one, and one that deletes or replaces buckets, functions, services, invokers or keys that nobody
-# released by name.
+# one, one that deletes or replaces buckets, functions, services, invokers or keys that nobody released
+# by name, and one of functions that do not serve CANDIDATE_ALIAS beside ALIAS.
 #
-# Environment: RELEASE, what may be deleted: addresses such as module.function["old"], separated by
+# Environment: ALIAS, CANDIDATE_ALIAS; RELEASE, what may be deleted: addresses such as module.function["old"], separated by
 # ";"; REPLACES, the deployed commit, if this run is to go back to an older one;
 # SIGNING_KEY, PIPELINE_ACCOUNT and KMS as attest.sh: with a key, its signature is verified.
 # Leaves: OUT/allowed, the sha256 of OUT/plan.tfplan, which apply.sh asks for.
@@ -11,6 +11,7 @@
 set -euo pipefail
 # shellcheck source=delivery/settings.sh
 . "$(dirname "$0")/settings.sh"
+need ALIAS CANDIDATE_ALIAS
 
 rm -f "$OUT/allowed"
 if [ -n "${SIGNING_KEY:-}" ]; then
@@ -20,4 +21,5 @@ if [ -n "${SIGNING_KEY:-}" ]; then
 fi
 "$PYTHON" -m delivery.policy --plan "$OUT/plan.json" --file "$OUT/plan.tfplan" \
   --revision "$OUT/revision.json" --release "${RELEASE:-}" --replaces "${REPLACES:-}" \
+  --published "$OUT/published.json" --alias "$ALIAS" --candidate "$CANDIDATE_ALIAS" \
   --allowed "$OUT/allowed"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from delivery.deployed import IAM_CREDENTIALS, Deployed, SmokeError, identity_token, serving
+from delivery.deployed import IAM_CREDENTIALS, SmokeError, identity_token, testable
 from delivery.expected import Expected
 from delivery.publish import Published
 from delivery.target import Target, eventually
@@ -58,20 +58,6 @@ def smoke(
         eventually(target.refuses_strangers, deadline)
 
 
-def _functions(outputs: Path, model: str, alias: str, candidate: str) -> list[Deployed]:
-    """The functions that serve an alias, each of which must serve the candidate beside it."""
-    document = json.loads(outputs.read_text(encoding="utf-8"))
-    functions = serving(document, model, alias)
-    for function in functions:
-        if not function.serves(model, candidate):
-            raise SmokeError(
-                f"{function.name}: expected {model}@{candidate} among its models beside "
-                f"{model}@{alias}, because a version is asked by its id before clients get it, got "
-                f"{', '.join(map(str, function.models))}: add it in infra/environments/"
-            )
-    return functions
-
-
 @click.command()
 @click.argument("by", type=click.Choice(["version", "alias"]))
 @click.option("--outputs", type=click.Path(path_type=Path), required=True, help="Terraform's.")
@@ -105,7 +91,8 @@ def main(
         # Before a first release there is no alias, and no function can be ready.
         ready = by == "alias" or alias in alias_names(open_registry(registry), version.model)
         expected = Expected.of(registry, version)
-        for function in _functions(outputs, version.model, alias, candidate):
+        document = json.loads(outputs.read_text(encoding="utf-8"))
+        for function in testable(document, version.model, alias, candidate):
             smoke(
                 Target(
                     function.name,

@@ -71,10 +71,23 @@ def make_project(steps: Steps, fake_gcs: FakeGcs, bucket: BucketRegistry) -> Ste
         PIPELINE_ACCOUNT="delivery-staging@example.iam.gserviceaccount.com",
         STATE_BUCKET=bucket.uri.removeprefix("gs://"),
         DELIVERY_BUCKET="example-delivery",
+        ALIAS="staging",
+        CANDIDATE_ALIAS="candidate",
         GOOGLE_BACKEND_STORAGE_CUSTOM_ENDPOINT=f"{fake_gcs.url}/storage/v1/",
         GOOGLE_OAUTH_ACCESS_TOKEN="nobody asks",
     )
     return replace(steps, root=steps.folder)
+
+
+PLANNED = {
+    "planned_values": {
+        "outputs": {
+            "urls": {},
+            "environments": {"value": {"flowers": {"MODELS": "iris@staging,iris@candidate"}}},
+        }
+    }
+}
+"""As much of a plan as says which aliases a function is to serve."""
 
 
 def revision(number: int) -> Revision:
@@ -83,7 +96,10 @@ def revision(number: int) -> Revision:
 
 
 def bundled(out: Path, number: int) -> None:
-    """Leaves what bundle.sh leaves, of `revision`."""
+    """Leaves what publish.sh and bundle.sh leave, of `revision`."""
     out.mkdir(exist_ok=True)
     (out / "bundle").write_text(f"function-{number}.zip\n")
     (out / "revision.json").write_text(json.dumps(asdict(revision(number))))
+    published = out / "published.json"
+    if not published.exists():
+        published.write_text('{"model": "iris", "version": "20260131T235959Z-0123abcd"}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.project import bundled, revision
+from tests.delivery.project import PLANNED, bundled, revision
 from tests.delivery.steps import ROOT, Steps
 
 KEPT = "gs://example-delivery/runs/run-1/"
@@ -18,7 +19,7 @@ TERRAFORM = """
 for argument; do case $argument in -out=*) echo "a plan" >"${argument#-out=}" ;; esac; done
 case "$2 $3" in
   output*) echo '{"urls": {}}' ;;
-  "show -json") echo '{}' ;;
+  "show -json") echo '__PLAN__' ;;
   show*) echo "1 to add" ;;
 esac
 exit "${TERRAFORM_EXIT:-0}"
@@ -28,7 +29,7 @@ exit "${TERRAFORM_EXIT:-0}"
 @pytest.fixture
 def cloud(steps: Steps) -> Steps:
     """A run whose Terraform and gcloud do what they are told; nobody approved it."""
-    steps.stand_in("terraform", TERRAFORM)
+    steps.stand_in("terraform", TERRAFORM.replace("__PLAN__", json.dumps(PLANNED)))
     steps.stand_in("gcloud", 'if [ "$1" = builds ]; then echo "${STATE:-}"; fi')
     steps.stand_in("gh", 'echo "${STATE:-}"')
     steps.variables.update(
@@ -38,6 +39,8 @@ def cloud(steps: Steps) -> Steps:
         PIPELINE_ACCOUNT="delivery-staging@example.iam.gserviceaccount.com",
         STATE_BUCKET="example-terraform",
         DELIVERY_BUCKET="example-delivery",
+        ALIAS="staging",
+        CANDIDATE_ALIAS="candidate",
     )
     steps.out.mkdir()
     bundled(steps.out, 1)

@@ -94,3 +94,14 @@ def test_without_a_lock_of_providers_nothing_is_planned(project: Steps) -> None:
     assert done.returncode == 1
     assert "terraform -chdir=infra providers lock -platform=linux_amd64" in done.stderr
     assert project.calls == []
+
+
+def test_functions_that_no_version_can_be_tested_on_are_not_made(project: Steps) -> None:
+    tfvars = project.folder / "infra" / "environments" / "staging.tfvars"
+    tfvars.write_text(f'{tfvars.read_text()}models = "iris@staging"\n')
+    bundled(project.out, 1)
+    assert project.run("plan").returncode == 0
+    done = project.run("policy")
+    assert done.returncode == 1
+    assert "expected iris@candidate among its models beside iris@staging" in done.stderr
+    assert not (project.out / "allowed").exists()

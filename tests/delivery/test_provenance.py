@@ -23,7 +23,7 @@ from delivery.licences import ALLOWED, LICENCES, LicenceError, is_allowed, licen
 from delivery.revision import Revision
 from delivery.statement import builder_id, statement
 from tests.delivery.fake_kms import KEY, FakeKms, running_kms
-from tests.delivery.project import revision
+from tests.delivery.project import PLANNED, revision
 from tests.delivery.steps import ROOT, Steps
 from tests.support.tool_environment import tool_environment
 
@@ -49,8 +49,12 @@ def bundled(steps: Steps, kms: FakeKms) -> Steps:
     (steps.out / "bundle").write_text(f"{archive}\n")
     (steps.out / "revision.json").write_text(json.dumps(asdict(made)))
     (steps.out / "plan.tfplan").write_text("a plan")
-    (steps.out / "plan.json").write_text("{}")
+    (steps.out / "plan.json").write_text(json.dumps(PLANNED))
+    published = {"model": "iris", "version": "20260131T235959Z-0123abcd"}
+    (steps.out / "published.json").write_text(json.dumps(published))
     steps.variables.update(
+        ALIAS="staging",
+        CANDIDATE_ALIAS="candidate",
         PIPELINE_ACCOUNT=ACCOUNT,
         SIGNING_KEY=KEY,
         KMS=kms.url,
