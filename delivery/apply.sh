@@ -3,7 +3,8 @@
 #
 # Environment: as plan.sh, and for prod as approved.sh.
 # Leaves: OUT/outputs.json.
-# Exit codes: 0 applied; 1 prod without an approval, no plan, or Terraform refused; 2 a variable.
+# Exit codes: 0 applied; 1 prod without an approval, no plan, one that policy.sh did not allow, or
+# Terraform refused; 2 a variable.
 set -euo pipefail
 # shellcheck source=delivery/settings.sh
 . "$(dirname "$0")/settings.sh"
@@ -13,6 +14,10 @@ export PATH="${TOOLS:+$TOOLS:}$PATH" TF_DATA_DIR="$OUT/terraform" TF_IN_AUTOMATI
 delivery/approved.sh
 if [ ! -f "$OUT/plan.tfplan" ]; then
   echo "$OUT/plan.tfplan: there is no plan; plan.sh comes first" >&2
+  exit 1
+fi
+if [ "$(sha256sum <"$OUT/plan.tfplan" | cut -c 1-64)" != "$(cat "$OUT/allowed" 2>/dev/null)" ]; then
+  echo "$OUT/plan.tfplan: expected a plan that policy.sh allowed; it comes first" >&2
   exit 1
 fi
 terraform -chdir=infra apply -input=false -lock-timeout=300s "$OUT/plan.tfplan"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -17,27 +18,85 @@ class SmokeError(Exception):
     """The deployed function is not what was released; the message says in what."""
 
 
-def serving(outputs: Mapping[str, Any], model: str, alias: str) -> dict[str, str]:
-    """URLs of the functions that serve an alias of a model, by name.
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One function, as Terraform's outputs tell it.
+
+    Attributes:
+        name: Name of the function.
+        url: Its own URL.
+        models: Entries of its setting `MODELS`; none if its bundle carries the models.
+        digest: sha256 of the bundle that it runs; None where Terraform does not set it.
+    """
+
+    name: str
+    url: str
+    models: tuple[ModelRef, ...]
+    digest: str | None = None
+
+    def serves(self, model: str, alias: str) -> bool:
+        """Whether it follows an alias of a model."""
+        return ModelRef(model, alias) in self.models
+
+
+def deployed(outputs: Mapping[str, Any]) -> list[Deployed]:
+    """All functions of an environment.
 
     Args:
-        outputs: as `terraform output -json` has them.
-        model: its name.
-        alias: of the model.
+        outputs: As `terraform output -json` prints them, or those that a plan expects.
+    """
+    # A plan does not know the URL of a function that it is to make.
+    urls = outputs["urls"].get("value", {})
+    return [
+        Deployed(
+            name,
+            urls.get(name, ""),
+            # One whose bundle carries its models names none, and follows no alias.
+            tuple(map(ModelRef.parse, filter(None, environment.get("MODELS", "").split(",")))),
+            environment.get("BUNDLE_DIGEST"),
+        )
+        for name, environment in outputs["environments"]["value"].items()
+    ]
+
+
+def serving(outputs: Mapping[str, Any], model: str, alias: str) -> list[Deployed]:
+    """The functions that serve an alias of a model.
+
+    Args:
+        outputs: The document that `terraform output -json` prints.
+        model: Name of the model.
+        alias: Alias of the model.
 
     Raises:
         SmokeError: there is none.
     """
-    wanted = ModelRef(model, alias)
-    found = {
-        name: outputs["urls"]["value"][name]
-        for name, environment in outputs["environments"]["value"].items()
-        # One whose bundle carries its models names none, and follows no alias.
-        if wanted in map(ModelRef.parse, filter(None, environment.get("MODELS", "").split(",")))
-    }
+    found = [function for function in deployed(outputs) if function.serves(model, alias)]
     if not found:
-        raise SmokeError(f"no function of this environment serves {wanted}; see its tfvars")
+        raise SmokeError(f"no function of this environment serves {model}@{alias}; see its tfvars")
     return found
+
+
+def testable(outputs: Mapping[str, Any], model: str, alias: str, candidate: str) -> list[Deployed]:
+    """The functions that serve an alias of a model, each of which can be asked for a candidate.
+
+    Args:
+        outputs: As `deployed` takes them.
+        model: Name of the model.
+        alias: Alias that clients follow.
+        candidate: Alias of versions that are to be tested.
+
+    Raises:
+        SmokeError: there is none, or one does not serve the candidate.
+    """
+    functions = serving(outputs, model, alias)
+    for function in functions:
+        if not function.serves(model, candidate):
+            raise SmokeError(
+                f"{function.name}: expected {model}@{candidate} among its models beside "
+                f"{model}@{alias}, because a version is asked by its id before clients get it, got "
+                f"{', '.join(map(str, function.models))}: add it in infra/environments/"
+            )
+    return functions
 
 
 def identity_token(account: str, audience: str, endpoint: str) -> str:

@@ -9,7 +9,8 @@ set -euo pipefail
 need DELIVERY_BUCKET RUN
 
 files=()
-for file in export.log report.html gate plan.txt plan.tfplan; do
+for file in export.log report.html gate revision.json sbom.cdx.json provenance.dsse.json plan.txt \
+  plan.tfplan; do
   if [ -f "$OUT/$file" ]; then files+=("$OUT/$file"); fi
 done
 if [ "${#files[@]}" -gt 0 ]; then

@@ -1,31 +1,29 @@
 #!/usr/bin/env bash
-# Publishes the version of this run, or the one that another environment serves, and moves the alias.
+# Publishes the version of this run, or takes over the one that another environment tested.
 #
-# Environment: ENVIRONMENT, RUN, RECIPE, EXPORT_SET; REGISTRY, where to; ALIAS, which is moved;
-# FROM_REGISTRY and FROM_ALIAS, where the version comes from, empty for this run's export;
-# TESTED_ALIAS, which must name the same version there; VERSION, a version to release or to go back
-# to instead.
-# Leaves: OUT/released.json: model, version, alias, the version before, and what canary it ended.
-# Exit codes: 0 the alias names the version; 1 prod without an approval; 2 a variable or the recipe;
-# 5 a registry, or a version that passed no smoke test.
+# No alias moves, so nobody is served by it yet: candidate.sh tests it on what apply.sh deploys, and
+# release.sh gives it to clients.
+#
+# Environment: ENVIRONMENT, RUN, RECIPE, EXPORT_SET; REGISTRY, where to; FROM_REGISTRY and FROM_ALIAS,
+# where the version comes from, empty for this run's export; TESTED_ALIAS, which must name the same
+# version there; VERSION, a version to release instead.
+# Leaves: OUT/published.json: model, version.
+# Exit codes: 0 the version is in the registry; 1 prod without an approval; 2 a variable or the
+# recipe; 5 a registry, or a version that passed no smoke test.
 set -euo pipefail
 # shellcheck source=delivery/settings.sh
 . "$(dirname "$0")/settings.sh"
-need ENVIRONMENT RUN RECIPE REGISTRY ALIAS
+need ENVIRONMENT RUN RECIPE REGISTRY
 read_sets
 
-if [ "$ENVIRONMENT" = prod ]; then
-  if [ -z "${FROM_REGISTRY:-}" ]; then
-    echo "FROM_REGISTRY: expected the registry of staging, because prod releases what was tested there" >&2
-    exit 2
-  fi
-  if [ "$(cat "$OUT/approved" 2>/dev/null)" != "$RUN" ]; then
-    echo "prod: this run was not approved; approved.sh comes first" >&2
-    exit 1
-  fi
+rm -f "$OUT/published.json"
+if [ "$ENVIRONMENT" = prod ] && [ -z "${FROM_REGISTRY:-}" ]; then
+  echo "FROM_REGISTRY: expected the registry of staging, because prod releases what was tested there" >&2
+  exit 2
 fi
+need_approval
 
-arguments=("$RECIPE" ${SETS[@]+"${SETS[@]}"} --to "$REGISTRY" --alias "$ALIAS")
+arguments=("$RECIPE" ${SETS[@]+"${SETS[@]}"} --to "$REGISTRY")
 if [ -n "${FROM_REGISTRY:-}" ]; then
   need FROM_ALIAS TESTED_ALIAS
   arguments+=(--from "$FROM_REGISTRY" --from-alias "$FROM_ALIAS" --tested "$TESTED_ALIAS")
@@ -33,4 +31,4 @@ elif [ -z "${VERSION:-}" ]; then
   arguments+=(--from "$OUT/registry" --from-alias candidate)
 fi
 if [ -n "${VERSION:-}" ]; then arguments+=(--version "$VERSION"); fi
-"$PYTHON" -m delivery.release "${arguments[@]}" --json "$OUT/released.json"
+"$PYTHON" -m delivery.publish "${arguments[@]}" --json "$OUT/published.json"

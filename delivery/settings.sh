@@ -23,6 +23,14 @@ need() {
   done
 }
 
+# What touches prod does so in a run that approved.sh found to be approved.
+need_approval() {
+  if [ "$ENVIRONMENT" = prod ] && [ "$(cat "$OUT/approved" 2>/dev/null)" != "$RUN" ]; then
+    echo "prod: this run was not approved; approved.sh comes first" >&2
+    exit 1
+  fi
+}
+
 # EXPORT_SET, such as "gate.max_drop=0.02; prune.sparsity=0.6", as arguments: SETS.
 SETS=()
 read_sets() {
@@ -36,3 +44,12 @@ read_sets() {
 
 # Whether this run exports a model, rather than releasing a version that there is already.
 exports() { [ -z "${FROM_REGISTRY:-}" ] && [ -z "${VERSION:-}" ]; }
+
+# What asks deployed functions for the published version, by "version" or by "alias".
+smoke() {
+  "$PYTHON" -m delivery.smoke "$1" --outputs "$OUT/outputs.json" --published "$OUT/published.json" \
+    --registry "$REGISTRY" --alias "$ALIAS" --candidate "$CANDIDATE_ALIAS" \
+    --account "$SMOKE_ACCOUNT" --url "${SMOKE_URL:-}" \
+    --anonymous "${ANONYMOUS:-refused}" --patience "${PATIENCE:-300}" \
+    ${IAM_CREDENTIALS:+--iam-credentials "$IAM_CREDENTIALS"}
+}

@@ -1,28 +1,26 @@
 #!/usr/bin/env bash
-# Asks what was deployed: is it ready, does it answer the golden examples, does it refuse strangers?
+# Asks what was deployed as clients do: is it ready, right about the golden examples, closed to
+# strangers? If not, ALIAS names again what it named before this run, unless somebody moved it since.
 #
 # A version that passes is named by the alias TESTED_ALIAS, without which prod does not take it over.
 #
-# Environment: RECIPE, EXPORT_SET, REGISTRY, FROM_REGISTRY, TESTED_ALIAS; SMOKE_ACCOUNT, whose identity
-# token is shown; SMOKE_URL, where to ask, if the functions' own URLs cannot be reached from here;
-# ANONYMOUS, refused (default) or answered: what becomes of those who show no token; PATIENCE, seconds
-# that all of it may take (default 300); IAM_CREDENTIALS, where tokens come from.
-# Exit codes: 0 passed; 1 it failed, and how to go back is told; 2 a variable.
+# Environment: as candidate.sh, FROM_REGISTRY, TESTED_ALIAS.
+# Exit codes: 0 passed; 1 it failed, and what became of the alias is told, or nothing was released;
+# 2 a variable; 5 the registry.
 set -euo pipefail
 # shellcheck source=delivery/settings.sh
 . "$(dirname "$0")/settings.sh"
-need RECIPE REGISTRY SMOKE_ACCOUNT
-read_sets
+need ENVIRONMENT RUN REGISTRY ALIAS CANDIDATE_ALIAS SMOKE_ACCOUNT
 
-"$PYTHON" -m delivery.smoke --outputs "$OUT/outputs.json" --released "$OUT/released.json" \
-  --registry "$REGISTRY" --account "$SMOKE_ACCOUNT" --url "${SMOKE_URL:-}" \
-  --anonymous "${ANONYMOUS:-refused}" --patience "${PATIENCE:-300}" \
-  ${IAM_CREDENTIALS:+--iam-credentials "$IAM_CREDENTIALS"}
-
+if [ ! -f "$OUT/released.json" ]; then
+  echo "$OUT/released.json: nothing was released; release.sh comes first" >&2
+  exit 1
+fi
+if ! smoke alias; then
+  "$PYTHON" -m delivery.release --back "$OUT/released.json" --registry "$REGISTRY" >&2 || true
+  exit 1
+fi
 if [ -z "${FROM_REGISTRY:-}" ]; then
   need TESTED_ALIAS
-  version=$("$PYTHON" -c 'import json, sys; print(json.load(open(sys.argv[1]))["version"])' \
-    "$OUT/released.json")
-  "$PYTHON" -m delivery.release "$RECIPE" ${SETS[@]+"${SETS[@]}"} --to "$REGISTRY" \
-    --version "$version" --alias "$TESTED_ALIAS"
+  "$PYTHON" -m delivery.release "$OUT/published.json" --registry "$REGISTRY" --alias "$TESTED_ALIAS"
 fi

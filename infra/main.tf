@@ -130,6 +130,9 @@ module "function" {
   binary_authorization_policy = var.binary_authorization_policy
   deletion_protection         = local.is_prod
 
+  # A function with a bundle of its own is not what was released.
+  release = each.value.bundle == null ? var.release : null
+
   # Whoever may use the network sends through it.
   depends_on = [google_project_service.needed, google_compute_subnetwork_iam_member.cloud_run]
 }

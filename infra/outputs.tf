@@ -62,3 +62,8 @@ output "alerts" {
   description = "The alert policies: function and alert."
   value       = flatten(module.monitoring[*].alerts)
 }
+
+output "release" {
+  description = "The commit and the bundle that were applied last, as the pipeline gave them; null if somebody applied by hand."
+  value       = var.release
+}

@@ -115,6 +115,9 @@ module "service" {
   binary_authorization_policy = var.binary_authorization_policy
   deletion_protection         = local.is_prod
 
+  # A service with a bundle or an image of its own is not what was released.
+  release = each.value.bundle == null && try(each.value.service.image, null) == null ? var.release : null
+
   # Whoever may use the network sends through it.
   depends_on = [google_project_service.needed, google_compute_subnetwork_iam_member.cloud_run]
 }

@@ -34,6 +34,17 @@ variable "bundle" {
   type        = string
 }
 
+variable "release" {
+  description = "What is deployed: the Git commit, when it was committed (RFC 3339, UTC), and the sha256 of `bundle`. The pipeline gives it, and refuses to go back behind what the state has; null when somebody applies by hand."
+  type        = object({ commit = string, committed_at = string, digest = string })
+  default     = null
+
+  validation {
+    condition     = var.release == null ? true : can(regex("^[0-9a-f]{40}$", var.release.commit)) && can(regex("^[0-9a-f]{64}$", var.release.digest)) && can(timeadd(var.release.committed_at, "0s"))
+    error_message = "release: expected a commit of 40 hexadecimal digits, a digest of 64, and committed_at such as 2026-01-31T23:59:59Z, because labels are made of them, and the next delivery compares them."
+  }
+}
+
 variable "models" {
   description = "The functions by name, each with the models that it serves. What is left out is as in modules/prediction_function."
   type = map(object({

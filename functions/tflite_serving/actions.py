@@ -158,7 +158,7 @@ def _index(catalog: Catalog) -> dict[str, Any]:
             }
         )
     routes = [f"{route.method} {route.template}" for route in ROUTES]
-    return {"models": models, "routes": routes}
+    return {"models": models, "routes": routes, **catalog.built_from}
 
 
 def _selector(ref: ModelRef) -> str:

@@ -15,7 +15,12 @@ from tflite_serving.telemetry import Log
 
 
 class Catalog:
-    """The models that this function serves."""
+    """The models that this function serves.
+
+    Attributes:
+        slots: One for each entry of `MODELS`.
+        built_from: The commit and the sha256 of the bundle, by name, as far as somebody told.
+    """
 
     def __init__(self, settings: Settings, store: Store, log: Log) -> None:
         loader = Loader(store, settings, log)
@@ -23,6 +28,8 @@ class Catalog:
             Slot(ref, loader, settings.alias_refresh_seconds, log) for ref in settings.models
         )
         self._default = self.slots[:1]
+        told = {"commit": settings.commit, "bundle_digest": settings.bundle_digest}
+        self.built_from = {name: value for name, value in told.items() if value}
 
     def find(
         self,

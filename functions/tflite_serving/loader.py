@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy.typing as npt
 
@@ -34,12 +36,14 @@ _MOST_GOLDEN_PIXELS = 2**30
 
 
 class Loader:
-    """Turns a version in the registry into a `ServedModel`."""
+    """Turns a version in the registry into a `ServedModel`, which all who want it share."""
 
     def __init__(self, store: Store, settings: Settings, log: Log) -> None:
         self._store = store
         self._settings = settings
         self._log = log
+        self._loading: dict[tuple[str, str], threading.Lock] = {}
+        self._loaded: WeakValueDictionary[tuple[str, str], ServedModel] = WeakValueDictionary()
 
     def resolve(self, ref: ModelRef) -> str:
         """The version that `ref` means now.
@@ -56,7 +60,10 @@ class Loader:
         return alias.version
 
     def load(self, ref: ModelRef, version: str, runtime: Future[float]) -> ServedModel:
-        """Downloads, verifies, loads, and checks the golden examples.
+        """Downloads, verifies, loads, and checks the golden examples, unless it is loaded already.
+
+        Two entries of `MODELS` may mean the same version, as an alias for candidates does once its
+        version was released. It is loaded once, and has the memory and the processors of one.
 
         Args:
             ref: says which model it is.
@@ -67,6 +74,14 @@ class Loader:
             StoreError: the registry did not give a file.
             ArtifactRefused: the version must not be served.
         """
+        key = (ref.name, version)
+        with self._loading.setdefault(key, threading.Lock()):
+            served = self._loaded.get(key)
+            if served is None:
+                served = self._loaded[key] = self._load(ref, version, runtime)
+        return served
+
+    def _load(self, ref: ModelRef, version: str, runtime: Future[float]) -> ServedModel:
         timings = Timings()
         artifact = load_artifact(self._store, ref.name, version, self._settings.cache, timings)
         manifest = artifact.manifest

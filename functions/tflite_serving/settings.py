@@ -139,6 +139,8 @@ class Settings:
         log_level: the least severe lines that are written.
         log_sample: fraction of the successful requests that get a log line.
         project: Google Cloud project that trace ids belong to; "" leaves them bare.
+        commit: Git commit that the function was built from; "" if nobody told.
+        bundle_digest: sha256 of the zip that the function was built from; "" if nobody told.
     """
 
     registry: str = _setting("MODEL_REGISTRY", _registry)
@@ -156,6 +158,8 @@ class Settings:
     log_level: LogLevel = _setting("LOG_LEVEL", _log_level, "INFO")
     log_sample: float = _setting("LOG_SAMPLE", _number(0, 1), 1.0)
     project: str = _setting("GOOGLE_CLOUD_PROJECT", _text, "")
+    commit: str = _setting("COMMIT", _text, "")
+    bundle_digest: str = _setting("BUNDLE_DIGEST", _text, "")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:

@@ -1,8 +1,13 @@
-# Copy and edit. `docker buildx imagetools inspect python:3.12` tells what DIGEST is.
+# Copy and edit. `docker buildx imagetools inspect python:3.12` tells what DIGEST is, and
+# `gh api repos/OWNER/NAME --jq '.id, .owner.id'` the numbers of the repository and its owner.
 environments = {
   staging = {
     project_id = "example-staging"
-    github     = { repository = "example/tflite-functions", ref = "refs/heads/main" }
+    github     = { repository_id = "123456789", owner_id = "1234567", ref = "refs/heads/main" }
+
+    # docs/7-deploy.md made the bucket of the state by hand.
+    import_state = true
+
     trigger = {
       repository = "projects/example-staging/locations/europe-west1/connections/github/repositories/tflite-functions"
       branch     = "^main$"
@@ -15,10 +20,12 @@ environments = {
     }
   }
   prod = {
-    project_id = "example-prod"
-    from       = "staging"
-    github     = { repository = "example/tflite-functions", ref = "refs/tags/v*" }
-    approvers  = { releases = "group:releases@example.com" }
+    project_id  = "example-prod"
+    from        = "staging"
+    github      = { repository_id = "123456789", owner_id = "1234567", ref = "refs/tags/v*" }
+    approvers   = { releases = "group:releases@example.com" }
+    rollbackers = { on_call = "group:on-call@example.com" }
+    signing     = true
     trigger = {
       repository        = "projects/example-prod/locations/europe-west1/connections/github/repositories/tflite-functions"
       tag               = "^v"

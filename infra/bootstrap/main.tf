@@ -13,6 +13,9 @@ module "delivery" {
   grantable_roles = each.value.grantable_roles
   more_roles      = each.value.more_roles
   approvers       = each.value.approvers
+  rollbackers     = each.value.rollbackers
+  kms_key_name    = each.value.kms_key_name
+  signing         = each.value.signing
   github          = each.value.github
   trigger = each.value.trigger == null ? null : merge(each.value.trigger, {
     substitutions = merge(
@@ -20,6 +23,14 @@ module "delivery" {
       each.value.trigger.substitutions,
     )
   })
+}
+
+# A bucket that is there already is taken over instead of being made, which would end in 409.
+import {
+  for_each = { for name, one in var.environments : name => "${one.project_id}-terraform" if one.import_state }
+
+  to = module.delivery[each.key].google_storage_bucket.bucket[each.value]
+  id = "${var.environments[each.key].project_id}/${each.value}"
 }
 
 locals {
@@ -38,6 +49,6 @@ resource "google_project_iam_member" "takes_over" {
 
   condition {
     title      = "models for ${each.key}"
-    expression = "resource.name.startsWith(\"projects/_/buckets/${local.prefixes[each.value]}-models\")"
+    expression = "resource.name == \"projects/_/buckets/${local.prefixes[each.value]}-models\" || resource.name.startsWith(\"projects/_/buckets/${local.prefixes[each.value]}-models/\")"
   }
 }

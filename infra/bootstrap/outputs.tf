@@ -6,9 +6,11 @@ output "pipelines" {
       REGION                     = var.environments[name].region
       PIPELINE_ACCOUNT           = delivery.pipeline_account
       SMOKE_ACCOUNT              = delivery.smoke_account
+      ROLLBACK_ACCOUNT           = delivery.rollback_account
       WORKLOAD_IDENTITY_PROVIDER = delivery.workload_identity_provider
       REGISTRY                   = delivery.registry
       FROM_REGISTRY              = var.environments[name].from == null ? "" : local.registries[var.environments[name].from]
+      SIGNING_KEY                = delivery.signing_key
       STATE_BUCKET               = delivery.state_bucket
       DELIVERY_BUCKET            = delivery.delivery_bucket
     }

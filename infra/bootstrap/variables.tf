@@ -1,5 +1,5 @@
 variable "environments" {
-  description = "The pipelines by environment, each in a project of its own. `from` is the environment whose tested models are released; the rest is as in modules/delivery."
+  description = "The pipelines by environment, each in a project of its own. `from` is the environment whose tested models are released; `import_state` takes over the bucket of the state, PROJECT-terraform, which docs/7-deploy.md makes by hand; the rest is as in modules/delivery."
   type = map(object({
     project_id      = string
     region          = optional(string, "europe-west1")
@@ -8,12 +8,17 @@ variable "environments" {
     grantable_roles = optional(set(string))
     more_roles      = optional(set(string), [])
     approvers       = optional(map(string), {})
-    github          = optional(object({ repository = string, ref = string }))
+    rollbackers     = optional(map(string), {})
+    kms_key_name    = optional(string)
+    signing         = optional(bool, false)
+    import_state    = optional(bool, false)
+    github          = optional(object({ repository_id = string, owner_id = string, ref = string }))
     trigger = optional(object({
       repository        = string
       branch            = optional(string)
       tag               = optional(string)
       approval_required = optional(bool, false)
+      main              = optional(string, "main")
       images            = object({ python = string, gcloud = string, terraform = string })
       substitutions     = optional(map(string), {})
     }))

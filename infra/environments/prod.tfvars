@@ -6,7 +6,7 @@ noncurrent_days = 90
 
 models = {
   digits = {
-    models        = ["digits@production"]
+    models        = ["digits@production", "digits@candidate"] # the second is what a delivery tests
     max_instances = 20
   }
 }

@@ -2,7 +2,7 @@ environment = "staging"
 
 models = {
   digits = {
-    models        = ["digits@staging"]
+    models        = ["digits@staging", "digits@candidate"] # the second is what a delivery tests
     max_instances = 5
   }
 }

@@ -9,7 +9,8 @@ variables {
   environment = "prod"
   region      = "europe-west1"
   approvers   = { releases = "group:releases@example.com" }
-  github      = { repository = "example/functions", ref = "refs/tags/v*" }
+  rollbackers = { on_call = "group:on-call@example.com" }
+  github      = { repository_id = "123456789", owner_id = "1234567", ref = "refs/tags/v*" }
   trigger = {
     repository        = "projects/example-prod/locations/europe-west1/connections/github/repositories/functions"
     tag               = "^v"
@@ -48,7 +49,7 @@ run "least_roles" {
   }
 
   assert {
-    condition     = endswith(google_project_iam_member.own.condition[0].expression, " || resource.name.startsWith(\"projects/_/buckets/example-prod-prod-\")")
+    condition     = endswith(google_project_iam_member.own.condition[0].expression, " || resource.name == \"projects/_/buckets/example-prod-prod-models\" || resource.name.startsWith(\"projects/_/buckets/example-prod-prod-models/\") || resource.name == \"projects/_/buckets/example-prod-prod-sources\" || resource.name.startsWith(\"projects/_/buckets/example-prod-prod-sources/\")")
     error_message = "expected rights on the buckets of infra/ alone"
   }
 
@@ -58,7 +59,12 @@ run "least_roles" {
   }
 
   assert {
-    condition     = google_project_iam_member.sources.condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/example-prod-prod-sources\")"
+    condition     = length(setsubtract([for verb in ["create", "delete", "get", "list", "update"] : "logging.notificationRules.${verb}"], google_project_iam_custom_role.pipeline.permissions)) == 0
+    error_message = "expected the right to make alerts on log lines, which Cloud Monitoring makes a rule of Cloud Logging for"
+  }
+
+  assert {
+    condition     = google_project_iam_member.sources.condition[0].expression == "resource.name == \"projects/_/buckets/example-prod-prod-sources\" || resource.name.startsWith(\"projects/_/buckets/example-prod-prod-sources/\")"
     error_message = "expected bundles to be what it writes"
   }
 
@@ -91,7 +97,7 @@ run "buckets" {
   }
 
   assert {
-    condition     = alltrue([for bucket in values(google_storage_bucket.bucket) : bucket.versioning[0].enabled && bucket.public_access_prevention == "enforced"])
+    condition     = alltrue([for bucket in values(google_storage_bucket.bucket) : bucket.versioning[0].enabled && bucket.public_access_prevention == "enforced" && bucket.deletion_policy == "PREVENT"])
     error_message = "expected a state that can be read as it was, and by nobody else"
   }
 }
@@ -163,13 +169,18 @@ run "github" {
   }
 
   assert {
-    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_condition == "assertion.repository == \"example/functions\" && assertion.ref.startsWith(\"refs/tags/v\") && assertion.environment == \"prod\""
-    error_message = "expected one repository, its release tags, and the environment that has reviewers"
+    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_condition == "assertion.repository_id == \"123456789\" && assertion.repository_owner_id == \"1234567\" && assertion.ref.startsWith(\"refs/tags/v\") && assertion.environment in [\"prod\",\"prod-rollback\"]"
+    error_message = "expected one repository by its number, its release tags, and the environments that are told apart below"
   }
 
   assert {
-    condition     = google_service_account_iam_member.github[0].role == "roles/iam.workloadIdentityUser" && endswith(google_service_account_iam_member.github[0].member, "/attribute.repository/example/functions")
-    error_message = "expected that repository to be the pipeline"
+    condition     = google_service_account_iam_member.github[0].role == "roles/iam.workloadIdentityUser" && endswith(google_service_account_iam_member.github[0].member, "/attribute.environment/prod")
+    error_message = "expected the environment that has reviewers to be the pipeline, and no other one"
+  }
+
+  assert {
+    condition     = google_service_account_iam_member.github_rollback[0].service_account_id == google_service_account.rollback.name && endswith(google_service_account_iam_member.github_rollback[0].member, "/attribute.environment/prod-rollback")
+    error_message = "expected the environment without reviewers to take releases back, and nothing else"
   }
 }
 
@@ -181,7 +192,7 @@ run "github_on_a_branch" {
   }
 
   variables {
-    github = { repository = "example/functions", ref = "refs/heads/main" }
+    github = { repository_id = "123456789", owner_id = "1234567", ref = "refs/heads/main" }
   }
 
   assert {
@@ -325,16 +336,117 @@ run "prod_unasked" {
   expect_failures = [var.trigger]
 }
 
-run "every_repository_of_an_owner" {
+run "repository_by_its_name" {
   command = plan
   module { source = "./modules/delivery" }
-  variables { github = { repository = "example/*", ref = "refs/heads/main" } }
+  variables { github = { repository_id = "example/functions", owner_id = "1234567", ref = "refs/heads/main" } }
   expect_failures = [var.github]
 }
 
 run "every_ref" {
   command = plan
   module { source = "./modules/delivery" }
-  variables { github = { repository = "example/functions", ref = "*" } }
+  variables { github = { repository_id = "123456789", owner_id = "1234567", ref = "*" } }
   expect_failures = [var.github]
+}
+
+run "rollback_waits_for_nobody" {
+  command = apply
+
+  module {
+    source = "./modules/delivery"
+  }
+
+  assert {
+    condition     = length(google_cloudbuild_trigger.rollback[0].approval_config) == 0
+    error_message = "expected nothing that holds a rollback back"
+  }
+
+  assert {
+    condition     = google_cloudbuild_trigger.rollback[0].service_account == google_service_account.rollback.id && google_cloudbuild_trigger.rollback[0].filename == null
+    error_message = "expected it to run as an account that moves aliases alone"
+  }
+
+  assert {
+    condition     = google_cloudbuild_trigger.rollback[0].substitutions["_ALIAS"] == "production" && !contains(keys(google_cloudbuild_trigger.rollback[0].substitutions), "_FROM_REGISTRY")
+    error_message = "expected the substitutions that cloudbuild-rollback.yaml has, and no others"
+  }
+
+  assert {
+    condition     = google_project_iam_member.rollback_moves.condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/example-prod-prod-models/objects/\") && resource.name.extract(\"/aliases/{name}.json\") != \"\" && resource.name.extract(\"/versions/{rest}\") == \"\""
+    error_message = "expected aliases of that bucket to be all that it writes"
+  }
+
+  assert {
+    condition     = google_project_iam_member.rollbacker["on_call"].member == "group:on-call@example.com" && google_service_account_iam_member.rollbacker["on_call"].service_account_id == google_service_account.rollback.name
+    error_message = "expected those who are named to start it as that account, and as no other one"
+  }
+}
+
+run "buckets_with_a_key" {
+  command = plan
+
+  module {
+    source = "./modules/delivery"
+  }
+
+  variables {
+    kms_key_name = "projects/example-prod/locations/europe-west1/keyRings/r/cryptoKeys/k"
+  }
+
+  assert {
+    condition     = alltrue([for bucket in values(google_storage_bucket.bucket) : bucket.encryption[0].default_kms_key_name == var.kms_key_name]) && google_kms_crypto_key_iam_member.storage[0].crypto_key_id == var.kms_key_name
+    error_message = "expected both buckets to be encrypted with it, by an account that has it"
+  }
+}
+
+run "trigger_where_the_connection_is" {
+  command = plan
+
+  module {
+    source = "./modules/delivery"
+  }
+
+  variables {
+    region = "europe-west4"
+  }
+
+  assert {
+    condition     = google_cloudbuild_trigger.delivery[0].location == "europe-west1" && google_cloudbuild_trigger.rollback[0].location == "europe-west1" && google_cloudbuild_trigger.delivery[0].substitutions["_REGION"] == "europe-west4"
+    error_message = "expected triggers beside their connection, and functions where they are wanted"
+  }
+}
+
+run "provenance_is_signed" {
+  command = apply
+
+  module {
+    source = "./modules/delivery"
+  }
+
+  variables {
+    signing = true
+  }
+
+  assert {
+    condition     = google_kms_crypto_key.provenance[0].purpose == "ASYMMETRIC_SIGN" && google_kms_crypto_key.provenance[0].version_template[0].algorithm == "EC_SIGN_P256_SHA256"
+    error_message = "expected a key that signs as delivery/kms.py asks it to"
+  }
+
+  assert {
+    condition     = google_kms_crypto_key_iam_member.signs[0].role == "roles/cloudkms.signerVerifier" && google_kms_crypto_key_iam_member.signs[0].member == google_service_account.pipeline.member
+    error_message = "expected the pipeline to sign with it, and nothing else"
+  }
+
+  assert {
+    condition     = google_cloudbuild_trigger.delivery[0].substitutions["_SIGNING_KEY"] == "projects/example-prod/locations/europe-west1/keyRings/delivery-prod/cryptoKeys/provenance/cryptoKeyVersions/1"
+    error_message = "expected builds to know it"
+  }
+}
+
+run "key_of_another_region" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { kms_key_name = "projects/example-prod/locations/us-central1/keyRings/r/cryptoKeys/k" }
+  expect_failures = [var.kms_key_name]
 }

@@ -817,3 +817,26 @@ run "build_worker_pool" {
   variables { build_worker_pool = "private" }
   expect_failures = [var.build_worker_pool]
 }
+
+run "what_it_was_built_from" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_service"
+  }
+
+  variables {
+    labels  = { team = "ml" }
+    release = { commit = "0123456789abcdef0123456789abcdef01234567", digest = sha256("zip") }
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.labels == tomap({ team = "ml", commit = "0123456789abcdef0123456789abcdef01234567", bundle-digest = substr(sha256("zip"), 0, 32) })
+    error_message = "expected labels that name the commit and the bundle"
+  }
+
+  assert {
+    condition     = output.environment["COMMIT"] == "0123456789abcdef0123456789abcdef01234567" && output.environment["BUNDLE_DIGEST"] == sha256("zip")
+    error_message = "expected the service to know both, because GET / tells them"
+  }
+}

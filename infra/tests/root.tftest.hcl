@@ -307,3 +307,33 @@ run "a_key_of_another_place" {
 
   expect_failures = [var.kms_key_name]
 }
+
+run "release_is_kept_in_the_state" {
+  command = plan
+
+  variables {
+    release = { commit = "0123456789abcdef0123456789abcdef01234567", committed_at = "2026-01-31T23:59:59Z", digest = sha256("zip") }
+    models = {
+      digits = { models = ["digits"] }
+      other  = { models = ["digits"], bundle = "versions.tf" }
+    }
+  }
+
+  assert {
+    condition     = output.release == var.release
+    error_message = "expected what the next delivery is compared with"
+  }
+
+  assert {
+    condition     = output.environments["digits"]["COMMIT"] == var.release.commit && !contains(keys(output.environments["other"]), "COMMIT")
+    error_message = "expected functions of the released bundle to know it, and no others"
+  }
+}
+
+run "release_without_a_time" {
+  command = plan
+  variables {
+    release = { commit = "0123456789abcdef0123456789abcdef01234567", committed_at = "yesterday", digest = sha256("zip") }
+  }
+  expect_failures = [var.release]
+}

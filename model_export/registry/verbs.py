@@ -187,7 +187,7 @@ def read_named_alias(store: WritableStore, name: str, alias: str) -> AliasDocume
 
 def _instead(store: WritableStore, name: str) -> str:
     """What there is of a model that lacks an alias."""
-    aliases = _alias_names(store, name)
+    aliases = alias_names(store, name)
     if aliases:
         return f"; the model has the aliases {', '.join(aliases)}"
     newest = max(_version_ids(store, name), default=None)
@@ -250,13 +250,19 @@ def _version_ids(store: WritableStore, model: str) -> list[str]:
     return [folder for folder in folders if versions.is_version(folder)]
 
 
-def _alias_names(store: WritableStore, model: str) -> list[str]:
-    files = store.files(f"{layout.MODELS}/{model}/aliases")
+def alias_names(store: WritableStore, model: str) -> list[str]:
+    """Names of a model's aliases; none if there is no such model.
+
+    Raises:
+        RegistryError: the registry did not answer.
+    """
+    with registry_errors():
+        files = store.files(f"{layout.MODELS}/{model}/aliases")
     return [Path(file).stem for file in files if file.endswith(".json")]
 
 
 def _aliases(store: WritableStore, model: str) -> list[AliasDocument]:
-    paths = {name: layout.alias_path(model, name) for name in _alias_names(store, model)}
+    paths = {name: layout.alias_path(model, name) for name in alias_names(store, model)}
     return [
         _alias(store, path, store.read(path, layout.MOST_ALIAS_BYTES), model, name)
         for name, path in paths.items()

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from model_export.registry.opening import open_writable
+from tests.delivery.project import make_project
 from tests.delivery.steps import Steps, write_recipe
+from tests.support.fake_gcs import FakeGcs
+from tests.support.stores import BucketRegistry
 from tests.support.tiny import publish_tiny
 from tflite_serving.contract.manifest import Manifest
 
@@ -23,6 +26,13 @@ def tiny(steps: Steps) -> Manifest:
     """A run whose export is done: a version in the run's own registry."""
     steps.variables["RECIPE"] = str(write_recipe(steps.folder))
     steps.variables["ALIAS"] = "staging"
+    steps.variables["CANDIDATE_ALIAS"] = "candidate"
     steps.variables["REGISTRY"] = str(steps.folder / "registry")
     store = open_writable(str(steps.out / "registry"))
     return publish_tiny(store, steps.folder / "artifact", alias="candidate")
+
+
+@pytest.fixture
+def project(steps: Steps, fake_gcs: FakeGcs, bucket: BucketRegistry) -> Steps:
+    """Steps in a tree with a small infra/, which Terraform itself applies."""
+    return make_project(steps, fake_gcs, bucket)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from delivery.revision import Revision
 from model_export.registry.opening import open_writable
 from model_export.registry.verbs import move_alias, publish, read_named_alias
 from tests.delivery.front import ACCOUNT, Front
@@ -46,17 +48,54 @@ class Prod:
         move_alias(self._store, "iris", "tested", manifest.version, "release")
 
 
-def smoke(steps: Steps, front: Front, serves: str = "iris@staging", **variables: str) -> Any:
+def deployed(steps: Steps, front: Front, models: str = "iris@staging,iris@candidate") -> None:
+    """Lets Terraform's outputs tell of one function, whatever bundle it runs.
+
+    Args:
+        steps: The run.
+        front: What is in front of the function.
+        models: Its setting `MODELS`.
+    """
+    _tell(steps, front, {"MODELS": models}, None)
+
+
+def applied(
+    steps: Steps, front: Front, revision: Revision, models: str = "iris@staging,iris@candidate"
+) -> None:
+    """Lets Terraform tell, now and later on, that a revision is deployed.
+
+    Args:
+        steps: The run.
+        front: What is in front of the function.
+        revision: What is deployed.
+        models: Its setting `MODELS`.
+    """
+    _tell(steps, front, {"MODELS": models, "BUNDLE_DIGEST": revision.digest}, asdict(revision))
+    steps.stand_in("terraform", f'cat "{steps.out / "outputs.json"}"')
+
+
+def _tell(
+    steps: Steps, front: Front, environment: dict[str, str], release: dict[str, str] | None
+) -> None:
     outputs = {
         "urls": {"value": {"flowers": front.url}},
-        "environments": {"value": {"flowers": {"MODELS": serves}}},
+        "environments": {"value": {"flowers": environment}},
+        "release": {"value": release},
     }
     (steps.out / "outputs.json").write_text(json.dumps(outputs))
-    given = {"PATIENCE": "30", "TESTED_ALIAS": "tested", **variables}
+
+
+def asked(steps: Steps, front: Front, step: str, **variables: str) -> Any:
+    """Runs a step that asks functions, with the credentials that it needs."""
     return steps.run(
-        "smoke",
+        step,
         SMOKE_ACCOUNT=ACCOUNT,
         IAM_CREDENTIALS=front.url,
         GOOGLE_APPLICATION_CREDENTIALS=str(front.credentials(steps.folder)),
-        **given,
+        **{"PATIENCE": "30", **variables},
     )
+
+
+def smoke(steps: Steps, front: Front, **variables: str) -> Any:
+    """Runs smoke.sh against a function that `deployed` told of."""
+    return asked(steps, front, "smoke", **{"TESTED_ALIAS": "tested", **variables})

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -15,6 +16,7 @@ _SECONDS = 120
 # What a run that runs these tests may have set, and what is not about theirs.
 _NOT_OURS = re.compile(
     r"CI|RUN|BUILD_ID|LOCATION|ENVIRONMENT|PROJECT_ID|REGION|RECIPE|EXPORT_SET|SOURCES|REGISTRY|ALIAS"
+    r"|CANDIDATE_ALIAS|RELEASE|REPLACES|SIGNING_KEY|KMS"
     r"|FROM_\w+|TESTED_ALIAS|VERSION|\w+_BUCKET|\w+_ACCOUNT|\w+_IMAGE|SMOKE_URL|ANONYMOUS|PATIENCE"
     r"|IAM_CREDENTIALS|TOOLS|OUT|UV_CACHE_DIR|GITHUB_\w+|GH_TOKEN|GOOGLE_CLOUD_PROJECT"
 )
@@ -80,6 +82,46 @@ class Steps:
             cwd=self.folder,
             timeout=_SECONDS,
         )
+
+
+def checkout(steps: Steps) -> Steps:
+    """A Git repository of its own with delivery/ in it, so that this one may have other changes."""
+    tree = steps.folder / "checkout"
+    shutil.copytree(ROOT / "delivery", tree / "delivery")
+    _git(tree, "init", "--quiet")
+    commit(tree, seconds=1_800_000_000)
+    return replace(steps, root=tree)
+
+
+def commit(tree: Path, seconds: int) -> str:
+    """Commits all that is there.
+
+    Args:
+        tree: Root of the repository.
+        seconds: When it is said to be committed, since 1970.
+
+    Returns:
+        Git's id of the commit.
+    """
+    _git(tree, "add", "--all")
+    who = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.com")
+    at = {"GIT_AUTHOR_DATE": f"{seconds} +0200", "GIT_COMMITTER_DATE": f"{seconds} +0200"}
+    _git(tree, *who, "commit", "--quiet", "--message=Change", **at)
+    return _git(tree, "rev-parse", "HEAD").strip()
+
+
+def _git(tree: Path, *arguments: str, **variables: str) -> str:
+    # Hooks and signatures of whoever runs the tests have no part in them.
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run(
+        ["git", *arguments],
+        cwd=tree,
+        env={**inherited, **alone, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
 
 def write_recipe(folder: Path) -> Path:

@@ -19,6 +19,12 @@ mock_provider "google" {
 
 run "example" {
   command = plan
+
+  # A mocked cloud has nothing that could be taken over.
+  override_resource {
+    target = module.delivery["staging"].google_storage_bucket.bucket["example-staging-terraform"]
+    values = {}
+  }
 }
 """
 

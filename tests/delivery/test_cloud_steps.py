@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from dataclasses import replace
@@ -9,13 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.delivery.project import PLANNED, bundled, revision
 from tests.delivery.steps import ROOT, Steps
 
 KEPT = "gs://example-delivery/runs/run-1/"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 TERRAFORM = """
 for argument; do case $argument in -out=*) echo "a plan" >"${argument#-out=}" ;; esac; done
-case $2 in output) echo '{"urls": {}}' ;; show) echo "1 to add" ;; esac
+case "$2 $3" in
+  output*) echo '{"urls": {}}' ;;
+  "show -json") echo '__PLAN__' ;;
+  show*) echo "1 to add" ;;
+esac
 exit "${TERRAFORM_EXIT:-0}"
 """
 
@@ -23,7 +29,7 @@ exit "${TERRAFORM_EXIT:-0}"
 @pytest.fixture
 def cloud(steps: Steps) -> Steps:
     """A run whose Terraform and gcloud do what they are told; nobody approved it."""
-    steps.stand_in("terraform", TERRAFORM)
+    steps.stand_in("terraform", TERRAFORM.replace("__PLAN__", json.dumps(PLANNED)))
     steps.stand_in("gcloud", 'if [ "$1" = builds ]; then echo "${STATE:-}"; fi')
     steps.stand_in("gh", 'echo "${STATE:-}"')
     steps.variables.update(
@@ -33,9 +39,11 @@ def cloud(steps: Steps) -> Steps:
         PIPELINE_ACCOUNT="delivery-staging@example.iam.gserviceaccount.com",
         STATE_BUCKET="example-terraform",
         DELIVERY_BUCKET="example-delivery",
+        ALIAS="staging",
+        CANDIDATE_ALIAS="candidate",
     )
     steps.out.mkdir()
-    (steps.out / "bundle").write_text("/somewhere/function-0123.zip\n")
+    bundled(steps.out, 1)
     return steps
 
 
@@ -46,24 +54,48 @@ def ran(done: subprocess.CompletedProcess[str], code: int = 0) -> str:
 
 def test_the_plan_is_of_one_environment_and_is_kept(cloud: Steps) -> None:
     ran(cloud.run("plan"))
-    initialised, planned, _, kept = cloud.calls
+    initialised, planned, _, _, kept = cloud.calls
     assert "-backend-config=bucket=example-terraform" in initialised
+    assert " -lockfile=readonly " in initialised
     assert "-backend-config=prefix=tflite-functions/staging" in initialised
     assert "-var-file=environments/staging.tfvars" in planned
     assert "-var=project_id=example -var=region=europe-west1" in planned
-    assert "-var=bundle=/somewhere/function-0123.zip" in planned
+    assert "-var=bundle=function-1.zip" in planned
     assert '-var=publishers={pipeline="serviceAccount:delivery-staging@example.' in planned
+    assert f'-var=release={{"commit": "{revision(1).commit}"' in planned
     assert kept.endswith("plan.txt " + str(cloud.out / "plan.tfplan") + " " + KEPT)
     assert (cloud.out / "plan.txt").read_text() == "1 to add\n"
 
 
 def test_the_file_that_was_planned_is_what_is_applied(cloud: Steps) -> None:
     ran(cloud.run("plan"))
+    ran(cloud.run("policy"))
     ran(cloud.run("apply"))
     applied = [call for call in cloud.calls if " apply " in call]
     assert len(applied) == 1
     assert applied[0].endswith(f"-lock-timeout=300s {cloud.out / 'plan.tfplan'}")
     assert (cloud.out / "outputs.json").read_text() == '{"urls": {}}\n'
+
+
+def test_a_plan_that_nothing_judged_is_not_applied(cloud: Steps) -> None:
+    ran(cloud.run("plan"))
+    assert "expected a plan that policy.sh allowed" in ran(cloud.run("apply"), 1)
+    assert not [call for call in cloud.calls if " apply " in call]
+
+
+@pytest.mark.parametrize("step", ["publish", "candidate", "release"])
+@pytest.mark.parametrize("approval", [None, "run-0"])
+def test_prod_is_not_touched_without_an_approval_of_this_run(
+    cloud: Steps, step: str, approval: str | None
+) -> None:
+    if approval is not None:
+        (cloud.out / "approved").write_text(approval)
+    aliases = {"ALIAS": "production", "CANDIDATE_ALIAS": "candidate", "TESTED_ALIAS": "tested"}
+    registries = {"REGISTRY": "gs://example-models", "FROM_REGISTRY": "gs://example-staging"}
+    accounts = {"SMOKE_ACCOUNT": "smoke", "RECIPE": "recipe.toml"}
+    given = {**aliases, **registries, **accounts}
+    assert "not approved" in ran(cloud.run(step, ENVIRONMENT="prod", **given), 1)
+    assert cloud.calls == []
 
 
 def test_a_plan_that_fails_leaves_nothing_to_apply(cloud: Steps) -> None:
@@ -84,6 +116,7 @@ def test_cloud_build_does_not_touch_prod_unless_it_is_approved(cloud: Steps, sta
 
 def test_cloud_build_touches_prod_once_it_is_approved(cloud: Steps) -> None:
     ran(cloud.run("plan", ENVIRONMENT="prod"))
+    ran(cloud.run("policy", ENVIRONMENT="prod"))
     ran(cloud.run("apply", ENVIRONMENT="prod", BUILD_ID="b-1", STATE="APPROVED"))
     (asked,) = [call for call in cloud.calls if call.startswith("gcloud builds")]
     assert "describe b-1 --region=europe-west1 --project=example" in asked

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+from delivery.publish import Published
+from delivery.revision import Revision
 from tests.delivery.front import front_door
-from tests.delivery.releases import alias, smoke
-from tests.delivery.steps import Steps, write_recipe
+from tests.delivery.releases import alias, applied, asked
+from tests.delivery.steps import Steps, checkout, write_recipe
 from tests.support.serving import running
 from tests.support.stores import BucketRegistry
 
@@ -31,29 +33,59 @@ def test_a_model_comes_from_its_recipe_to_an_answer(
     steps: Steps, trained: Path, bucket: BucketRegistry
 ) -> None:
     steps.variables.update(RECIPE=str(trained), REGISTRY=bucket.uri, ALIAS="staging")
-    steps.variables["TESTED_ALIAS"] = "tested"
-    for step in ("export", "gate", "publish", "bundle"):
+    steps.variables.update(CANDIDATE_ALIAS="candidate", TESTED_ALIAS="tested")
+    for step in ("export", "gate", "publish"):
         done = steps.run(step)
         assert done.returncode == 0, done.stdout + done.stderr
     assert (steps.out / "report.html").read_text().startswith("<!")
     assert "accuracy" in (steps.out / "export.log").read_text()
-    version = alias(bucket.uri, "staging")
-    assert json.loads((steps.out / "released.json").read_text()) == {
-        "model": "iris", "version": version, "alias": "staging", "before": None, "ended": "",
-    }  # fmt: skip
+    published = Published.read(steps.out / "published.json")
+    assert published.model == "iris"
 
+    done = checkout(steps).run("bundle")
+    assert done.returncode == 0, done.stdout + done.stderr
+    archive = Path((steps.out / "bundle").read_text().strip())
+    revision = Revision.read(steps.out / "revision.json")
+    assert revision.committed_at == "2027-01-15T08:00:00Z"
+    assert revision.digest.startswith(archive.stem.removeprefix("function-"))
     source = steps.folder / "function"
-    with ZipFile((steps.out / "bundle").read_text().strip()) as archive:
-        archive.extractall(source)
-    settings = {"MODEL_REGISTRY": bucket.uri, "MODELS": "iris@staging"}
+    with ZipFile(archive) as file:
+        file.extractall(source)
+    settings = {
+        "MODEL_REGISTRY": bucket.uri,
+        "MODELS": "iris@staging,iris@candidate",
+        "BUNDLE_DIGEST": revision.digest,
+    }
     with (
         running("predict", settings, steps.folder, source / "main.py") as function,
         front_door(function.url) as front,
     ):
-        done = smoke(steps, front)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "/models/iris/predict" in front.paths
-    assert alias(bucket.uri, "tested") == version
+        applied(steps, front, revision)
+        for step in ("candidate", "release", "smoke"):
+            done = asked(steps, front, step)
+            assert done.returncode == 0, done.stdout + done.stderr
+        version = published.version
+        assert f"/models/iris/versions/{version}/predict" in front.paths
+        assert "/models/iris/labels/staging/predict" in front.paths
+    assert {alias(bucket.uri, name) for name in ("candidate", "staging", "tested")} == {version}
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_bundle_is_of_a_commit_and_of_nothing_else(
+    steps: Steps,
+    changed: bool,  # noqa: FBT001
+) -> None:
+    tree = checkout(steps)
+    if changed:
+        (tree.root / "delivery" / "cache.sh").write_text("another")
+        told = "expected the files of commit"
+    else:
+        shutil.rmtree(tree.root / ".git")
+        told = "expected a checkout with its .git folder"
+    done = tree.run("bundle")
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert not (steps.out / "revision.json").exists()
 
 
 def test_the_gates_refusal_is_kept_and_then_stops_the_run(steps: Steps, trained: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.delivery.steps import ROOT
 from tests.support.programs import find_program
 
 CLOUD_BUILD = ROOT / "cloudbuild.yaml"
+ROLLBACK = ROOT / "cloudbuild-rollback.yaml"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
 SCRIPTS = sorted((ROOT / "delivery").glob("*.sh"))
 DOCUMENT = ROOT / "docs" / "9-delivery.md"
@@ -26,16 +28,16 @@ def read(path: Path) -> Any:
     return YAML(typ="safe", pure=True).load(path)
 
 
-def steps() -> list[dict[str, Any]]:
-    return list(read(CLOUD_BUILD)["steps"])
+def steps(path: Path = CLOUD_BUILD) -> list[dict[str, Any]]:
+    return list(read(path)["steps"])
 
 
 def script(step: dict[str, Any]) -> str:
     return str(step["args"][0])
 
 
-def substituted() -> set[str]:
-    text = re.sub(r"#.*", "", CLOUD_BUILD.read_text(encoding="utf-8"))
+def substituted(path: Path = CLOUD_BUILD) -> set[str]:
+    text = re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
     return set(re.findall(r"\$\{?([A-Z_]+)\}?", text)) - BUILT_IN
 
 
@@ -56,9 +58,9 @@ def checked(*command: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_cloud_build_takes_the_file() -> None:
+def test_cloud_build_takes_the_files() -> None:
     schema = ("--builtin-schema", "vendor.cloudbuild")
-    checked(sys.executable, "-m", "check_jsonschema", *schema, str(CLOUD_BUILD))
+    checked(sys.executable, "-m", "check_jsonschema", *schema, str(CLOUD_BUILD), str(ROLLBACK))
 
 
 def test_github_takes_the_workflows() -> None:
@@ -84,7 +86,8 @@ def test_each_script_runs_in_a_step() -> None:
         assert path.stat().st_mode & 0o111, f"{path} is not executable"
         (shebang, *_) = path.read_text(encoding="utf-8").splitlines()
         assert shebang.endswith(step["entrypoint"])
-    ran = {script(step) for step in steps()}
+    ran = {script(step) for path in (CLOUD_BUILD, ROLLBACK) for step in steps(path)}
+    ran.remove(".venv/.ready")
     assert ran == {f"delivery/{path.name}" for path in SCRIPTS if path.name != "settings.sh"}
 
 
@@ -107,9 +110,9 @@ def test_accounts_and_buckets_are_those_that_terraform_makes() -> None:
 
 
 def test_every_step_ends_in_time() -> None:
-    build = read(CLOUD_BUILD)
-    for step in build["steps"]:
-        assert 0 < int(step["timeout"].removesuffix("s")) <= int(build["timeout"].removesuffix("s"))
+    for build in (read(CLOUD_BUILD), read(ROLLBACK)):
+        most = int(build["timeout"].removesuffix("s"))
+        assert all(0 < int(step["timeout"].removesuffix("s")) <= most for step in build["steps"])
     for path in WORKFLOWS:
         for name, job in read(path)["jobs"].items():
             if "uses" in job:
@@ -160,8 +163,17 @@ def test_both_pipelines_take_the_same_steps_in_the_same_order() -> None:
     # GitHub tests in a job of its own, without credentials; actions bring its cache and its tools.
     others = ("pinned", "cache", "tools", "test")
     assert github == [step for step in cloud if Path(step).stem not in others]
-    wanted = ("test", "export", "gate", "publish", "bundle", "plan", "apply", "smoke")
+    wanted = ("test", "export", "gate", "publish", "bundle", "attest", "plan", "policy", "apply")
+    released = ("candidate", "release", "smoke")  # after everything else
+    assert [Path(step).stem for step in cloud][-len(released) :] == list(released)
     assert [Path(step).stem for step in cloud if Path(step).stem in wanted] == list(wanted)
+
+
+def test_each_step_of_a_release_waits_for_the_one_before() -> None:
+    waits = {step["id"]: step.get("waitFor", []) for step in steps()}
+    order = "gate publish bundle attest plan policy apply candidate release smoke"
+    for before, after in pairwise(order.split()):
+        assert before in waits[after]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -183,3 +195,27 @@ def test_github_asks_for_prod_and_delivers_one_after_the_other() -> None:
     assert "'tag' && 'prod'" in job["environment"]
     assert workflow["concurrency"]["cancel-in-progress"] is False
     assert job["needs"] == "test"
+
+
+def test_a_rollback_runs_as_an_account_of_its_own_and_waits_for_nobody() -> None:
+    build, workflow = read(ROLLBACK), read(ROOT / ".github/workflows/rollback.yaml")
+    module = (ROOT / "infra/modules/delivery/rollback.tf").read_text(encoding="utf-8")
+    assert 'account_id   = "rollback-${var.environment}"' in module
+    assert build["serviceAccount"].endswith(
+        "/rollback-${_ENVIRONMENT}@$PROJECT_ID.iam.gserviceaccount.com"
+    )
+    # A delivery that waits for its approval would hold it back.
+    assert "concurrency" not in workflow
+    job = workflow["jobs"]["rollback"]
+    assert job["environment"] == "${{ inputs.environment }}-rollback"
+    assert "approved" not in ROLLBACK.read_text(encoding="utf-8") + str(job)
+    assert delivering(ROOT / ".github/workflows/rollback.yaml") == ["delivery/rollback.sh"]
+
+
+def test_a_rollback_substitutes_what_its_trigger_gives() -> None:
+    declared = set(read(ROLLBACK)["substitutions"])
+    module = (ROOT / "infra/modules/delivery/rollback.tf").read_text(encoding="utf-8")
+    given = set(re.findall(r"^      (_[A-Z_]+) +=", module, re.MULTILINE))
+    (more,) = re.findall(r"contains\((\[.*?\]), name\)", module)
+    assert given | set(re.findall(r"_[A-Z_]+", more)) <= substituted(ROLLBACK)
+    assert declared | {"_PYTHON_IMAGE"} == substituted(ROLLBACK) <= set(documented())

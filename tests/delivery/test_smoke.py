@@ -1,9 +1,10 @@
-"""What the smoke test notices of a function that is deployed."""
+"""What the smoke test notices of a function that is door."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import numpy as np
 import pytest
 
 from delivery.deployed import SmokeError, serving
+from delivery.release import Released
 from model_export.errors import RegistryError
 from model_export.package import write_artifact
 from model_export.registry.opening import open_writable
-from model_export.registry.verbs import publish
+from model_export.registry.verbs import move_alias, publish
 from tests.delivery.front import Front, front_door
-from tests.delivery.releases import alias, smoke
+from tests.delivery.releases import alias, deployed, smoke
 from tests.delivery.steps import Steps
 from tests.support.serving import running
 from tests.support.stores import Artifact
@@ -32,78 +34,81 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
     """A registry with one version, and a function that serves it."""
     folder = tmp_path_factory.mktemp("served")
     registry = folder / "registry"
-    publish_tiny(open_writable(str(registry)), folder / "artifact", alias="staging")
-    settings = {"MODEL_REGISTRY": str(registry), "MODELS": "iris@staging"}
+    store = open_writable(str(registry))
+    version = publish_tiny(store, folder / "artifact", alias="staging").version
+    move_alias(store, "iris", "candidate", version, "publish")
+    settings = {"MODEL_REGISTRY": str(registry), "MODELS": "iris@candidate,iris@staging"}
     with running("predict", settings, folder) as function:
         yield registry, function.url
 
 
 @pytest.fixture
-def deployed(
+def door(
     steps: Steps,
     served: tuple[Path, str],
-    tiny: Manifest,  # noqa: ARG001  # what publish.sh publishes
+    tiny: Manifest,
 ) -> Iterator[Front]:
     """A function that serves what was published, behind Cloud Run's front door."""
     registry, url = served
     steps.variables["REGISTRY"] = str(registry)
-    assert steps.run("publish").returncode == 0
+    published = {"model": "iris", "version": tiny.version}
+    (steps.out / "published.json").write_text(json.dumps(published))
+    released = Released("iris", tiny.version, "staging", before=None)
+    (steps.out / "released.json").write_text(json.dumps(asdict(released)))
     with front_door(url) as front:
+        deployed(steps, front)
         yield front
 
 
-def test_the_smoke_test_waits_until_roles_have_arrived(steps: Steps, deployed: Front) -> None:
-    deployed.held = 1
-    done = smoke(steps, deployed)
+def test_the_smoke_test_waits_until_roles_have_arrived(steps: Steps, door: Front) -> None:
+    door.held = 1
+    done = smoke(steps, door)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_smoke_test_notices_a_wrong_label(steps: Steps, deployed: Front) -> None:
-    deployed.change = wrong_label
-    done = smoke(steps, deployed, TESTED_ALIAS="unproven")
+def test_the_smoke_test_notices_a_wrong_label(steps: Steps, door: Front) -> None:
+    door.change = wrong_label
+    done = smoke(steps, door, TESTED_ALIAS="unproven")
     assert done.returncode == 1
     assert "expected the label" in done.stderr
     with pytest.raises(RegistryError, match="unproven"):
         alias(steps.variables["REGISTRY"], "unproven")
 
 
-def test_the_smoke_test_notices_a_wrong_score(steps: Steps, deployed: Front) -> None:
-    deployed.change = wrong_score
-    done = smoke(steps, deployed)
+def test_the_smoke_test_notices_a_wrong_score(steps: Steps, door: Front) -> None:
+    door.change = wrong_score
+    done = smoke(steps, door)
     assert done.returncode == 1
     assert "expected the reference's" in done.stderr
 
 
-def test_the_smoke_test_notices_a_door_that_is_open(steps: Steps, deployed: Front) -> None:
-    deployed.open = True
-    done = smoke(steps, deployed)
+def test_the_smoke_test_notices_a_door_that_is_open(steps: Steps, door: Front) -> None:
+    door.open = True
+    done = smoke(steps, door)
     assert done.returncode == 1
     assert "without a token: expected 401 or 403, got 200" in done.stderr
 
 
-def test_a_door_may_be_open_on_purpose(steps: Steps, deployed: Front) -> None:
-    deployed.open = True
-    assert smoke(steps, deployed, ANONYMOUS="answered").returncode == 0
+def test_a_door_may_be_open_on_purpose(steps: Steps, door: Front) -> None:
+    door.open = True
+    assert smoke(steps, door, ANONYMOUS="answered").returncode == 0
 
 
-def test_the_smoke_test_gives_up_on_another_version_and_tells_the_way_back(
-    steps: Steps, deployed: Front, newer: Artifact
+def test_the_smoke_test_gives_up_on_another_version(
+    steps: Steps, door: Front, newer: Artifact
 ) -> None:
-    path = steps.out / "released.json"
+    path = steps.out / "published.json"
     former = json.loads(path.read_text())["version"]
     publish(open_writable(steps.variables["REGISTRY"]), newer.manifest, newer.folder)
     version = newer.manifest.version
-    path.write_text(
-        json.dumps({"model": "iris", "version": version, "alias": "staging", "before": former})
-    )
-    done = smoke(steps, deployed, PATIENCE="0.1")
+    path.write_text(json.dumps({"model": "iris", "version": version}))
+    done = smoke(steps, door, PATIENCE="0.1")
     assert done.returncode == 1
-    assert f"expected the version {version}, got {former}" in done.stderr
-    assert f"--alias staging --version {former}" in done.stderr
+    assert f"labels/staging: expected the version {version}, got {former}" in done.stderr
 
 
 def test_the_smoke_test_waits_for_a_version_whose_questions_the_one_before_refuses(
-    steps: Steps, deployed: Front, tmp_path: Path
+    steps: Steps, door: Front, tmp_path: Path
 ) -> None:
     wider = np.pad(WEIGHTS, ((0, 0), (0, 1)))
     made, spec = flatbuffer(wider, (5,)), InputSpec("features", "float32", (None, 5))
@@ -114,20 +119,28 @@ def test_the_smoke_test_waits_for_a_version_whose_questions_the_one_before_refus
     later, description = datetime(2027, 1, 1, tzinfo=UTC), described("iris", "float32", made, spec)
     manifest = write_artifact(tmp_path, description, made, golden, later, lambda _: {})
     publish(open_writable(steps.variables["REGISTRY"]), manifest, tmp_path)
-    path = steps.out / "released.json"
+    path = steps.out / "published.json"
     former = json.loads(path.read_text())["version"]
-    released = {"model": "iris", "version": manifest.version, "alias": "staging", "before": None}
-    path.write_text(json.dumps(released))
-    done = smoke(steps, deployed, PATIENCE="0.1")
+    path.write_text(json.dumps({"model": "iris", "version": manifest.version}))
+    done = smoke(steps, door, PATIENCE="0.1")
     assert done.returncode == 1
     assert f"expected the version {manifest.version}, got {former}" in done.stderr
 
 
-def test_a_function_that_serves_another_alias_is_not_asked(steps: Steps, deployed: Front) -> None:
-    done = smoke(steps, deployed, serves="iris")
+def test_a_function_that_serves_another_alias_is_not_asked(steps: Steps, door: Front) -> None:
+    deployed(steps, door, models="iris")
+    done = smoke(steps, door)
     assert done.returncode == 1
     assert "no function of this environment serves iris@staging" in done.stderr
-    assert deployed.paths == []
+    assert door.paths == []
+
+
+def test_without_a_release_there_is_nothing_to_test(steps: Steps, door: Front) -> None:
+    (steps.out / "released.json").unlink()
+    done = smoke(steps, door)
+    assert done.returncode == 1
+    assert "release.sh comes first" in done.stderr
+    assert door.paths == []
 
 
 def wrong_label(answer: dict[str, Any]) -> None:
@@ -146,6 +159,7 @@ def test_functions_that_carry_their_models_follow_no_alias_and_are_not_asked() -
         "urls": {"value": {"digits": "https://digits", "baked": "https://baked"}},
         "environments": {"value": {"digits": {"MODELS": "digits@staging"}, "baked": {}}},
     }
-    assert serving(outputs, "digits", "staging") == {"digits": "https://digits"}
+    (function,) = serving(outputs, "digits", "staging")
+    assert (function.name, function.url) == ("digits", "https://digits")
     with pytest.raises(SmokeError, match="no function of this environment"):
         serving(outputs, "digits", "production")

@@ -7,7 +7,7 @@ import pytest
 from tests.support.tiny import (
     WEIGHTS,
 )
-from tests.support.world import WAIT, World
+from tests.support.world import WAIT, World, settle
 from tflite_serving.catalog import Catalog
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.errors import ModelUnavailable, NotFound
@@ -90,3 +90,28 @@ def test_an_unknown_model_or_label_loads_nothing(world: World) -> None:
         with pytest.raises(NotFound):
             find(catalog, *arguments)
     assert not world.store.reads
+
+
+def test_entries_that_mean_the_same_version_share_it(world: World) -> None:
+    released = world.publish("production")
+    world.move("candidate", released.version)
+    settings = world.settings("iris@production", "iris@candidate", refresh=0)
+    catalog = Catalog(settings, world.store, world.log)
+    loads = [slot.start() for slot in catalog.slots]
+    served, candidate = (load.result(WAIT) for load in loads)
+    assert served is candidate
+    assert len(world.lines.messages("INFO")) == 1
+
+    tried = world.publish("candidate", weights=-WEIGHTS)
+    find(catalog, "iris", alias="candidate")
+    settle(catalog.slots[1])
+    assert find(catalog, "iris", version=tried.version) == tried
+    assert find(catalog, "iris") == released
+
+
+def test_a_candidate_answers_by_its_id_before_there_is_a_release(world: World) -> None:
+    tried = world.publish("candidate")
+    catalog = world.catalog("iris@production", "iris@candidate")
+    assert find(catalog, "iris", version=tried.version) == tried
+    with pytest.raises(ModelUnavailable):
+        find(catalog, "iris")

@@ -209,6 +209,19 @@ def test_ready_loads_and_index_does_not(harness: Harness) -> None:
     assert model["loaded"] is True
 
 
+def test_the_index_tells_what_the_function_was_built_from(world: World) -> None:
+    world.publish()
+    known = {"COMMIT": "0123456789abcdef" * 2 + "01234567", "BUNDLE_DIGEST": "ab" * 32}
+    required = {"MODEL_REGISTRY": world.store.uri, "MODELS": "iris"}
+    for given in ({}, known):
+        settings = Settings.from_env({**required, **given})
+        service = Service(settings, Catalog(settings, world.store, world.log), world.log)
+        with service.open(RequestHead("GET", "/")) as exchange:
+            index = json.loads(exchange.answer(b"").body)
+        told = {name.upper(): index[name] for name in ("commit", "bundle_digest") if name in index}
+        assert told == given
+
+
 def test_the_index_links_each_version_by_what_answers_with_it(world: World) -> None:
     versions = [world.publish(), world.publish("staging", weights=-WEIGHTS)]
     versions.append(world.publish("old", weights=2 * WEIGHTS))

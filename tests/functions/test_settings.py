@@ -69,6 +69,8 @@ def test_defaults_are_the_documented_ones() -> None:
         ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
         ("LOG_SAMPLE", "0.01", "log_sample", 0.01),
         ("GOOGLE_CLOUD_PROJECT", "p", "project", "p"),
+        ("COMMIT", "0123", "commit", "0123"),
+        ("BUNDLE_DIGEST", "abcd", "bundle_digest", "abcd"),
     ],
 )
 def test_every_variable_sets_its_field(variable: str, text: str, field: str, value: Any) -> None:
@@ -95,6 +97,8 @@ def test_the_tests_here_cover_every_variable() -> None:
         "LOG_LEVEL",
         "LOG_SAMPLE",
         "GOOGLE_CLOUD_PROJECT",
+        "COMMIT",
+        "BUNDLE_DIGEST",
     ]
 
 

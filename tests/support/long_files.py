@@ -18,6 +18,7 @@ LONG = (
     "infra/test_static_analysis.py",
     "infra/test_alert_queries.py",
     "delivery/test_export_steps.py",
+    "delivery/test_release_order.py",
     "load/test_shutdown.py",
     "load/test_early_refusals.py",
     "load/test_greedy_requests.py",

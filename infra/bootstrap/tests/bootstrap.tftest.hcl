@@ -20,8 +20,8 @@ run "prod_reads_the_models_of_staging" {
   }
 
   assert {
-    condition     = google_project_iam_member.takes_over["prod"].condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/example-staging-staging-models\")"
-    error_message = "expected models to be all that it reads"
+    condition     = google_project_iam_member.takes_over["prod"].condition[0].expression == "resource.name == \"projects/_/buckets/example-staging-staging-models\" || resource.name.startsWith(\"projects/_/buckets/example-staging-staging-models/\")"
+    error_message = "expected that bucket to be all that it reads, and none whose name begins with its own"
   }
 
   assert {
@@ -43,6 +43,27 @@ run "another_prefix" {
   assert {
     condition     = output.pipelines["prod"].FROM_REGISTRY == "gs://acme-ml-models" && output.pipelines["staging"].REGISTRY == "gs://acme-ml-models"
     error_message = "expected one name for one bucket"
+  }
+}
+
+run "bucket_of_the_state_is_there_already" {
+  command = plan
+
+  override_resource {
+    target = module.delivery["staging"].google_storage_bucket.bucket["example-staging-terraform"]
+    values = { location = "EU" }
+  }
+
+  variables {
+    environments = {
+      staging = { project_id = "example-staging", import_state = true }
+      prod    = { project_id = "example-prod", from = "staging" }
+    }
+  }
+
+  assert {
+    condition     = output.pipelines["staging"].STATE_BUCKET == "example-staging-terraform"
+    error_message = "expected it to be taken over under its name"
   }
 }
 

@@ -1,4 +1,5 @@
 # What lets GitHub Actions be the pipeline, without a key: one repository, one ref, one environment.
+# A name can be given to another repository once its owner gives it up, and a number never.
 
 resource "google_iam_workload_identity_pool" "github" {
   count = var.github == null ? 0 : 1
@@ -20,7 +21,7 @@ locals {
 }
 
 resource "google_iam_workload_identity_pool_provider" "github" {
-  #checkov:skip=CKV_GCP_125:It looks at the subject alone, which organisations can redefine; the condition names repository, ref and environment by claims of their own.
+  #checkov:skip=CKV_GCP_125:It looks at the subject alone, which organisations can redefine; the condition names repository, owner, ref and environment by claims of their own.
   count = var.github == null ? 0 : 1
 
   project                            = var.project_id
@@ -29,16 +30,17 @@ resource "google_iam_workload_identity_pool_provider" "github" {
   display_name                       = "GitHub Actions"
 
   attribute_mapping = {
-    "google.subject"       = "assertion.sub"
-    "attribute.repository" = "assertion.repository"
+    "google.subject"        = "assertion.sub"
+    "attribute.environment" = "assertion.environment"
   }
 
   # The environment is where GitHub asks its reviewers: without it in here, any workflow of that ref
   # would do.
   attribute_condition = join(" && ", [
-    "assertion.repository == \"${var.github.repository}\"",
+    "assertion.repository_id == \"${var.github.repository_id}\"",
+    "assertion.repository_owner_id == \"${var.github.owner_id}\"",
     local.ref_condition,
-    "assertion.environment == \"${var.environment}\"",
+    "assertion.environment in ${jsonencode([var.environment, local.rollback])}",
   ])
 
   oidc {
@@ -51,5 +53,5 @@ resource "google_service_account_iam_member" "github" {
 
   service_account_id = google_service_account.pipeline.name
   role               = "roles/iam.workloadIdentityUser"
-  member             = "principalSet://iam.googleapis.com/${google_iam_workload_identity_pool.github[0].name}/attribute.repository/${var.github.repository}"
+  member             = "principalSet://iam.googleapis.com/${google_iam_workload_identity_pool.github[0].name}/attribute.environment/${var.environment}"
 }

@@ -7,7 +7,7 @@ locals {
   kept_bucket   = "${var.project_id}-delivery"
   registry      = "gs://${local.bucket_prefix}-models"
 
-  services = toset([
+  services = toset(concat(var.kms_key_name == null ? [] : ["cloudkms.googleapis.com"], [
     "cloudbuild.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "iam.googleapis.com",
@@ -16,7 +16,7 @@ locals {
     "serviceusage.googleapis.com",
     "storage.googleapis.com",
     "sts.googleapis.com",
-  ])
+  ]))
 }
 
 resource "google_project_service" "needed" {
@@ -49,6 +49,21 @@ resource "google_service_account" "smoke" {
   depends_on = [google_project_service.needed]
 }
 
+# Cloud Storage encrypts as an account of its own, which must have the key before a bucket names it.
+data "google_storage_project_service_account" "storage" {
+  count = var.kms_key_name == null ? 0 : 1
+
+  project = var.project_id
+}
+
+resource "google_kms_crypto_key_iam_member" "storage" {
+  count = var.kms_key_name == null ? 0 : 1
+
+  crypto_key_id = var.kms_key_name
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = data.google_storage_project_service_account.storage[0].member
+}
+
 # The state of infra/ in one, in the other what runs leave behind and what models are trained from.
 resource "google_storage_bucket" "bucket" {
   #checkov:skip=CKV_GCP_62:The pipeline alone has a role here; whoever wants to know who else looked has Cloud Audit Logs, without another bucket.
@@ -59,6 +74,15 @@ resource "google_storage_bucket" "bucket" {
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
+  # Without its state, nobody knows any more what infra/ has made.
+  deletion_policy = "PREVENT"
+
+  dynamic "encryption" {
+    for_each = var.kms_key_name == null ? [] : [var.kms_key_name]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
 
   # A state that was damaged is read again as it was.
   versioning {
@@ -88,5 +112,10 @@ resource "google_storage_bucket" "bucket" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  # A bucket that was there already stays where it is: to be moved, it would be deleted.
+  lifecycle {
+    ignore_changes = [location]
+  }
+
+  depends_on = [google_project_service.needed, google_kms_crypto_key_iam_member.storage]
 }

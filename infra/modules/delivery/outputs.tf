@@ -8,6 +8,11 @@ output "pipeline_member" {
   value       = google_service_account.pipeline.member
 }
 
+output "rollback_account" {
+  description = "Email of the account that takes releases back."
+  value       = google_service_account.rollback.email
+}
+
 output "smoke_account" {
   description = "Email of the account whose identity token is shown to functions."
   value       = google_service_account.smoke.email
@@ -31,4 +36,9 @@ output "registry" {
 output "workload_identity_provider" {
   description = "What google-github-actions/auth takes; null without GitHub."
   value       = one(google_iam_workload_identity_pool_provider.github[*].name)
+}
+
+output "signing_key" {
+  description = "Version of the key that signs provenance; empty without `signing`."
+  value       = local.signing_key
 }

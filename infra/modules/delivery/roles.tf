@@ -13,10 +13,19 @@ locals {
     var.more_roles,
   )
 
+  # A bucket and what is in it, and none whose name begins with its own.
+  in_bucket = {
+    for kind in ["models", "sources"] : kind => join(" || ", [
+      "resource.name == \"projects/_/buckets/${local.bucket_prefix}-${kind}\"",
+      "resource.name.startsWith(\"projects/_/buckets/${local.bucket_prefix}-${kind}/\")",
+    ])
+  }
+
   # Buckets of infra/ and no others: neither the state, nor anybody else's.
   own_buckets = join(" || ", [
     "(resource.type != \"storage.googleapis.com/Bucket\" && resource.type != \"storage.googleapis.com/Object\")",
-    "resource.name.startsWith(\"projects/_/buckets/${local.bucket_prefix}-\")",
+    local.in_bucket["models"],
+    local.in_bucket["sources"],
   ])
 }
 
@@ -34,7 +43,7 @@ resource "google_project_iam_custom_role" "pipeline" {
   project     = var.project_id
   role_id     = "delivery_${var.environment}"
   title       = "Delivery to ${var.environment}"
-  description = "Makes the buckets, accounts and log metrics of infra/, and says who may read or call what."
+  description = "Makes the buckets, accounts, log metrics and log alerts of infra/, and says who may read or call what."
   permissions = [
     "iam.serviceAccounts.create",
     "iam.serviceAccounts.delete",
@@ -46,6 +55,12 @@ resource "google_project_iam_custom_role" "pipeline" {
     "logging.logMetrics.get",
     "logging.logMetrics.list",
     "logging.logMetrics.update",
+    # Cloud Monitoring makes one for each alert on log lines, as whoever makes the alert.
+    "logging.notificationRules.create",
+    "logging.notificationRules.delete",
+    "logging.notificationRules.get",
+    "logging.notificationRules.list",
+    "logging.notificationRules.update",
     "run.services.get",
     "run.services.getIamPolicy",
     "run.services.setIamPolicy",
@@ -80,7 +95,7 @@ resource "google_project_iam_member" "sources" {
   condition {
     title       = "bundles only"
     description = "The zips that functions are built from."
-    expression  = "resource.name.startsWith(\"projects/_/buckets/${local.bucket_prefix}-sources\")"
+    expression  = local.in_bucket["sources"]
   }
 }
 

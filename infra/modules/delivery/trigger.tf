@@ -1,10 +1,15 @@
 # What starts the pipeline on Cloud Build, with cloudbuild.yaml of the commit that is delivered.
 
+locals {
+  # A trigger is where its repository's connection is, which need not be where functions are.
+  trigger_location = var.trigger == null ? null : split("/", var.trigger.repository)[3]
+}
+
 resource "google_cloudbuild_trigger" "delivery" {
   count = var.trigger == null ? 0 : 1
 
   project            = var.project_id
-  location           = var.region
+  location           = local.trigger_location
   name               = "delivery-${var.environment}"
   description        = "cloudbuild.yaml to ${var.environment}"
   filename           = "cloudbuild.yaml"
@@ -36,6 +41,7 @@ resource "google_cloudbuild_trigger" "delivery" {
       _PYTHON_IMAGE    = var.trigger.images.python
       _GCLOUD_IMAGE    = var.trigger.images.gcloud
       _TERRAFORM_IMAGE = var.trigger.images.terraform
+      _SIGNING_KEY     = local.signing_key
     },
     var.trigger.substitutions,
   )

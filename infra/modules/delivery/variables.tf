@@ -29,6 +29,23 @@ variable "bucket_prefix" {
   }
 }
 
+variable "kms_key_name" {
+  description = "Key that encrypts the buckets, as projects/P/locations/L/keyRings/R/cryptoKeys/K in their region; null for Google's own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_name == null ? true : can(regex("^projects/[^/]+/locations/${var.region}/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key_name))
+    error_message = "kms_key_name: expected projects/P/locations/L/keyRings/R/cryptoKeys/K with L as region, because a bucket takes a key of its own location alone."
+  }
+}
+
+variable "signing" {
+  description = "Whether the provenance of bundles is signed, with a key in Cloud KMS that is made here; it cannot be deleted, and costs a few cents a month."
+  type        = bool
+  default     = false
+}
+
 variable "grantable_roles" {
   description = "Roles on the project that infra/ gives to accounts, and the pipeline may therefore give."
   type        = set(string)
@@ -58,13 +75,20 @@ variable "approvers" {
   default     = {}
 }
 
+variable "rollbackers" {
+  description = "Who may take a release back without an approval: IAM members by a name of your choice."
+  type        = map(string)
+  default     = {}
+}
+
 variable "trigger" {
-  description = "What starts Cloud Build: a connected repository (2nd generation), a push to a branch or of a tag (regular expressions), the images by digest, and what else cloudbuild.yaml substitutes. null for no trigger."
+  description = "What starts Cloud Build: a connected repository (2nd generation), a push to a branch or of a tag (regular expressions), the branch whose code takes a release back, the images by digest, and what else cloudbuild.yaml substitutes. null for no trigger."
   type = object({
     repository        = string
     branch            = optional(string)
     tag               = optional(string)
     approval_required = optional(bool, false)
+    main              = optional(string, "main")
     images            = object({ python = string, gcloud = string, terraform = string })
     substitutions     = optional(map(string), {})
   })
@@ -92,13 +116,13 @@ variable "trigger" {
 }
 
 variable "github" {
-  description = "The repository (OWNER/NAME) and the ref (refs/heads/main, or refs/tags/v* for all that begin so) whose GitHub Actions may be the pipeline; null for none."
-  type        = object({ repository = string, ref = string })
+  description = "The repository and its owner by number (gh api repos/OWNER/NAME --jq '.id, .owner.id'), and the ref (refs/heads/main, or refs/tags/v* for all that begin so) whose GitHub Actions may be the pipeline; null for none."
+  type        = object({ repository_id = string, owner_id = string, ref = string })
   default     = null
 
   validation {
-    condition     = var.github == null ? true : can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.github.repository))
-    error_message = "github: expected repository = OWNER/NAME, without a wildcard, because everybody on GitHub has the same issuer."
+    condition     = var.github == null ? true : can(regex("^[0-9]+$", var.github.repository_id)) && can(regex("^[0-9]+$", var.github.owner_id))
+    error_message = "github: expected repository_id and owner_id as numbers, which `gh api repos/OWNER/NAME --jq '.id, .owner.id'` tells, because a name can come to mean somebody else's repository."
   }
 
   validation {

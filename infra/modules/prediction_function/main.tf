@@ -19,9 +19,16 @@ locals {
   # A network or a subnetwork, either of which is enough; else a connector, or nothing.
   is_direct = var.vpc != null && try(var.vpc.connector, null) == null
 
+  # A label has at most 63 characters, one fewer than a sha256.
+  release_labels = var.release == null ? {} : {
+    commit        = var.release.commit
+    bundle-digest = substr(var.release.digest, 0, 32)
+  }
+
   settings = merge(
     var.model_registry == null ? {} : { MODEL_REGISTRY = var.model_registry },
     length(var.models) == 0 ? {} : { MODELS = join(",", var.models) },
+    var.release == null ? {} : { COMMIT = var.release.commit, BUNDLE_DIGEST = var.release.digest },
     {
       GOOGLE_CLOUD_PROJECT    = var.project_id
       MAX_IN_FLIGHT           = tostring(var.concurrency)
@@ -95,7 +102,7 @@ resource "google_cloudfunctions2_function" "function" {
   location        = var.region
   name            = var.name
   description     = "Predictions of ${length(var.models) == 0 ? "the models in its bundle" : join(", ", var.models)}"
-  labels          = var.labels
+  labels          = merge(local.release_labels, var.labels)
   kms_key_name    = var.kms_key_name
   deletion_policy = "DELETE"
 

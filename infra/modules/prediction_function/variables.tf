@@ -366,3 +366,9 @@ variable "labels" {
   type        = map(string)
   default     = {}
 }
+
+variable "release" {
+  description = "What the bundle was made from, for labels and `GET /`: the Git commit, and the sha256 of the bundle. null for neither."
+  type        = object({ commit = string, digest = string })
+  default     = null
+}

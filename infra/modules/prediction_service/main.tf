@@ -13,9 +13,16 @@ locals {
   mount_path = "/mnt/registry"
   registry   = var.mount_registry ? "file://${local.mount_path}${replace(var.model_registry, "/^gs:\\/\\/[^\\/]+/", "")}" : var.model_registry
 
+  # A label has at most 63 characters, one fewer than a sha256.
+  release_labels = var.release == null ? {} : {
+    commit        = var.release.commit
+    bundle-digest = substr(var.release.digest, 0, 32)
+  }
+
   settings = merge(
     local.registry == null ? {} : { MODEL_REGISTRY = local.registry },
     length(var.models) == 0 ? {} : { MODELS = join(",", var.models) },
+    var.release == null ? {} : { COMMIT = var.release.commit, BUNDLE_DIGEST = var.release.digest },
     # What is built from a bundle carries its entry point.
     var.image == null ? {} : { FUNCTION_TARGET = var.entry_point },
     {

@@ -11,7 +11,7 @@ resource "google_cloud_run_v2_service" "service" {
   location             = var.region
   name                 = var.name
   description          = "Predictions of ${length(var.models) == 0 ? "the models in its image" : join(", ", var.models)}"
-  labels               = var.labels
+  labels               = merge(local.release_labels, var.labels)
   ingress              = local.ingress[var.ingress]
   custom_audiences     = var.custom_audiences
   invoker_iam_disabled = var.invoker_iam_disabled

@@ -97,3 +97,15 @@ mock_resource "google_storage_bucket" {
 mock_resource "google_storage_bucket_object" {
   defaults = { generation = 1700000000000000 }
 }
+
+mock_resource "google_kms_key_ring" {
+  defaults = {
+    id = "projects/example/locations/europe-west1/keyRings/mocked"
+  }
+}
+
+mock_resource "google_kms_crypto_key" {
+  defaults = {
+    id = "projects/example/locations/europe-west1/keyRings/mocked/cryptoKeys/mocked"
+  }
+}

@@ -1,0 +1,109 @@
+"""What a plan would delete that cannot be missed, and what was released to be deleted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+GUARDED = {
+    "bucket": re.compile(r"google_storage_bucket"),
+    "function": re.compile(r"google_cloudfunctions2?_function"),
+    "service": re.compile(r"google_cloud_run(_v2)?_service"),
+    "invoker": re.compile(
+        r"google_(cloudfunctions2?_function|cloud_run(_v2)?_service)_iam_(member|binding|policy)"
+    ),
+    "key": re.compile(r"google_(kms_(key_ring|crypto_key)\w*|service_account_key)"),
+}
+"""What is guarded, by the type of resource (whole match).
+
+Buckets hold models and code, functions and services answer, and invokers may ask them. Without a
+key, or the right to use it, all that it encrypts is lost.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One guarded resource that a plan deletes.
+
+    Attributes:
+        address: Address of the resource, as Terraform writes it.
+        kind: What it is: a key of `GUARDED`.
+        replaced: Whether another one takes its place.
+        reason: Terraform's reason, for people; empty if it has none.
+    """
+
+    address: str
+    kind: str
+    replaced: bool
+    reason: str
+
+    def __str__(self) -> str:
+        what = "replaces" if self.replaced else "deletes"
+        return f"{what} the {self.kind} {self.address}" + (f" ({self.reason})" * bool(self.reason))
+
+    def is_within(self, address: str) -> bool:
+        """Whether an address is the resource's own, or that of a module around it."""
+        return self.address == address or self.address.startswith((f"{address}.", f"{address}["))
+
+
+class DeletionError(Exception):
+    """A plan deletes what nobody released, or a release names what no plan deletes."""
+
+
+def deletions(plan: Mapping[str, Any]) -> list[Deletion]:
+    """The guarded resources that a plan deletes or replaces.
+
+    Args:
+        plan: The plan, as `terraform show -json` prints it.
+    """
+    return [
+        Deletion(
+            change["address"],
+            kind,
+            replaced="create" in change["change"]["actions"],
+            reason=_reason(change),
+        )
+        for change in plan.get("resource_changes", [])
+        if "delete" in change["change"]["actions"] and (kind := _kind(change["type"]))
+    ]
+
+
+def check_released(found: Sequence[Deletion], release: str) -> None:
+    """Refuses deletions that nobody released by name.
+
+    Args:
+        found: What a plan deletes.
+        release: Addresses of resources or modules that may be deleted, separated by ``;``.
+
+    Raises:
+        DeletionError: something else would be deleted, or a name releases nothing: left where it
+            is, it would release that when nobody thinks of it.
+    """
+    released = [name.strip() for name in release.split(";") if name.strip()]
+    refused = [each for each in found if not any(map(each.is_within, released))]
+    if refused:
+        lines = "\n".join(f"  {each}" for each in refused)
+        names = "; ".join(dict.fromkeys([*released, *(each.address for each in refused)]))
+        raise DeletionError(
+            f"the plan takes away what is in use:\n{lines}\n"
+            f"If that is meant, plan again with exactly this:\n  RELEASE='{names}'"
+        )
+    for name in released:
+        if not any(each.is_within(name) for each in found):
+            raise DeletionError(
+                f"RELEASE: expected what this plan deletes, got {name}, which it does not: take it "
+                "out, or it will release that when nobody thinks of it"
+            )
+
+
+def _kind(resource_type: str) -> str | None:
+    return next((kind for kind, types in GUARDED.items() if types.fullmatch(resource_type)), None)
+
+
+def _reason(change: Mapping[str, Any]) -> str:
+    paths = [".".join(map(str, path)) for path in change["change"].get("replace_paths", [])]
+    if paths:
+        return "because of " + ", ".join(paths)
+    return str(change.get("action_reason", "")).replace("_", " ")

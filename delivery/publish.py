@@ -1,0 +1,155 @@
+"""Takes a version over into a registry, where no alias names it yet.
+
+    python -m delivery.publish recipe.toml --to gs://my-models --from build/delivery/registry \
+      --from-alias candidate --json build/delivery/published.json
+
+The version is that of an alias of another registry, or one that is named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from model_export.errors import ExportError, RegistryError, UsageError
+from model_export.recipe import read_recipe
+from model_export.registry.store import WritableStore
+from model_export.registry.verbs import (
+    open_registry,
+    publish,
+    read_named_alias,
+    read_version,
+    registry_errors,
+)
+from tflite_serving.contract import layout
+from tflite_serving.contract.manifest import MANIFEST_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version that is in the registry that is served from.
+
+    Attributes:
+        model: Name of the model.
+        version: Id of the version.
+    """
+
+    model: str
+    version: str
+
+    @classmethod
+    def read(cls, path: Path) -> Published:
+        """The version that publish.sh left in a file."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def take_over(model: str, version: str, source: WritableStore, target: WritableStore) -> None:
+    """Copies a version unless it is there; no alias moves, so nobody is served by it.
+
+    Args:
+        model: Name of the model.
+        version: Id of the version.
+        source: Registry that has the version, unless the target has it.
+        target: Registry that is served from.
+
+    Raises:
+        RegistryError: neither has the version, a file is not what its manifest says, or a registry
+            refused.
+    """
+    if source is not target and not _has(target, model, version):
+        _copy(model, version, source, target)
+    read_version(target, model, version)
+
+
+def tested_version(source: WritableStore, model: str, alias: str, tested: str | None) -> str:
+    """The version that an alias names, if it passed its test.
+
+    Args:
+        source: the registry.
+        model: in it.
+        alias: that names the version.
+        tested: alias of what passed; None asks for no test.
+
+    Raises:
+        RegistryError: it did not pass, or there is no such alias.
+    """
+    version = read_named_alias(source, model, alias).version
+    if tested is not None:
+        passed = read_named_alias(source, model, tested).version
+        if passed != version:
+            raise RegistryError(
+                f"{source.uri}: {model}@{alias} is {version}, which passed no smoke test; the last "
+                f"that did is {passed}. Release that with VERSION={passed}, or find out why"
+            )
+    return version
+
+
+def _has(store: WritableStore, model: str, version: str) -> bool:
+    try:
+        read_version(store, model, version)
+    except RegistryError:
+        return False
+    return True
+
+
+def _copy(model: str, version: str, source: WritableStore, target: WritableStore) -> None:
+    manifest = read_version(source, model, version)
+    with tempfile.TemporaryDirectory(prefix="release-") as temporary:
+        folder = Path(temporary)
+        for path in (*manifest.files, MANIFEST_FILE):
+            with registry_errors():
+                data = source.read(layout.file_path(model, version, path)).data
+            entry = manifest.files.get(path)
+            if entry is not None and hashlib.sha256(data).hexdigest() != entry.sha256:
+                raise RegistryError(f"{source.uri}: {path} of {version} is not what was published")
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
+        publish(target, manifest, folder)
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="As export has it.")
+@click.option("--to", "target", required=True, help="URI of the registry that is served from.")
+@click.option("--from", "source", help="URI of the registry that has the version.")
+@click.option("--from-alias", help="The alias that names the version there.")
+@click.option("--tested", help="An alias that must name the same version there.")
+@click.option("--version", help="The version, instead of the one that --from-alias names.")
+@click.option(
+    "--json", "output", type=click.Path(path_type=Path), required=True, help="Write it here."
+)
+def main(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    target: str,
+    source: str | None,
+    from_alias: str | None,
+    tested: str | None,
+    version: str | None,
+    output: Path,
+) -> None:
+    """Take a version over into a registry."""
+    try:
+        model = read_recipe(recipe, overrides).model.name
+        to_store = open_registry(target)
+        from_store = to_store if source is None else open_registry(source)
+        if version is None:
+            if from_alias is None:
+                raise UsageError("expected --version or --from-alias: which version?")
+            version = tested_version(from_store, model, from_alias, tested)
+        take_over(model, version, from_store, to_store)
+    except ExportError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    output.write_text(json.dumps(asdict(Published(model, version))), encoding="utf-8")
+    click.echo(f"{to_store.uri}: {model} {version} is there, and no alias was moved")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Which commit a bundle was made from, and which bundle: what a deployment is known by.
+
+    python -m delivery.revision build/delivery/function-0123456789ab.zip --commit 0123… \
+      --seconds 1790000000 --json build/delivery/revision.json
+
+bundle.sh asks Git for the commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a deployment is known by; Terraform keeps it in the state as the output `release`.
+
+    Attributes:
+        commit: Git's id of the commit, 40 hexadecimal digits.
+        committed_at: When it was committed: RFC 3339, in UTC, to the second.
+        digest: sha256 of the function's zip, in hexadecimal.
+    """
+
+    commit: str
+    committed_at: str
+    digest: str
+
+    @classmethod
+    def of(cls, bundle: Path, commit: str, seconds: int) -> Revision:
+        """The revision of a bundle.
+
+        Args:
+            bundle: Path of the zip.
+            commit: Git's id of the commit.
+            seconds: When it was committed, since 1970.
+        """
+        at = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return cls(commit, at, hashlib.sha256(bundle.read_bytes()).hexdigest())
+
+    @classmethod
+    def read(cls, path: Path) -> Revision:
+        """The revision that bundle.sh left in a file."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+    @classmethod
+    def of_output(cls, value: Mapping[str, Any] | None) -> Revision | None:
+        """The revision that the output `release` names; None if no pipeline applied the state.
+
+        Args:
+            value: The output's value.
+        """
+        return None if value is None else cls(**value)
+
+    @property
+    def time(self) -> datetime:
+        """When it was committed."""
+        return datetime.fromisoformat(self.committed_at)
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path, exists=True))
+@click.option("--commit", required=True, help="Git's id of the commit.")
+@click.option("--seconds", type=int, required=True, help="When it was committed, since 1970.")
+@click.option("--json", "output", type=click.Path(path_type=Path), required=True)
+def main(bundle: Path, commit: str, seconds: int, output: Path) -> None:
+    """Write down which commit a bundle was made from."""
+    if not _COMMIT.fullmatch(commit):
+        raise click.BadParameter(f"expected 40 hexadecimal digits, got {commit!r}")
+    revision = Revision.of(bundle, commit, seconds)
+    output.write_text(json.dumps(asdict(revision)), encoding="utf-8")
+    click.echo(f"commit {commit[:12]} of {revision.committed_at}, bundle {revision.digest}")
+
+
+if __name__ == "__main__":
+    main()

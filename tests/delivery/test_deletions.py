@@ -1,0 +1,186 @@
+"""What a plan may take away, on plans that Terraform itself made.
+
+The resources are Terraform's own `terraform_data`, which need no cloud, and get the types of
+Google's in the plan: what Terraform plans for a resource does not depend on whose it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delivery.deletions import GUARDED, DeletionError, check_released, deletions
+from tests.support.terraform import INFRA, assert_done, terraform
+
+ROOT_MODULE = """
+variable "functions" { type = set(string) }
+variable "location" { type = string }
+module "function" {
+  source   = "./function"
+  for_each = var.functions
+}
+module "models" {
+  source   = "./bucket"
+  location = var.location
+}
+resource "terraform_data" "alert" {
+  triggers_replace = [var.location]
+}
+"""
+FUNCTION = """
+resource "terraform_data" "function" {}
+resource "terraform_data" "invoker" {
+  for_each = toset(["web"])
+  input    = terraform_data.function.id
+}
+resource "terraform_data" "object" {}
+"""
+BUCKET = """
+variable "location" { type = string }
+resource "terraform_data" "bucket" {
+  triggers_replace = [var.location]
+}
+"""
+GOOGLE = {
+    "alert": "google_monitoring_alert_policy",
+    "bucket": "google_storage_bucket",
+    "function": "google_cloudfunctions2_function",
+    "invoker": "google_cloud_run_v2_service_iam_member",
+    "object": "google_storage_bucket_object",
+}
+OLD = 'module.function["old"].google_cloudfunctions2_function.function'
+INVOKER = 'module.function["old"].google_cloud_run_v2_service_iam_member.invoker["web"]'
+BUCKET_ADDRESS = "module.models.google_storage_bucket.bucket"
+
+
+class Project:
+    """A configuration with a state, of two functions and a bucket in EU."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for path, text in (
+            ("main.tf", ROOT_MODULE),
+            ("function/main.tf", FUNCTION),
+            ("bucket/main.tf", BUCKET),
+        ):
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(text)
+        assert_done(terraform("init", "-input=false", folder=folder))
+        given = self._variables(["digits", "old"], "EU")
+        assert_done(terraform("apply", "-input=false", "-auto-approve", *given, folder=folder))
+
+    def plan(self, functions: list[str], location: str) -> Any:
+        """The plan for other variables, as `terraform show -json` prints it."""
+        path = self.folder / "plan"
+        given = self._variables(functions, location)
+        assert_done(terraform("plan", "-input=false", f"-out={path}", *given, folder=self.folder))
+        text = assert_done(terraform("show", "-json", str(path), folder=self.folder))
+        plan = json.loads(re.sub(r"terraform_data\.(\w+)", _google, text))
+        for change in plan["resource_changes"]:
+            change["type"] = GOOGLE[change["name"]]
+        return plan
+
+    @staticmethod
+    def _variables(functions: list[str], location: str) -> list[str]:
+        return [f"-var=functions={json.dumps(functions)}", f"-var=location={location}"]
+
+
+def _google(match: re.Match[str]) -> str:
+    return f"{GOOGLE[match[1]]}.{match[1]}"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("deletions"))
+
+
+@pytest.fixture(scope="module")
+def removed(project: Project) -> Any:
+    """A plan without the function `old`."""
+    return project.plan(["digits"], "EU")
+
+
+def refused(plan: Any, release: str = "") -> str:
+    with pytest.raises(DeletionError) as caught:
+        check_released(deletions(plan), release)
+    return str(caught.value)
+
+
+def test_what_is_added_takes_nothing_away(project: Project) -> None:
+    assert deletions(project.plan(["digits", "old", "new"], "EU")) == []
+
+
+def test_a_function_that_is_removed_is_told_with_its_callers_and_nothing_else(removed: Any) -> None:
+    told = refused(removed)
+    assert f"deletes the function {OLD} (delete because no module)" in told
+    assert f"deletes the invoker {INVOKER} (delete because no module)" in told
+    assert "google_storage_bucket_object" not in told  # which the next delivery uploads again
+
+
+def test_the_line_that_is_told_releases_exactly_that(project: Project, removed: Any) -> None:
+    (line,) = re.findall(r"RELEASE='(.*)'", refused(removed))
+    check_released(deletions(removed), line)
+    more = project.plan(["digits"], "US")
+    assert f"replaces the bucket {BUCKET_ADDRESS}" in refused(more, line)
+    # What was released before stays in the line.
+    (longer,) = re.findall(r"RELEASE='(.*)'", refused(more, line))
+    check_released(deletions(more), longer)
+
+
+def test_a_module_releases_what_is_in_it(removed: Any) -> None:
+    check_released(deletions(removed), 'module.function["old"]')
+    check_released(deletions(removed), " module.function ; ")
+
+
+@pytest.mark.parametrize(
+    "release", ["module.func", 'module.function["ol"]', OLD, 'module.function["digits"]']
+)
+def test_a_name_that_is_another_or_not_all_releases_not_enough(removed: Any, release: str) -> None:
+    assert f"deletes the invoker {INVOKER}" in refused(removed, release)
+
+
+def test_a_bucket_that_moves_is_told_with_the_reason(project: Project) -> None:
+    told = refused(project.plan(["digits", "old"], "US"))
+    assert f"replaces the bucket {BUCKET_ADDRESS} (because of triggers_replace)" in told
+    assert "google_monitoring_alert_policy" not in told
+
+
+def test_a_release_that_is_left_over_is_refused(project: Project) -> None:
+    plan = project.plan(["digits", "old"], "EU")
+    assert f"got {BUCKET_ADDRESS}, which it does not" in refused(plan, BUCKET_ADDRESS)
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "kind"),
+    [
+        ("google_storage_bucket", "bucket"),
+        ("google_cloudfunctions_function", "function"),
+        ("google_cloudfunctions2_function", "function"),
+        ("google_cloud_run_service", "service"),
+        ("google_cloud_run_v2_service", "service"),
+        ("google_cloud_run_v2_service_iam_member", "invoker"),
+        ("google_cloud_run_v2_service_iam_policy", "invoker"),
+        ("google_cloudfunctions2_function_iam_binding", "invoker"),
+        ("google_kms_crypto_key", "key"),
+        ("google_kms_key_ring", "key"),
+        ("google_kms_crypto_key_iam_member", "key"),
+        ("google_service_account_key", "key"),
+        ("google_storage_bucket_object", None),
+        ("google_monitoring_service", None),
+    ],
+)
+def test_what_is_guarded(resource_type: str, kind: str | None) -> None:
+    change = {"address": "a", "type": resource_type, "change": {"actions": ["delete"]}}
+    found = [each.kind for each in deletions({"resource_changes": [change]})]
+    assert found == ([] if kind is None else [kind])
+
+
+def test_each_kind_that_infra_has_is_guarded() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in INFRA.rglob("*.tf"))
+    types = set(re.findall(r'^resource "(\w+)"', text, re.MULTILINE))
+    found = {kind for kind in GUARDED for each in types if GUARDED[kind].fullmatch(each)}
+    assert found >= {"bucket", "function", "invoker", "key"}
