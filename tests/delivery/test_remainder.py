@@ -1,0 +1,111 @@
+"""An apply that Google cut short is finished, and nothing else is done on the occasion."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from delivery.remainder import more_than_is_left
+from tests.delivery.project import bundled, revision
+from tests.delivery.steps import Steps
+from tests.support.programs import find_program
+
+NOT_YET = "Error: googleapi: Error 400: Service account a@b.iam.gserviceaccount.com does not exist."
+
+
+def refuse_first(project: Steps, then: str = "true") -> None:
+    """Terraform, whose first apply ends as Google's do that is not everywhere yet."""
+    terraform = find_program("terraform")
+    first = project.folder / "first"
+    project.stand_in(
+        "terraform",
+        f'if [[ "$*" == *" apply "* ]] && [ ! -e {first} ]; then\n'
+        f'  touch {first}; {then}; echo "{NOT_YET}" >&2; exit 1\nfi\n'
+        f'exec {terraform} "$@"',
+    )
+
+
+def plan(project: Steps, number: int) -> None:
+    bundled(project.out, number)
+    for step in ("plan", "policy"):
+        done = project.run(step)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_google_did_not_know_yet_is_planned_and_applied_again(project: Steps) -> None:
+    refuse_first(project)
+    plan(project, 1)
+    done = project.run("apply", RETRY_SECONDS="0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Google does not know yet: an account that was made" in done.stderr
+    outputs = json.loads((project.out / "outputs.json").read_text())
+    assert outputs["bundles"]["value"] == {"staging": "function-1.zip"}
+
+
+def test_what_another_run_applied_meanwhile_is_not_taken_back(project: Steps) -> None:
+    plan(project, 1)
+    assert project.run("apply").returncode == 0
+    newer = project.folder / "newer"
+    bundled(newer, 3)
+    for step in ("plan", "policy"):
+        assert project.run(step, OUT=str(newer)).returncode == 0
+    terraform = find_program("terraform")
+    refuse_first(
+        project,
+        f"{terraform} -chdir=infra apply -input=false {newer}/plan.tfplan >/dev/null",
+    )
+    plan(project, 2)
+    done = project.run("apply", RETRY_SECONDS="0")
+    assert done.returncode == 1
+    assert "expected what is left of the plan that was allowed" in done.stderr
+    assert f'another run has applied {{"commit": "{revision(3).commit}"' in done.stderr
+
+
+def document(changes: dict[str, list[str]], before: Any = None, after: Any = None) -> Any:
+    return {
+        "resource_changes": [
+            {"address": address, "change": {"actions": actions}}
+            for address, actions in changes.items()
+        ],
+        "output_changes": {"release": {"before": before, "after": after}},
+    }
+
+
+ALLOWED = document(
+    {"new": ["create"], "old": ["update"], "gone": ["delete"], "same": ["no-op"]}, "1", "2"
+)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {},
+        {"new": ["create"], "same": ["no-op"], "seen": ["read"]},
+        {"new": ["delete", "create"]},  # it was made, and not whole
+        {"old": ["update"], "gone": ["delete"]},
+    ],
+)
+@pytest.mark.parametrize("before", ["1", "2"])
+def test_what_is_left_may_be_applied(left: dict[str, list[str]], before: str) -> None:
+    assert more_than_is_left(document(left, before, "2"), ALLOWED) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"same": ["update"]}, "same: update"),
+        ({"another": ["create"]}, "another: create"),
+        ({"old": ["delete", "create"]}, "old: create+delete"),
+        ({"gone": ["update"]}, "gone: update"),
+    ],
+)
+def test_whatever_is_more_is_named(more: dict[str, list[str]], told: str) -> None:
+    assert more_than_is_left(document(more, "1", "2"), ALLOWED) == [told]
+
+
+def test_a_state_of_another_run_is_named() -> None:
+    assert more_than_is_left(document({}, "3", "2"), ALLOWED) == [
+        'another run has applied "3" meanwhile'
+    ]
