@@ -4,7 +4,7 @@ module "monitoring" {
   source = "./modules/monitoring"
   count  = var.monitoring.enabled ? 1 : 0
 
-  project_id            = var.project_id
+  project_id            = local.ready_project
   region                = var.region
   environment           = var.environment
   notification_emails   = var.monitoring.emails
@@ -28,6 +28,4 @@ module "monitoring" {
       },
     )
   }
-
-  depends_on = [google_project_service.needed]
 }
