@@ -34,6 +34,12 @@ resource "google_project_service" "needed" {
   disable_on_destroy = false
 }
 
+# The project, once its services are enabled. With `depends_on`, a module reads what is there only after
+# all of them, one that was added for another module, too, and what it makes of it is made anew.
+locals {
+  ready_project = one(distinct(values(google_project_service.needed)[*].project))
+}
+
 # Cloud Storage encrypts as an account of its own, which must have the key before a bucket names it.
 data "google_storage_project_service_account" "storage" {
   count = var.kms_key_name == null ? 0 : 1
@@ -85,12 +91,10 @@ module "sources" {
 module "build" {
   source = "./modules/build_identity"
 
-  project_id    = var.project_id
+  project_id    = local.ready_project
   account_id    = "functions-build-${var.environment}"
   display_name  = "Builds of functions, ${var.environment}"
   source_bucket = module.sources.name
-
-  depends_on = [google_project_service.needed]
 }
 
 module "function" {

@@ -4,7 +4,7 @@ module "monitoring" {
   source = "./modules/monitoring"
   count  = var.monitoring.enabled ? 1 : 0
 
-  project_id            = var.project_id
+  project_id            = local.ready_project
   region                = var.region
   more_regions          = setsubtract(flatten(values(local.regions)), [var.region])
   environment           = var.environment
@@ -30,6 +30,4 @@ module "monitoring" {
       },
     )
   }
-
-  depends_on = [google_project_service.needed]
 }

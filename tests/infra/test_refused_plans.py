@@ -69,6 +69,12 @@ def test_staging_loses_what_it_is_told_to(infra: Path) -> None:
     assert agreed, told
 
 
-def test_prod_gets_more(infra: Path) -> None:
-    agreed, told = planned_after(infra, PROD | {"models": ONE, "public_edge": None}, PROD)
+def test_an_edge_more_leaves_alone_what_there_is(infra: Path) -> None:
+    """The build account would get its rights anew, and builds fail until Google knows."""
+    before = PROD | {
+        "models": {**ONE, "inside": {"models": ["iris"]}},
+        "monitoring": {"functions": {"inside": {"uptime": {}}}},
+    }
+    agreed, told = planned_after(infra, before | {"public_edge": None}, before)
     assert agreed, told
+    assert re.findall(r"# (\S+) (?:will be updated|must be replaced)", told) == []

@@ -112,7 +112,7 @@ def planned_after(
         Whether Terraform agreed, and what it printed.
     """
     runs = _test_run("applied", "apply", before) + _test_run("planned", "plan", after)
-    process = _run(folder, runs, "-no-color")
+    process = _run(folder, runs, "-no-color", "-verbose")
     # `terraform test` leaves this when it cannot destroy what it has applied.
     (folder / "errored_test.tfstate").unlink(missing_ok=True)
     told = process.stdout + process.stderr
