@@ -221,15 +221,3 @@ run "a_shared_subnetwork_that_others_open" {
     error_message = "expected no grant in another project unless asked for"
   }
 }
-
-run "builds_in_a_private_pool" {
-  command = plan
-
-  variables {
-    build_worker_pool = "projects/p/locations/europe-west1/workerPools/private"
-    models = {
-      birds   = { platform = "service", models = ["birds"], runtime_updates = "automatic" }
-      flowers = { models = ["iris"], runtime_updates = "on_deploy" }
-    }
-  }
-}

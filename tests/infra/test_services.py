@@ -16,6 +16,7 @@ from tflite_serving.settings import Settings
 PAGE = (ROOT / "docs" / "11-cloud-run.md").read_text(encoding="utf-8")
 VARIABLES = (INFRA / "variables.tf").read_text(encoding="utf-8")
 REGIONS = ["europe-west1", "us-east1"]
+POOL = "projects/example-project/locations/europe-west1/workerPools/private"
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,10 @@ def planned(infra: Path) -> list[Mapping[str, Any]]:
                 "models": ["iris"],
                 "ingress": "ALLOW_INTERNAL_AND_GCLB",
                 "service": {"regions": REGIONS, "mount_registry": True, "startup_probe": "ready"},
-            }
+            },
+            "digits": {"models": ["digits"]},
         },
+        build_worker_pool=POOL,
         public_edge={"hosts": {"api.example.com": {"function": "flowers"}}},
     )
 
@@ -114,6 +117,12 @@ def test_each_region_has_its_way_in_and_a_region_that_fails_is_left_out(
     assert {group["cloud_run"][0]["service"] for group in groups} == {"flowers"}
     (backend,) = [r["values"] for r in planned if r["type"] == "google_compute_backend_service"]
     assert backend["outlier_detection"]
+
+
+def test_all_images_are_built_in_the_private_pool(planned: list[Mapping[str, Any]]) -> None:
+    builds = [block for r in planned for block in r["values"].get("build_config", [])]
+    assert {build["worker_pool"] for build in builds} == {POOL}
+    assert len(builds) == 3
 
 
 def test_every_field_of_a_service_is_explained() -> None:
