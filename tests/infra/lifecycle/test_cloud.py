@@ -263,6 +263,18 @@ def test_a_call_past_the_fake_is_refused_and_noted(cloud: FakeCloud) -> None:
     assert ("CONNECT", "storage.invalid:443", 403) in cloud.journal
 
 
+def test_a_body_may_come_in_chunks(cloud: FakeCloud, call: Any) -> None:
+    call("POST", "storage/v1/b", name="models")
+    chunks = (b"--x\r\n\r\n{}\r\n--x\r\n\r\nzip", b"ped\r\n--x--\r\n")
+    response = requests.post(
+        f"{cloud.base}/upload/storage/v1/b/models/o?name=a%2Fb&uploadType=multipart",
+        data=iter(chunks),
+        headers={"Content-Type": "multipart/related; boundary=x"},
+        timeout=5,
+    )
+    assert (response.json()["name"], response.json()["size"]) == ("a/b", "6")
+
+
 def test_googles_own_client_of_cloud_storage_finds_a_bucket(cloud: FakeCloud) -> None:
     client = storage.Client(
         project="example-project",

@@ -26,6 +26,8 @@ from tests.infra.lifecycle.cloud.resources import Resource, Resources
 # What answers without being enabled: a project is made with these, or nothing could be enabled.
 _ENABLED = {"cloudresourcemanager", "serviceusage", "iam", "storage", "logging"}
 
+Snapshot = tuple[Resources, Policies, dict[str, bytes]]
+
 
 class FakeCloud:
     """The APIs, with one project.
@@ -84,6 +86,23 @@ class FakeCloud:
         finally:
             path = request.path + (f":{request.verb}" if request.verb else "")
             self.journal.append((request.method, path, status))
+
+    def snapshot(self) -> Snapshot:
+        """All that there is now."""
+        with self._lock:
+            return copy.deepcopy((self.resources, self.policies, self.contents))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Goes back to what there was, and forgets all requests and faults."""
+        self.faults.clear()
+        with self._lock:
+            self.resources, self.policies, self.contents = copy.deepcopy(snapshot)
+        self.journal.clear()
+
+    def finish(self) -> None:
+        """Ends all operations, whether somebody asks for them or not."""
+        with self._lock:
+            self._operations.finish()
 
     @property
     def changes(self) -> list[tuple[str, str, int]]:

@@ -10,8 +10,6 @@ from tests.infra.lifecycle.cloud.errors import CloudError, not_found
 from tests.infra.lifecycle.cloud.faults import Fault
 from tests.infra.lifecycle.cloud.kinds import Answer
 
-_FUNCTION_BUILD = 3  # INVALID_ARGUMENT: what a build that failed ends with
-
 
 @dataclass
 class _Operation:
@@ -68,6 +66,12 @@ class Operations:
             raise not_found(path)
         self._at[path].polls -= 1
         return self._document(path)
+
+    def finish(self) -> None:
+        """Ends all of them."""
+        for path, operation in self._at.items():
+            operation.polls = 0
+            self._document(path)
 
     def _document(self, path: str) -> dict[str, Any]:
         operation = self._at[path]

@@ -55,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def _respond(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        content = self._content()
         content_type = self.headers.get("Content-Type", "")
         path, verb, query = split_target(self.path)
         is_json = content_type.startswith("application/json") and not path.startswith("upload/")
@@ -69,6 +69,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, answer)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815 http.server's names
+
+    def _content(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
 
     def do_CONNECT(self) -> None:
         """A call past the fake."""
