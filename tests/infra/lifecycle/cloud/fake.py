@@ -25,6 +25,7 @@ from tests.infra.lifecycle.cloud.resources import Resource, Resources
 
 # What answers without being enabled: a project is made with these, or nothing could be enabled.
 _ENABLED = {"cloudresourcemanager", "serviceusage", "iam", "storage", "logging"}
+_WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 Snapshot = tuple[Resources, Policies, dict[str, bytes]]
 
@@ -107,7 +108,7 @@ class FakeCloud:
     @property
     def changes(self) -> list[tuple[str, str, int]]:
         """The requests so far that were to change something."""
-        return [one for one in self.journal if one[0] != "GET" and "getIamPolicy" not in one[1]]
+        return [one for one in self.journal if one[0] in _WRITES and ":getIam" not in one[1]]
 
     def _carry_out(self, request: Request, fault: Fault | None) -> dict[str, Any] | Content:
         self._refuse_disabled(request)
