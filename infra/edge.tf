@@ -1,6 +1,10 @@
 # Public names, for those who need them: without `public_edge` there is no load balancer, and nothing
 # of this costs.
 
+# The names are those of `models` and not what the functions give out: then the edge does not depend
+# on the functions. Terraform spreads create_before_destroy, which the edge needs, to all that depends
+# on nothing else; a function whose build failed would be made a second time before it is deleted, and
+# Google answers 409 to that.
 module "edge" {
   source = "./modules/public_edge"
   count  = var.public_edge == null ? 0 : 1
@@ -8,7 +12,7 @@ module "edge" {
   project_id             = var.project_id
   region                 = var.region
   name                   = "predictions-${var.environment}"
-  functions              = { for name, function in module.function : name => function.name }
+  functions              = { for name in keys(var.models) : name => name }
   hosts                  = var.public_edge.hosts
   certificate_map        = var.public_edge.certificate_map
   min_tls_version        = var.public_edge.min_tls_version

@@ -75,6 +75,7 @@ module "sources" {
   kms_key_name    = var.kms_key_name
   noncurrent_days = 7
   force_destroy   = true
+  replaceable     = true
   log_bucket      = var.log_bucket
 
   depends_on = [google_project_service.needed, google_kms_crypto_key_iam_member.storage]
@@ -100,6 +101,7 @@ module "function" {
   region                      = var.region
   name                        = each.key
   bundle                      = coalesce(each.value.bundle, var.bundle)
+  rebuild                     = each.value.rebuild
   source_bucket               = module.sources.name
   build_service_account       = { id = module.build.id }
   model_registry              = each.value.baked ? null : coalesce(each.value.registry, module.models.registry)

@@ -30,7 +30,7 @@ variable "environment" {
 }
 
 variable "bundle" {
-  description = "Path of the zip that `make bundle` writes, for all functions that name no other."
+  description = "The zip that `make bundle` writes, for all functions that name no other: its path, or gs://bucket/object#generation."
   type        = string
 }
 
@@ -40,6 +40,7 @@ variable "models" {
     models          = optional(list(string), [])
     baked           = optional(bool, false)
     bundle          = optional(string)
+    rebuild         = optional(string)
     registry        = optional(string)
     entry_point     = optional(string, "predict")
     runtime         = optional(string, "python312")

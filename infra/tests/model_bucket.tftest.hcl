@@ -122,6 +122,41 @@ run "options" {
   }
 }
 
+run "made" {
+  command = apply
+  module { source = "./modules/model_bucket" }
+}
+
+run "the_same_place_in_other_letters" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { location = "EUROPE-WEST1" }
+}
+
+run "another_region" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { location = "europe-west4" }
+  expect_failures = [google_storage_bucket.models]
+}
+
+run "another_name" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { name = "example-other" }
+  expect_failures = [google_storage_bucket.models]
+}
+
+run "two_regions" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables {
+    location    = "EU"
+    dual_region = ["EUROPE-WEST1", "EUROPE-WEST4"]
+  }
+  expect_failures = [google_storage_bucket.models]
+}
+
 run "name" {
   command = plan
   module { source = "./modules/model_bucket" }

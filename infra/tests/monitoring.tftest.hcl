@@ -578,6 +578,24 @@ run "an_objective_of_one" {
   expect_failures = [var.slo]
 }
 
+run "four_nines" {
+  command = plan
+  module { source = "./modules/monitoring" }
+  variables { slo = { availability = 0.9999, latency = 0.9999 } }
+
+  assert {
+    condition     = google_monitoring_slo.availability["digits"].goal == 0.9999
+    error_message = "expected the highest objective that Cloud Monitoring takes"
+  }
+}
+
+run "five_nines" {
+  command = plan
+  module { source = "./modules/monitoring" }
+  variables { slo = { latency = 0.99999 } }
+  expect_failures = [var.slo]
+}
+
 run "an_objective_over_a_quarter" {
   command = plan
   module { source = "./modules/monitoring" }

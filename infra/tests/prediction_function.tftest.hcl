@@ -5,14 +5,15 @@ mock_provider "google" {
 }
 
 variables {
-  project_id     = "example-project"
-  region         = "europe-west1"
-  name           = "digits"
-  bundle         = "main.tf"
-  source_bucket  = "example-sources"
-  model_registry = "gs://example-models"
-  model_bucket   = "example-models"
-  models         = ["digits", "digits@staging"]
+  project_id          = "example-project"
+  region              = "europe-west1"
+  name                = "digits"
+  bundle              = "main.tf"
+  source_bucket       = "example-sources"
+  model_registry      = "gs://example-models"
+  model_bucket        = "example-models"
+  models              = ["digits", "digits@staging"]
+  deletion_protection = false
 }
 
 run "code_and_settings" {
@@ -23,7 +24,7 @@ run "code_and_settings" {
   }
 
   assert {
-    condition     = google_storage_bucket_object.bundle.name == "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
+    condition     = google_storage_bucket_object.bundle[0].name == "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
     error_message = "expected the object's name to carry the zip's digest"
   }
 
@@ -49,8 +50,13 @@ run "code_and_settings" {
   }
 
   assert {
-    condition     = google_cloudfunctions2_function.function.deletion_policy == "PREVENT"
-    error_message = "expected protection against deletion unless it is taken away"
+    condition     = google_cloudfunctions2_function.function.deletion_policy == "DELETE" && length(terraform_data.protected) == 0
+    error_message = "expected a function without protection to be deleted when asked"
+  }
+
+  assert {
+    condition     = google_storage_bucket_object.bundle[0].deletion_policy == "ABANDON"
+    error_message = "expected a former zip to stay, to go back to"
   }
 
   assert {
@@ -71,9 +77,80 @@ run "another_zip_is_another_object" {
   }
 
   assert {
-    condition     = google_storage_bucket_object.bundle.name != "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
+    condition     = google_storage_bucket_object.bundle[0].name != "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
     error_message = "expected a new zip to make a new source object, or nothing would be deployed"
   }
+}
+
+run "a_zip_in_a_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    bundle = "gs://example-builds/releases/function.zip#1700000000000001"
+  }
+
+  assert {
+    condition     = length(google_storage_bucket_object.bundle) == 0 && output.bundle_object == "releases/function.zip"
+    error_message = "expected nothing to be uploaded"
+  }
+
+  assert {
+    condition     = one(google_cloudfunctions2_function.function.build_config[0].source[0].storage_source) == { bucket = "example-builds", object = "releases/function.zip", generation = 1700000000000001 }
+    error_message = "expected the function to be built of that generation of the object"
+  }
+}
+
+run "built_again" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    rebuild = "after the outage of 1 May"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["REBUILD"] == "after the outage of 1 May"
+    error_message = "expected another build of the same zip"
+  }
+}
+
+run "protected_by_default" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    deletion_protection = null
+  }
+
+  assert {
+    condition     = terraform_data.protected[0].triggers_replace == { project = "example-project", region = "europe-west1", name = "digits" }
+    error_message = "expected protection against deletion and another place unless it is taken away"
+  }
+}
+
+run "a_deployment_that_failed" {
+  command = apply
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  override_data {
+    target = data.google_cloudfunctions2_function.deployed
+    values = { state = "FAILED" }
+  }
+
+  expect_failures = [data.google_cloudfunctions2_function.deployed]
 }
 
 run "identities" {
@@ -285,6 +362,13 @@ run "no_bundle" {
   command = plan
   module { source = "./modules/prediction_function" }
   variables { bundle = "none.zip" }
+  expect_failures = [var.bundle]
+}
+
+run "a_zip_in_a_bucket_without_its_generation" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { bundle = "gs://example-builds/function.zip" }
   expect_failures = [var.bundle]
 }
 

@@ -12,6 +12,7 @@ variables {
     "api.example.com" = { function = "digits", paths = { "/flowers" = "flowers" } }
     "ml.example.com"  = { paths = { "/digits" = "digits" } }
   }
+  deletion_protection = false
 }
 
 run "names_lead_to_functions" {
@@ -143,19 +144,19 @@ run "the_way_in" {
   }
 
   assert {
-    condition     = google_compute_global_address.edge.deletion_policy == "PREVENT"
-    error_message = "expected the address that DNS has to be kept"
+    condition     = google_compute_global_address.edge.deletion_policy == "DELETE" && length(terraform_data.protected) == 0
+    error_message = "expected an address without protection to go with the rest"
   }
 }
 
-run "an_address_that_may_go" {
+run "an_address_that_is_kept" {
   command = plan
   module { source = "./modules/public_edge" }
-  variables { deletion_protection = false }
+  variables { deletion_protection = true }
 
   assert {
-    condition     = google_compute_global_address.edge.deletion_policy == "DELETE"
-    error_message = "expected the address to go with the rest"
+    condition     = terraform_data.protected[0].triggers_replace == { project = "example-project", name = "predictions" }
+    error_message = "expected the address that DNS has to be kept"
   }
 }
 

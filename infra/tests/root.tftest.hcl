@@ -4,10 +4,11 @@ mock_provider "google" {
   source = "./tests/mocks"
 }
 
+# Not prod where anything is applied: `terraform test` could not destroy what prod protects.
 variables {
   project_id  = "example-project"
   region      = "europe-west1"
-  environment = "prod"
+  environment = "dev"
   bundle      = "main.tf"
   publishers  = { pipeline = "serviceAccount:pipeline@example-project.iam.gserviceaccount.com" }
   models = {
@@ -23,7 +24,7 @@ variables {
   }
 }
 
-run "two_functions_in_prod" {
+run "two_functions" {
   command = apply
 
   assert {
@@ -46,7 +47,8 @@ run "no_public_function_in_prod" {
   command = plan
 
   variables {
-    models = { digits = { models = ["digits"], public = true } }
+    environment = "prod"
+    models      = { digits = { models = ["digits"], public = true } }
   }
 
   expect_failures = [var.models]
@@ -56,8 +58,7 @@ run "a_public_function_in_dev" {
   command = plan
 
   variables {
-    environment = "dev"
-    models      = { digits = { models = ["digits"], public = true } }
+    models = { digits = { models = ["digits"], public = true } }
   }
 }
 
@@ -115,7 +116,7 @@ run "no_public_edge_unless_asked_for" {
   }
 }
 
-run "a_public_edge_in_prod" {
+run "a_public_edge" {
   command = apply
 
   # A function of its own URL, which must be one that no run before has made.
@@ -156,6 +157,7 @@ run "no_public_function_in_prod_behind_an_edge_either" {
   command = plan
 
   variables {
+    environment = "prod"
     models      = { digits = { models = ["digits"], public = true, ingress = "ALLOW_INTERNAL_AND_GCLB" } }
     public_edge = { hosts = { "api.example.com" = { function = "digits" } } }
   }

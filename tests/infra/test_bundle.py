@@ -38,7 +38,7 @@ def planned(infra: Path, archive: Path) -> Mapping[str, Any]:
     resources = applied(
         infra,
         project_id="example-project",
-        environment="prod",
+        environment="staging",
         bundle=str(archive),
         models={"flowers": {"models": ["iris"]}},
     )
@@ -116,7 +116,7 @@ def test_a_bundle_with_its_model_answers_in_the_environment_that_is_planned_for_
     resources = applied(
         infra,
         project_id="example-project",
-        environment="prod",
+        environment="staging",
         bundle=str(archive),
         models={"flowers": {"baked": True}},
     )

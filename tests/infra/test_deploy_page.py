@@ -77,7 +77,7 @@ def test_no_account_has_a_role_on_the_project_but_those_that_build(infra: Path) 
     resources = applied(
         infra,
         project_id="example-project",
-        environment="prod",
+        environment="staging",
         bundle="main.tf",
         models={"flowers": {"models": ["iris"]}},
     )

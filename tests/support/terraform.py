@@ -18,13 +18,14 @@ INFRA = ROOT / "infra"
 
 _A_RUN = re.compile(r'^run "\w+" \{.*?^\}', re.DOTALL | re.MULTILINE)
 _REFUSED = re.compile(r"expect_failures\s*=\s*\[var\.\w+\]")
-_RUN = """
-mock_provider "google" {{
+_MOCKED = """
+mock_provider "google" {
   source = "./tests/mocks"
-}}
-
-run "planned" {{
-  command = apply
+}
+"""
+_RUN = """
+run "{name}" {{
+  command = {command}
 
   variables {{
 {variables}
@@ -91,19 +92,47 @@ def applied(folder: Path, **variables: Any) -> list[Mapping[str, Any]]:
     Returns:
         as `terraform show -json` has them, of all modules.
     """
-    # A test file of its own, because its variables cannot be given from outside.
-    test = folder / "tests" / f"planned_{os.getpid()}.tftest.hcl"
-    lines = [f"    {name} = {json.dumps(value)}" for name, value in variables.items()]
-    test.write_text(_RUN.format(variables="\n".join(lines)), encoding="utf-8")
-    try:
-        told = assert_done(
-            terraform("test", "-json", "-verbose", f"-filter=tests/{test.name}", folder=folder)
-        )
-    finally:
-        test.unlink()
-    events = [json.loads(line) for line in told.splitlines()]
+    process = _run(folder, _test_run("applied", "apply", variables), "-json", "-verbose")
+    events = [json.loads(line) for line in assert_done(process).splitlines()]
     (state,) = [event["test_state"] for event in events if event["type"] == "test_state"]
     return list(_resources(state["root_module"]))
+
+
+def planned_after(
+    folder: Path, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> tuple[bool, str]:
+    """Plans a change of what was applied to the mocked cloud.
+
+    Args:
+        folder: Folder of the root module, initialised.
+        before: Variables of what is applied.
+        after: Variables of what is planned then.
+
+    Returns:
+        Whether Terraform agreed, and what it printed.
+    """
+    runs = _test_run("applied", "apply", before) + _test_run("planned", "plan", after)
+    process = _run(folder, runs, "-no-color")
+    # `terraform test` leaves this when it cannot destroy what it has applied.
+    (folder / "errored_test.tfstate").unlink(missing_ok=True)
+    told = process.stdout + process.stderr
+    assert 'run "applied"... pass' in told, told
+    return 'run "planned"... pass' in told, told
+
+
+def _test_run(name: str, command: str, variables: Mapping[str, Any]) -> str:
+    lines = [f"    {variable} = {json.dumps(value)}" for variable, value in variables.items()]
+    return _RUN.format(name=name, command=command, variables="\n".join(lines))
+
+
+def _run(folder: Path, runs: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Runs a test file of its own, because variables cannot be given to one from outside."""
+    test = folder / "tests" / f"planned_{os.getpid()}.tftest.hcl"
+    test.write_text(_MOCKED + runs, encoding="utf-8")
+    try:
+        return terraform("test", *options, f"-filter=tests/{test.name}", folder=folder)
+    finally:
+        test.unlink()
 
 
 def _resources(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

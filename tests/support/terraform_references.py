@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,61 @@ _MOCK = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute of a resource or a data source.
+
+    Attributes:
+        kind: `resource` or `data`.
+        type: Such as `google_service_account`.
+        name: Name of the block in its module.
+        names: The attribute; before it, the blocks that it is in.
+    """
+
+    kind: str
+    type: str
+    name: str
+    names: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        """Address of the block in its module, such as `data.google_project.project`."""
+        return f"{'data.' if self.kind == 'data' else ''}{self.type}.{self.name}"
+
+    def __str__(self) -> str:
+        """What a mock of it is called, such as `resource google_service_account.email`."""
+        return f"{self.kind} {self.type}.{'.'.join(self.names)}"
+
+
+def references(text: str) -> Iterator[Attribute]:
+    """The attributes that a part of a configuration refers to.
+
+    Args:
+        text: In Terraform's language; a block's `self` counts as its address.
+    """
+    for found in _REFERENCE.finditer(_BLOCK.sub(_without_self, text)):
+        names = re.sub(r"\[\d+\]", "", found["path"]).strip(".").split(".")
+        kind = "data" if found["data"] else "resource"
+        yield Attribute(kind, found["type"], found["name"], tuple(names))
+
+
+def is_computed(schema: Mapping[str, Any], attribute: Attribute) -> bool:
+    """Whether the provider gives an attribute a value where the configuration gives none.
+
+    Args:
+        schema: What `terraform providers schema -json` prints of the one provider.
+        attribute: Attribute of one of its resources or data sources.
+    """
+    kinds = "resource_schemas" if attribute.kind == "resource" else "data_source_schemas"
+    block = schema[kinds][attribute.type]["block"]
+    *blocks, last = attribute.names
+    for name in blocks:
+        if name not in block.get("block_types", {}):
+            break
+        block = block["block_types"][name]["block"]
+    return bool(block["attributes"].get(last, {}).get("computed"))
+
+
 def computed_references(folder: Path, schema: Mapping[str, Any]) -> dict[str, str]:
     """What the provider computes, and another part of the configuration takes.
 
@@ -29,8 +85,7 @@ def computed_references(folder: Path, schema: Mapping[str, Any]) -> dict[str, st
         schema: What `terraform providers schema -json` prints of the one provider.
 
     Returns:
-        The file of one reference by its attribute: `resource google_service_account.name`,
-        `data google_project.number`.
+        The file of one reference by what a mock of its attribute is called.
     """
     found: dict[str, str] = {}
     for module in sorted({path.parent for path in folder.rglob("*.tf")}):
@@ -41,37 +96,32 @@ def computed_references(folder: Path, schema: Mapping[str, Any]) -> dict[str, st
             for block in _BLOCK.finditer(text)
         }
         for path, text in texts.items():
-            for reference in _REFERENCE.finditer(text):
-                kind = "data" if reference["data"] else "resource"
-                names = re.sub(r"\[\d+\]", "", reference["path"]).strip(".").split(".")
-                body = bodies[kind, reference["type"], reference["name"]]
-                is_set = re.search(rf"^\s+{names[0]}\s*=", body, re.MULTILINE)
-                if not is_set and _is_computed(schema, kind, reference["type"], names):
-                    key = f"{kind} {reference['type']}.{'.'.join(names)}"
-                    found[key] = str(path.relative_to(folder))
+            for attribute in references(text):
+                body = bodies[attribute.kind, attribute.type, attribute.name]
+                is_set = re.search(rf"^\s+{attribute.names[0]}\s*=", body, re.MULTILINE)
+                if not is_set and is_computed(schema, attribute):
+                    found[str(attribute)] = str(path.relative_to(folder))
     return found
 
 
-def mocked_attributes(mocks: Path) -> set[str]:
-    """The attributes that a file of mocks gives a value to, named as `computed_references` does."""
-    found: set[str] = set()
+def mocked_attributes(mocks: Path) -> dict[str, str]:
+    """What a file of mocks gives a value to, named as `computed_references` does, and the value."""
+    found: dict[str, str] = {}
     for mock in _MOCK.finditer(mocks.read_text(encoding="utf-8")):
-        blocks = re.findall(r"(\w+)\s*=\s*\{([^{}]*)\}", mock["body"])
-        for block, body in blocks:
-            prefix = "" if block == "defaults" else f"{block}."
-            found |= {
-                f"{mock['kind']} {mock['type']}.{prefix}{name}"
-                for name in re.findall(r"(\w+)\s*=", body)
-            }
+        inner = re.findall(r"(\w+)\s*=\s*\{([^{}]*)\}", mock["body"])
+        bodies = {f"{block}.": body for block, body in inner if block != "defaults"}
+        bodies[""] = re.sub(r"\w+\s*=\s*\{[^{}]*\}", "", mock["body"].split("{", 1)[1])
+        if inner and inner[0][0] == "defaults":
+            bodies[""] = inner[0][1]
+        found |= {
+            f"{mock['kind']} {mock['type']}.{prefix}{name}": value
+            for prefix, body in bodies.items()
+            for name, value in re.findall(r'(\w+)\s*=\s*"?([^"\n}]*)', body)
+        }
     return found
 
 
-def _is_computed(schema: Mapping[str, Any], kind: str, of_type: str, names: list[str]) -> bool:
-    kinds = "resource_schemas" if kind == "resource" else "data_source_schemas"
-    block = schema[kinds][of_type]["block"]
-    for name in names[:-1]:
-        if name not in block.get("block_types", {}):
-            break
-        block = block["block_types"][name]["block"]
-    attribute = block["attributes"].get(names[-1], {})
-    return bool(attribute.get("computed"))
+def _without_self(block: re.Match[str]) -> str:
+    """A block that calls itself by its address, as others would."""
+    data = "data." if block["kind"] == "data" else ""
+    return re.sub(r"\bself\.", f"{data}{block['type']}.{block['name']}.", block[0])

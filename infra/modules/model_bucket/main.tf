@@ -1,5 +1,26 @@
 # The registry: a private bucket whose published versions nobody who publishes can change again.
 
+locals {
+  # What a bucket cannot change: another one is another bucket, without what is in this one.
+  place = {
+    project     = var.project_id
+    name        = var.name
+    location    = upper(var.location)
+    dual_region = var.dual_region == null ? [] : sort([for region in var.dual_region : upper(region)])
+  }
+}
+
+# Remembers where the bucket was made.
+resource "terraform_data" "place" {
+  count = var.replaceable ? 0 : 1
+
+  input = local.place
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 resource "google_storage_bucket" "models" {
   project                     = var.project_id
   name                        = var.name
@@ -69,12 +90,19 @@ resource "google_storage_bucket" "models" {
       log_object_prefix = var.name
     }
   }
+
+  lifecycle {
+    precondition {
+      condition     = var.replaceable || try(terraform_data.place[0].output == local.place, false)
+      error_message = "${var.name}: expected the place that the bucket has (${try(jsonencode(terraform_data.place[0].output), "")}), and it would be ${jsonencode(local.place)}: a bucket cannot move, so it and all models in it would be deleted. docs/7-deploy.md, \"Move the registry\", has the way."
+    }
+  }
 }
 
 resource "google_storage_bucket_iam_member" "reader" {
   for_each = var.readers
 
-  bucket = google_storage_bucket.models.name
+  bucket = google_storage_bucket.models.id
   role   = "roles/storage.objectViewer"
   member = each.value
 }
@@ -86,7 +114,7 @@ resource "google_storage_bucket_iam_member" "writer" {
     "${pair[0]} ${pair[1]}" => { member = var.writers[pair[0]], role = pair[1] }
   }
 
-  bucket = google_storage_bucket.models.name
+  bucket = google_storage_bucket.models.id
   role   = each.value.role
   member = each.value.member
 }
@@ -95,7 +123,7 @@ resource "google_storage_bucket_iam_member" "writer" {
 resource "google_storage_bucket_iam_member" "aliases" {
   for_each = var.writers
 
-  bucket = google_storage_bucket.models.name
+  bucket = google_storage_bucket.models.id
   role   = "roles/storage.objectUser"
   member = each.value
 

@@ -114,6 +114,12 @@ variable "force_destroy" {
   default     = false
 }
 
+variable "replaceable" {
+  description = "Whether a bucket of another place may replace this one, and what is in it is lost."
+  type        = bool
+  default     = false
+}
+
 variable "labels" {
   description = "Labels of the bucket."
   type        = map(string)

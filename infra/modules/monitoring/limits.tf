@@ -12,8 +12,8 @@ locals {
     window_minutes   = [0, 1410]
   }
   slo_limits = {
-    availability = [0, 0.99999]
-    latency      = [0, 0.99999]
+    availability = [0, 0.9999]
+    latency      = [0, 0.9999]
     latency_ms   = [0, 3600000]
     days         = [0, 30]
   }

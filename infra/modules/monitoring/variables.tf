@@ -137,7 +137,7 @@ variable "slo" {
       for key, value in var.slo :
       try(value > local.slo_limits[key][0] && value <= local.slo_limits[key][1], false) && (key != "days" || floor(value) == value)
     ])
-    error_message = "slo: expected only availability and latency (above 0 and below 1, because an objective of 1 leaves no budget to burn), latency_ms (above 0) and days (whole, 1 to 30)."
+    error_message = "slo: expected only availability and latency (above 0 and at most 0.9999, because Cloud Monitoring takes no higher goal), latency_ms (above 0) and days (whole, 1 to 30)."
   }
 }
 

@@ -1,9 +1,13 @@
 # One function that answers predictions: its code, its identity, and who may call it.
 
 locals {
-  # A function is deployed anew only when its source object has another name, so the name carries
-  # what is in the zip.
-  bundle_digest = substr(filesha256(var.bundle), 0, 12)
+  # A zip that is in a bucket already; null for one on this machine, which is uploaded.
+  stored = try(regex("^gs://(?P<bucket>[^/]+)/(?P<object>.+)#(?P<generation>[0-9]+)$", var.bundle), null)
+  source = local.stored != null ? local.stored : {
+    bucket     = google_storage_bucket_object.bundle[0].bucket
+    object     = google_storage_bucket_object.bundle[0].name
+    generation = tostring(google_storage_bucket_object.bundle[0].generation)
+  }
 
   # An account's id has at most 30 characters; of a long name, a digest tells two apart.
   short_name = length(var.name) <= 15 ? var.name : "${substr(var.name, 0, 8)}-${substr(sha256(var.name), 0, 6)}"
@@ -26,15 +30,21 @@ locals {
   )
 }
 
+# A function is deployed anew only when its source object has another name or generation, so the
+# name carries what is in the zip. A former zip stays in the bucket, to go back to.
 resource "google_storage_bucket_object" "bundle" {
-  bucket       = var.source_bucket
-  name         = "${var.name}/function-${local.bundle_digest}.zip"
-  source       = var.bundle
-  content_type = "application/zip"
+  count = local.stored == null ? 1 : 0
 
-  # The new object is there before the function points to it, and the former one until then.
+  bucket          = var.source_bucket
+  name            = "${var.name}/function-${substr(filesha256(var.bundle), 0, 12)}.zip"
+  source          = var.bundle
+  content_type    = "application/zip"
+  deletion_policy = "ABANDON"
+
+  # The content decides, which the name knows. The provider would replace an object whose zip has
+  # another path, and upload one again whose former path is gone.
   lifecycle {
-    create_before_destroy = true
+    ignore_changes = [source, detect_md5hash]
   }
 }
 
@@ -85,7 +95,7 @@ resource "google_cloudfunctions2_function" "function" {
   description     = "Predictions of ${length(var.models) == 0 ? "the models in its bundle" : join(", ", var.models)}"
   labels          = var.labels
   kms_key_name    = var.kms_key_name
-  deletion_policy = var.deletion_protection ? "PREVENT" : "DELETE"
+  deletion_policy = "DELETE"
 
   build_config {
     runtime           = var.runtime
@@ -94,13 +104,16 @@ resource "google_cloudfunctions2_function" "function" {
     docker_repository = var.docker_repository
 
     # Images have no file times: without this, each cold start would compile the modules again.
-    environment_variables = { SOURCE_DATE_EPOCH = "315532800" }
+    environment_variables = merge(
+      { SOURCE_DATE_EPOCH = "315532800" },
+      var.rebuild == null ? {} : { REBUILD = var.rebuild },
+    )
 
     source {
       storage_source {
-        bucket     = google_storage_bucket_object.bundle.bucket
-        object     = google_storage_bucket_object.bundle.name
-        generation = google_storage_bucket_object.bundle.generation
+        bucket     = local.source.bucket
+        object     = local.source.object
+        generation = tonumber(local.source.generation)
       }
     }
   }
@@ -149,6 +162,37 @@ resource "google_cloudfunctions2_function" "function" {
   ]
 }
 
+# What Google has of it. The plan of a change reads this after the change, so that whatever mends a
+# function can be applied; a condition of the function itself would refuse that, too, because its plan
+# only knows the former state.
+data "google_cloudfunctions2_function" "deployed" {
+  project  = var.project_id
+  location = google_cloudfunctions2_function.function.location
+  name     = google_cloudfunctions2_function.function.name
+
+  lifecycle {
+    postcondition {
+      condition     = self.state == "ACTIVE"
+      error_message = "${var.name}: expected the function to be ACTIVE, and it is ${self.state}: its last deployment failed, and what was there before answers. See why with `gcloud functions describe ${var.name} --region=${var.region} --project=${var.project_id}`, mend it, and apply; to build the same zip again, give `rebuild` another text."
+    }
+  }
+
+  depends_on = [google_cloudfunctions2_function.function]
+}
+
+# A plan that would delete the function, or move it, is refused as a whole. The provider's own
+# protection refuses when it is the function's turn, and alerts and the rights of callers are gone by
+# then; and it would keep a function whose first build failed, which must be made anew.
+resource "terraform_data" "protected" {
+  count = var.deletion_protection ? 1 : 0
+
+  triggers_replace = { project = var.project_id, region = var.region, name = var.name }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
 # A function of the second generation is called through its Cloud Run service: the role is needed
 # there, and roles/cloudfunctions.invoker alone would change nothing.
 resource "google_cloud_run_v2_service_iam_member" "invoker" {
@@ -159,6 +203,11 @@ resource "google_cloud_run_v2_service_iam_member" "invoker" {
   name     = google_cloudfunctions2_function.function.name
   role     = "roles/run.invoker"
   member   = each.value
+
+  # It goes with the service, whose name stays the same.
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.function.id]
+  }
 }
 
 resource "google_cloud_run_v2_service_iam_member" "public" {
@@ -169,4 +218,8 @@ resource "google_cloud_run_v2_service_iam_member" "public" {
   name     = google_cloudfunctions2_function.function.name
   role     = "roles/run.invoker"
   member   = "allUsers"
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.function.id]
+  }
 }

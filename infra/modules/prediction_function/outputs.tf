@@ -24,6 +24,6 @@ output "environment" {
 }
 
 output "bundle_object" {
-  description = "The zip that is deployed, as an object of the source bucket."
-  value       = google_storage_bucket_object.bundle.name
+  description = "The zip that is deployed, as an object of its bucket."
+  value       = local.source.object
 }

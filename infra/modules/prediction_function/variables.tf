@@ -19,12 +19,17 @@ variable "name" {
 }
 
 variable "bundle" {
-  description = "Path of the zip that `make bundle` writes."
+  description = "The zip that `make bundle` writes: its path, or gs://bucket/object#generation of one in a bucket, which the build's account may read."
   type        = string
 
   validation {
-    condition     = fileexists(var.bundle)
+    condition     = startswith(var.bundle, "gs://") || fileexists(var.bundle)
     error_message = "bundle: expected the path of a zip, and there is none: run `make bundle`, and give what it prints."
+  }
+
+  validation {
+    condition     = !startswith(var.bundle, "gs://") || can(regex("^gs://[^/]+/.+#[0-9]+$", var.bundle))
+    error_message = "bundle: expected gs://bucket/object#generation, as `gcloud storage ls --all-versions` prints it, because without its generation nobody could tell that the object is another."
   }
 }
 
@@ -66,6 +71,12 @@ variable "models" {
   }
 }
 
+variable "rebuild" {
+  description = "Any text: with another one than before, the same zip is built again, as after a build that failed for reasons outside of it."
+  type        = string
+  default     = null
+}
+
 variable "runtime" {
   description = "Python of the function."
   type        = string
@@ -73,7 +84,7 @@ variable "runtime" {
 
   validation {
     condition     = contains(["python311", "python312", "python313"], var.runtime)
-    error_message = "runtime: expected python311, python312 or python313, because the bundle's requirements are locked for these."
+    error_message = "runtime: expected python311, python312 or python313, because the bundle's requirements have wheels for these and no others."
   }
 }
 
@@ -303,9 +314,10 @@ variable "binary_authorization_policy" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to delete the function."
+  description = "Whether a plan is refused that would delete the function or make it elsewhere. `terraform state rm` of terraform_data.protected in this module takes it away, and nothing else does."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "labels" {

@@ -17,7 +17,19 @@ resource "google_compute_global_address" "edge" {
   project         = var.project_id
   name            = var.name
   description     = "What DNS points to."
-  deletion_policy = var.deletion_protection ? "PREVENT" : "DELETE"
+  deletion_policy = "DELETE"
+}
+
+# A plan that would give the address away is refused as a whole; the provider's own protection refuses
+# when the listeners are gone.
+resource "terraform_data" "protected" {
+  count = var.deletion_protection ? 1 : 0
+
+  triggers_replace = { project = var.project_id, name = var.name }
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "google_compute_region_network_endpoint_group" "function" {

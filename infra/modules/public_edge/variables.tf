@@ -231,7 +231,7 @@ variable "log_sample_rate" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to give up the address, which DNS points to."
+  description = "Whether a plan is refused that would give up the address, which DNS points to. `terraform state rm` of terraform_data.protected in this module takes it away, and nothing else does."
   type        = bool
   default     = true
   nullable    = false

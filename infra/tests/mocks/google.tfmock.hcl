@@ -1,6 +1,9 @@
 # What Google would give back, in its real form: the provider validates what one resource takes from
 # another, mocked or not. One entry for each computed attribute that the configuration refers to.
 
+mock_data "google_cloudfunctions2_function" {
+  defaults = { state = "ACTIVE" }
+}
 mock_data "google_project" {
   defaults = { number = "123456789012" }
 }
@@ -11,6 +14,7 @@ mock_data "google_storage_project_service_account" {
 }
 mock_resource "google_cloudfunctions2_function" {
   defaults = {
+    id             = "projects/example-project/locations/europe-west1/functions/digits"
     service_config = { uri = "https://digits-abc-ew.a.run.app" }
   }
 }
@@ -74,6 +78,9 @@ mock_resource "google_service_account" {
     email  = "a@example-project.iam.gserviceaccount.com"
     member = "serviceAccount:a@example-project.iam.gserviceaccount.com"
   }
+}
+mock_resource "google_storage_bucket" {
+  defaults = { id = "example-bucket" }
 }
 mock_resource "google_storage_bucket_object" {
   defaults = { generation = 1700000000000000 }
