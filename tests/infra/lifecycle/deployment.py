@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from tests.infra.lifecycle.cloud.fake import FakeCloud
 from tests.infra.lifecycle.cloud.server import provider_environment
 from tests.support.programs import find_program
-from tests.support.terraform import assert_done
+from tests.support.terraform import ROOT, assert_done
 
 # A state in a file: the bucket that infra/ itself asks for needs credentials.
 BACKEND = 'terraform {\n  backend "local" {}\n}\n'
@@ -26,6 +27,14 @@ BEHIND_EDGE: Mapping[str, Any] = {
     "ingress": "ALLOW_INTERNAL_AND_GCLB",
 }
 
+# Most of what is applied waits, so that much may be applied at once.
+_ENVIRONMENT = {
+    **{f"TF_CLI_ARGS_{command}": "-parallelism=40" for command in ("apply", "destroy", "plan")},
+    "TF_IN_AUTOMATION": "1",
+    "CHECKPOINT_DISABLE": "1",
+    "PYTHONPATH": str(ROOT),
+    "RETRY_SECONDS": "0",
+}
 _VARIABLES = "lifecycle.auto.tfvars.json"
 
 
@@ -80,44 +89,48 @@ class Deployment:
         Raises:
             AssertionError: it refuses to plan, with what it says.
         """
-        assert_done(self.run("plan", "-input=false", "-no-color", "-out=planned", *options))
-        shown = json.loads(assert_done(self.run("show", "-json", "planned")))
-        actions = {
-            one["address"]: "replace" if len(acts) == 2 else acts[0]
-            for one in shown.get("resource_changes", [])
-            if (acts := one["change"]["actions"]) not in (["no-op"], ["read"])
-        }
-        outputs = shown.get("output_changes", {}).items()
-        changed = {name for name, change in outputs if change["actions"] != ["no-op"]}
+        told = assert_done(self.run("plan", "-input=false", "-json", *options))
+        actions, outputs = {}, {}
+        for event in map(json.loads, told.splitlines()):
+            if event["type"] == "planned_change" and event["change"]["action"] != "read":
+                actions[event["change"]["resource"]["addr"]] = event["change"]["action"]
+            elif event["type"] == "outputs":
+                outputs = event["outputs"]
+        changed = {name for name, change in outputs.items() if change["action"] != "noop"}
         return Plan(actions, frozenset(changed))
 
     def apply(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Applies what would be planned now."""
         return self.run("apply", "-input=false", "-no-color", "-auto-approve", *options)
 
+    def apply_patiently(self) -> subprocess.CompletedProcess[str]:
+        """Applies as the pipeline does: again while Google does not know yet what was made."""
+        retry = (sys.executable, "-m", "delivery.retry")
+        return self.run("apply", "-input=false", "-no-color", "-auto-approve", through=retry)
+
     def destroy(self) -> subprocess.CompletedProcess[str]:
         """Destroys all of it."""
         return self.run("destroy", "-input=false", "-no-color", "-auto-approve")
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, through: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         """Runs Terraform to its end."""
-        with self.begin(*arguments) as process:
+        with self.begin(*arguments, through=through) as process:
             out, err = process.communicate()
             return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
-        """Starts Terraform, in a process group of its own, so that its provider ends with it."""
+    def begin(self, *arguments: str, through: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Starts Terraform, in a process group of its own, so that its provider ends with it.
+
+        Args:
+            arguments: of Terraform.
+            through: a command that is given the whole command, and runs it.
+        """
         document = json.dumps(self.variables)
         (self.folder / _VARIABLES).write_text(document, encoding="utf-8")
         return subprocess.Popen(
-            [find_program("terraform"), *arguments],
+            [*through, find_program("terraform"), *arguments],
             cwd=self.folder,
-            env={
-                **os.environ,
-                **provider_environment(self.cloud.base),
-                "TF_IN_AUTOMATION": "1",
-                "CHECKPOINT_DISABLE": "1",
-            },
+            env={**os.environ, **_ENVIRONMENT, **provider_environment(self.cloud.base)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -48,3 +48,31 @@ def test_the_next_apply_goes_on_where_this_one_stopped(fresh: Deployment, fault:
     assert fresh.apply().returncode == 1
     assert_done(fresh.apply())
     assert fresh.plan().actions == {}
+
+
+BUILD_ACCOUNT = (
+    "Validation failed: Could not build the function due to a missing permission on the build "
+    "service account."
+)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("POST", "/functions$", times=2, fails=True, message=BUILD_ACCOUNT),
+        Fault("POST", "/functions$", status=403, message="Permission denied on Cloud KMS key."),
+        Fault(
+            "POST",
+            "/alertPolicies$",
+            status=404,
+            message="Cannot find metric that matches type = "
+            '"logging.googleapis.com/user/tflite_functions_dev_errors".',
+        ),
+    ],
+    ids=lambda fault: fault.message[:20],
+)
+def test_the_pipeline_waits_for_what_the_provider_does_not(fresh: Deployment, fault: Fault) -> None:
+    fresh.cloud.faults.add([fault])
+    assert_done(fresh.apply_patiently())
+    assert fault.reached.is_set()
+    assert fresh.plan().actions == {}

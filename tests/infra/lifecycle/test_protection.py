@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.infra.lifecycle.cloud.faults import Fault
 from tests.infra.lifecycle.deployment import Deployment
 from tests.support.terraform import assert_done
 
@@ -35,5 +36,26 @@ def test_a_model_of_prod_gets_another_setting(prod: Deployment) -> None:
     models = {**prod.variables["models"], "flowers": {"models": ["flowers@canary"]}}
     prod.set_models(**models)
     assert not prod.plan().of("delete", "replace")
+    assert_done(prod.apply())
+    assert prod.plan().actions == {}
+
+
+def test_one_function_of_prod_is_released_and_goes(prod: Deployment) -> None:
+    """As docs/7-deploy.md says."""
+    protection = 'module.function["flowers"].terraform_data.protected'
+    (address,) = [one for one in prod.addresses if one.startswith(protection)]
+    assert_done(prod.run("state", "rm", address))
+    prod.set_models(digits=DIGITS)
+    plan = prod.plan()
+    assert all("flowers" in one for one in plan.of("delete", "replace"))
+    assert_done(prod.apply())
+    assert not [one for one in prod.cloud.resources if "/flowers" in one and "/o/" not in one]
+    assert prod.plan().actions == {}
+
+
+def test_a_first_build_that_failed_in_prod_is_applied_again(prod: Deployment) -> None:
+    prod.set_models(**prod.variables["models"], numbers={"models": ["numbers@production"]})
+    prod.cloud.faults.add([Fault("POST", "/functions$", fails=True, message="Build failed")])
+    assert prod.apply().returncode == 1
     assert_done(prod.apply())
     assert prod.plan().actions == {}
