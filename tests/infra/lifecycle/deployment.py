@@ -79,6 +79,13 @@ class Deployment:
         """What the state has."""
         return set(assert_done(self.run("state", "list")).split())
 
+    def source_of(self, name: str, region: str = "europe-west1") -> str:
+        """The name of the object that a function is built from."""
+        where = f"projects/{self.cloud.project}/locations/{region}"
+        function = self.cloud.resources.get(f"cloudfunctions/v2/{where}/functions/{name}")
+        provenance = function["buildConfig"]["sourceProvenance"]
+        return str(provenance["resolvedStorageSource"]["object"])
+
     def set_models(self, **models: Mapping[str, Any]) -> None:
         """Replaces `models`."""
         self.variables["models"] = dict(models)

@@ -38,7 +38,7 @@ def test_a_new_zip_updates_the_function_in_place(dev: Deployment) -> None:
     assert {one for one in plan.actions if "bundle" not in one} == {FUNCTION}
     assert_done(dev.apply())
     assert dev.plan().actions == {}
-    source = function_source(dev)
+    source = dev.source_of("digits")
     assert f"{SOURCES}/{source.replace('/', '%2F')}" in dev.cloud.resources
 
 
@@ -47,15 +47,9 @@ def test_the_former_zip_comes_back(dev: Deployment) -> None:
     former = Path(dev.variables["bundle"])
     bundle = dev.folder.parent / "new.zip"
     bundle.write_bytes(b"PK two")
-    source = function_source(dev)
+    source = dev.source_of("digits")
     for zipped in (bundle, former):
         dev.variables["bundle"] = str(zipped)
         assert_done(dev.apply())
-    assert function_source(dev) == source
+    assert dev.source_of("digits") == source
     assert dev.plan().actions == {}
-
-
-def function_source(dev: Deployment) -> str:
-    """The name of the object that the function is built from."""
-    path = "cloudfunctions/v2/projects/example-project/locations/europe-west1/functions/digits"
-    return str(dev.cloud.resources.get(path)["buildConfig"]["source"]["storageSource"]["object"])

@@ -124,6 +124,32 @@ def test_an_update_whose_build_fails_changes_nothing(cloud: FakeCloud, call: Any
     assert (former["state"], former["description"]) == ("ACTIVE", "old")
 
 
+def test_or_it_is_kept_and_failed(cloud: FakeCloud, call: Any) -> None:
+    function(call, description="old")
+    path = f"cloudfunctions/v2/{PLACE}/functions/digits"
+    cloud.faults.add([Fault("PATCH", "/functions/digits$", fails=True, keeps=True)])
+    assert "error" in call("PATCH", f"{path}?updateMask=description", description="new")[1]
+    kept = call("GET", path)[1]
+    assert (kept["state"], kept["description"]) == ("FAILED", "new")
+
+
+def test_a_function_is_built_from_a_copy_of_a_zip_that_is_there(call: Any) -> None:
+    call("POST", "storage/v1/b", name="sources")
+    upload = "upload/storage/v1/b/sources/o?uploadType=media&name=a%2Fzip"
+    generation = call("POST", upload)[1]["generation"]
+    given = {"bucket": "sources", "object": "a/zip", "generation": "7"}
+    path = f"cloudfunctions/v2/{PLACE}/functions"
+    body = {"buildConfig": {"source": {"storageSource": given}}}
+    assert call("POST", f"{path}?functionId=digits", **body)[0] == 404
+    given["generation"] = generation
+    assert call("POST", f"{path}?functionId=digits", **body)[0] == 200
+    build = call("GET", f"{path}/digits")[1]["buildConfig"]
+    assert build["source"]["storageSource"]["bucket"].startswith("gcf-v2-sources-")
+    call("PATCH", f"{path}/digits?updateMask=labels", labels={"a": "b"})
+    assert build == call("GET", f"{path}/digits")[1]["buildConfig"]
+    assert build["sourceProvenance"]["resolvedStorageSource"] == given
+
+
 def test_a_slow_operation_ends_with_its_last_poll(cloud: FakeCloud, call: Any) -> None:
     cloud.faults.add([Fault("POST", "/functions$", polls=2)])
     operation = function(call)

@@ -36,7 +36,16 @@ def completed(kind: Kind, path: str, resource: Mapping[str, Any], base: str) -> 
 
 
 # What the server says, whatever was sent.
-_ALWAYS = {"etag", "fingerprint", "labelFingerprint", "location", "serviceConfig", "state", "url"}
+_ALWAYS = {
+    "buildConfig",
+    "etag",
+    "fingerprint",
+    "labelFingerprint",
+    "location",
+    "serviceConfig",
+    "state",
+    "url",
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,7 @@ def _function(at: _Place, function: Resource) -> Resource:
         "updateTime": NOW,
         "createTime": NOW,
         "url": f"https://{region}-{project}.cloudfunctions.net/{name}",
+        "buildConfig": _build(at, function.get("buildConfig", {})),
         "serviceConfig": {
             "availableMemory": "256M",
             "availableCpu": "0.1666",
@@ -104,6 +114,19 @@ def _function(at: _Place, function: Resource) -> Resource:
             "service": f"projects/{project}/locations/{region}/services/{name}",
             "revision": f"{name}-00001-abc",
         },
+    }
+
+
+def _build(at: _Place, build: Mapping[str, Any]) -> Resource:
+    """Cloud Functions builds from a copy of the zip, and calls that copy the source."""
+    given = build.get("source", {}).get("storageSource", {})
+    copy = {"bucket": f"gcf-v2-sources-{NUMBER}-{at.region}", "object": f"{at.name}/source.zip"}
+    is_copy = given.get("bucket") == copy["bucket"]
+    provenance = {"resolvedStorageSource": given}
+    return {
+        **build,
+        "source": {"storageSource": {**copy, "generation": "1"}},
+        "sourceProvenance": build["sourceProvenance"] if is_copy else provenance,
     }
 
 

@@ -160,9 +160,28 @@ class FakeCloud:
             return former
         if request.method == "DELETE":
             return self._answered(kind, request.path, fault, lambda: self._remove(request.path))
+        self._refuse_missing_source(kind, request)
         document = changed(kind, former, request)
         resource = completed(kind, request.path, document, self.base)
-        return self._answered(kind, request.path, fault, lambda: self._put(request.path, resource))
+
+        def keep() -> None:
+            if fault is not None and fault.keeps:
+                self._put(request.path, {**resource, "state": "FAILED"})
+
+        return self._answered(
+            kind, request.path, fault, lambda: self._put(request.path, resource), keep
+        )
+
+    def _refuse_missing_source(self, kind: Kind, request: Request) -> None:
+        """Raises CloudError for a function whose zip is not there, or not in this generation."""
+        build = request.body.get("buildConfig", {}) if kind.collection == "functions" else {}
+        source = build.get("source", {}).get("storageSource")
+        if source is None:
+            return
+        name = source["object"].replace("/", "%2F")
+        stored = self.resources.get(f"storage/v1/b/{source['bucket']}/o/{name}")
+        if str(source.get("generation", stored["generation"])) != stored["generation"]:
+            raise not_found(f"{name}#{source['generation']}")
 
     def _list(self, kind: Kind, request: Request) -> dict[str, Any]:
         prefix = request.query.get("prefix", "")
@@ -178,6 +197,7 @@ class FakeCloud:
         path = f"{request.path}/{name.replace('/', '%2F')}"
         if path in self.resources:
             raise CloudError(409, f"{path} already exists.", "alreadyExists")
+        self._refuse_missing_source(kind, request)
         body = request.body.get(kind.wrapped, {}) if kind.wrapped else request.body
         resource = completed(kind, path, body, self.base)
         if kind.answer is Answer.RESOURCE:

@@ -23,6 +23,8 @@ class Fault:
         message: of the error, or of the operation's.
         reason: the error's machine-readable one.
         fails: whether the operation that they start ends with an error, as a build does.
+        keeps: whether a change that failed so is what the function has from then on, in the state
+            FAILED; otherwise it has what it had, and is ACTIVE.
         polls: how often that operation is asked for until it has ended.
         hold: what they wait for before they are carried out; None for nothing.
         reached: set as soon as one of them has come.
@@ -35,6 +37,7 @@ class Fault:
     message: str = "by script"
     reason: str = ""
     fails: bool = False
+    keeps: bool = False
     polls: int = 0
     hold: Event | None = None
     reached: Event = field(default_factory=Event)
