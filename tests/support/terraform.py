@@ -136,6 +136,7 @@ def _run(folder: Path, runs: str, *options: str) -> subprocess.CompletedProcess[
 
 
 def _resources(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield from module.get("resources", [])
+    # What is only read is among them.
+    yield from (one for one in module.get("resources", []) if one["mode"] == "managed")
     for child in module.get("child_modules", []):
         yield from _resources(child)

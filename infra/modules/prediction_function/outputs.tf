@@ -8,6 +8,11 @@ output "name" {
   value       = google_cloudfunctions2_function.function.name
 }
 
+output "state" {
+  description = "The function's state after the last deployment, which is ACTIVE or the plan fails."
+  value       = data.google_cloudfunctions2_function.deployed.state
+}
+
 output "service_account" {
   description = "Email of the account that the function runs as."
   value       = google_service_account.function.email
