@@ -120,29 +120,39 @@ class Deployment:
         return self.run("destroy", "-input=false", "-no-color", "-auto-approve")
 
     def run(self, *arguments: str, through: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-        """Runs Terraform to its end."""
-        with self.begin(*arguments, through=through) as process:
-            out, err = process.communicate()
-            return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    def begin(self, *arguments: str, through: Sequence[str] = ()) -> subprocess.Popen[str]:
-        """Starts Terraform, in a process group of its own, so that its provider ends with it.
+        """Runs Terraform to its end.
 
         Args:
             arguments: of Terraform.
             through: a command that is given the whole command, and runs it.
         """
-        document = json.dumps(self.variables)
-        (self.folder / _VARIABLES).write_text(document, encoding="utf-8")
-        return subprocess.Popen(
+        return subprocess.run(
             [*through, find_program("terraform"), *arguments],
             cwd=self.folder,
-            env={**os.environ, **_ENVIRONMENT, **provider_environment(self.cloud.base)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            env=self._environment(),
+            capture_output=True,
             text=True,
+            check=False,
+        )
+
+    def begin_apply(self) -> subprocess.Popen[bytes]:
+        """Starts an apply, in a process group of its own, so that its provider ends with it.
+
+        What it prints is lost: as pipes that nobody reads, it would stop once they are full.
+        """
+        return subprocess.Popen(
+            [find_program("terraform"), "apply", "-input=false", "-auto-approve"],
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def _environment(self) -> dict[str, str]:
+        document = json.dumps(self.variables)
+        (self.folder / _VARIABLES).write_text(document, encoding="utf-8")
+        return {**os.environ, **_ENVIRONMENT, **provider_environment(self.cloud.base)}
 
     def copy(self, folder: Path, cloud: FakeCloud) -> Deployment:
         """The same, in a folder of its own, with the same state and another cloud."""

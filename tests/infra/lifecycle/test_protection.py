@@ -28,8 +28,8 @@ def test_a_model_of_prod_is_not_removed_and_nothing_is_touched(prod: Deployment)
     prod.set_models(digits=DIGITS)
     process = prod.apply()
     assert process.returncode == 1
-    assert "flowers" in process.stderr
     assert prod.cloud.changes == []
+    assert "flowers" in process.stderr
 
 
 def test_a_model_of_prod_gets_another_setting(prod: Deployment) -> None:

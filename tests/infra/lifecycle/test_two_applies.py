@@ -8,13 +8,11 @@ from tests.infra.lifecycle.cloud.faults import Fault
 from tests.infra.lifecycle.deployment import Deployment
 from tests.support.terraform import assert_done
 
-APPLY = ("apply", "-input=false", "-no-color", "-auto-approve")
-
 
 def test_the_second_is_refused_while_the_first_goes_on(fresh: Deployment) -> None:
     fault = Fault("POST", "/functions$", hold=Event())
     fresh.cloud.faults.add([fault])
-    with fresh.begin(*APPLY) as first:
+    with fresh.begin_apply() as first:
         assert fault.reached.wait(120)
         before = len(fresh.cloud.changes)
         second = fresh.apply("-lock-timeout=1s")
@@ -22,7 +20,7 @@ def test_the_second_is_refused_while_the_first_goes_on(fresh: Deployment) -> Non
         assert "Error acquiring the state lock" in second.stderr
         assert len(fresh.cloud.changes) == before
         fresh.cloud.faults.clear()
-        first.communicate(timeout=120)
+        first.wait(120)
     assert first.returncode == 0
     assert fresh.plan().actions == {}
 
