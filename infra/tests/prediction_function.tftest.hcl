@@ -50,6 +50,11 @@ run "code_and_settings" {
   }
 
   assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["SOURCE_OBJECT"] == google_storage_bucket_object.bundle[0].name
+    error_message = "expected Google to say which zip was built, because the provider does not know"
+  }
+
+  assert {
     condition     = google_cloudfunctions2_function.function.deletion_policy == "DELETE" && length(terraform_data.protected) == 0
     error_message = "expected a function without protection to be deleted when asked"
   }
