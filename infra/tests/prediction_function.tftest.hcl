@@ -50,11 +50,6 @@ run "code_and_settings" {
   }
 
   assert {
-    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["SOURCE_OBJECT"] == google_storage_bucket_object.bundle[0].name
-    error_message = "expected Google to say which zip was built, because the provider does not know"
-  }
-
-  assert {
     condition     = google_cloudfunctions2_function.function.deletion_policy == "DELETE" && length(terraform_data.protected) == 0
     error_message = "expected a function without protection to be deleted when asked"
   }
@@ -101,6 +96,11 @@ run "a_zip_in_a_bucket" {
   assert {
     condition     = length(google_storage_bucket_object.bundle) == 0 && output.bundle_object == "releases/function.zip"
     error_message = "expected nothing to be uploaded"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["BUNDLE"] == "releases/function.zip#1700000000000001"
+    error_message = "expected the build to be told of what, because the provider does not look what Google builds from"
   }
 
   assert {

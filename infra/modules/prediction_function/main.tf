@@ -9,9 +9,6 @@ locals {
     generation = tostring(google_storage_bucket_object.bundle[0].generation)
   }
 
-  # What tells one zip from another.
-  source_object = local.stored == null ? local.source.object : "${local.source.object}#${local.source.generation}"
-
   # An account's id has at most 30 characters; of a long name, a digest tells two apart.
   short_name = length(var.name) <= 15 ? var.name : "${substr(var.name, 0, 8)}-${substr(sha256(var.name), 0, 6)}"
   account_id = coalesce(var.service_account_id, "function-${local.short_name}")
@@ -106,11 +103,15 @@ resource "google_cloudfunctions2_function" "function" {
     service_account   = var.build_service_account == null ? module.build[0].id : var.build_service_account.id
     docker_repository = var.docker_repository
 
-    # Images have no file times: without the first, each cold start would compile the modules again.
-    # Of the zip, the provider only knows what it sent, even if the build failed. The second is read
-    # from Google, so that a zip that was never built is built by the next apply.
     environment_variables = merge(
-      { SOURCE_DATE_EPOCH = "315532800", SOURCE_OBJECT = local.source_object },
+      {
+        # Images have no file times: without this, each cold start would compile the modules again.
+        SOURCE_DATE_EPOCH = "315532800"
+
+        # Nobody reads it, but of the source the provider believes what it has sent, and of this what
+        # Google has: a build that failed is planned again where the function is as it was before.
+        BUNDLE = "${local.source.object}#${local.source.generation}"
+      },
       var.rebuild == null ? {} : { REBUILD = var.rebuild },
     )
 
