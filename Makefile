@@ -80,6 +80,22 @@ bench-inputs: $(READY) ## Compare raw inputs with Keras and send hostile ones, i
 bundle: $(READY) ## Zip functions/ for deployment, byte for byte the same each time
 	@$(BIN)/python -m model_export bundle --output build
 
+.PHONY: check-python-image
+check-python-image:
+	@echo '$(PYTHON_IMAGE)' | grep -Eq '.+@sha256:[0-9a-f]{64}$$' || { \
+	  echo "PYTHON_IMAGE: expected NAME@sha256:DIGEST of the kind python:3.12-slim, so that the same" \
+	    "sources give the same image, got '$(PYTHON_IMAGE)'; docker buildx imagetools inspect" \
+	    "python:3.12-slim --format '{{.Manifest.Digest}}' tells the digest" >&2; exit 2; }
+
+# A folder of what was in the newest zip: models that are baked into it are in the image, too.
+.PHONY: image
+image: check-python-image bundle ## Build container/Dockerfile on PYTHON_IMAGE=python@sha256:..., from the bundle
+	rm -rf build/image
+	$(BIN)/python -m zipfile -e "$$(ls -t build/function-*.zip | head -1)" build/image
+	SOURCE_DATE_EPOCH=315532800 docker buildx build --file container/Dockerfile \
+	  --build-arg PYTHON_IMAGE='$(PYTHON_IMAGE)' --build-arg REVISION="$$(git rev-parse HEAD)" \
+	  --output type=docker,name=tflite-functions,rewrite-timestamp=true build/image
+
 .PHONY: lock
 lock: $(READY) ## Compile all locks, and resolve with pip those that changed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/lock.py

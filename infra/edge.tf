@@ -13,6 +13,7 @@ module "edge" {
   region                 = var.region
   name                   = "predictions-${var.environment}"
   functions              = { for name in keys(var.models) : name => name }
+  regions                = { for name in keys(local.run_services) : name => local.regions[name] }
   hosts                  = var.public_edge.hosts
   certificate_map        = var.public_edge.certificate_map
   min_tls_version        = var.public_edge.min_tls_version

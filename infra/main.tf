@@ -17,7 +17,7 @@ locals {
     ],
     # Each line is what one option needs, and is enabled for no other.
     var.kms_key_name == null ? [] : ["cloudkms.googleapis.com"],
-    var.public_edge == null ? [] : ["compute.googleapis.com"],
+    var.public_edge == null && !var.grant_shared_subnetworks ? [] : ["compute.googleapis.com"],
     var.monitoring.enabled && var.monitoring.budget != null ? ["billingbudgets.googleapis.com"] : [],
   )
   bucket_prefix = coalesce(var.bucket_prefix, "${var.project_id}-${var.environment}")
@@ -95,7 +95,7 @@ module "build" {
 
 module "function" {
   source   = "./modules/prediction_function"
-  for_each = var.models
+  for_each = local.functions
 
   project_id                  = var.project_id
   region                      = var.region
@@ -120,12 +120,16 @@ module "function" {
   public                      = each.value.public
   env                         = each.value.env
   secrets                     = each.value.secrets
+  secret_volumes              = each.value.secret_volumes
   vpc                         = each.value.vpc
   labels                      = each.value.labels
   kms_key_name                = var.kms_key_name
   docker_repository           = var.docker_repository
+  build_worker_pool           = var.build_worker_pool
+  runtime_updates             = each.value.runtime_updates
   binary_authorization_policy = var.binary_authorization_policy
   deletion_protection         = local.is_prod
 
-  depends_on = [google_project_service.needed]
+  # Whoever may use the network sends through it.
+  depends_on = [google_project_service.needed, google_compute_subnetwork_iam_member.cloud_run]
 }

@@ -6,7 +6,9 @@ module "monitoring" {
 
   project_id            = var.project_id
   region                = var.region
+  more_regions          = setsubtract(flatten(values(local.regions)), [var.region])
   environment           = var.environment
+  alerts                = var.monitoring.alerts
   notification_emails   = var.monitoring.emails
   notification_channels = var.monitoring.channels
   thresholds            = var.monitoring.thresholds
@@ -20,9 +22,9 @@ module "monitoring" {
     for name, function in var.models : name => merge(
       try(var.monitoring.functions[name], {}),
       {
-        url           = module.function[name].url
+        url           = local.endpoints[name].url
         models        = function.models
-        registry      = lookup(module.function[name].environment, "MODEL_REGISTRY", null)
+        registry      = lookup(local.endpoints[name].environment, "MODEL_REGISTRY", null)
         max_instances = function.max_instances
         ingress       = function.ingress
       },

@@ -1,12 +1,12 @@
 output "urls" {
   description = "Where each function answers."
-  value       = { for name, function in module.function : name => function.url }
+  value       = { for name, function in local.endpoints : name => function.url }
 }
 
 output "curl" {
   description = "A first question to each function, as you."
   value = {
-    for name, function in module.function :
+    for name, function in local.endpoints :
     name => "curl -H \"Authorization: Bearer $(gcloud auth print-identity-token)\" ${function.url}/"
   }
 }
@@ -18,18 +18,18 @@ output "registry" {
 
 output "service_accounts" {
   description = "What each function runs as."
-  value       = { for name, function in module.function : name => function.service_account }
+  value       = { for name, function in local.endpoints : name => function.service_account }
 }
 
 output "environments" {
   description = "The environment variables of each function, without secrets."
-  value       = { for name, function in module.function : name => function.environment }
+  value       = { for name, function in local.endpoints : name => function.environment }
 }
 
 output "console" {
   description = "Pages of the Cloud console, for each function."
   value = {
-    for name, function in module.function : name => {
+    for name, function in local.endpoints : name => {
       metrics = "https://console.cloud.google.com/run/detail/${var.region}/${function.name}/metrics?project=${var.project_id}"
       logs    = "https://console.cloud.google.com/run/detail/${var.region}/${function.name}/logs?project=${var.project_id}"
     }
@@ -44,12 +44,12 @@ output "public_edge" {
 }
 
 output "audiences" {
-  description = "What an identity token must be made out to, for each public name and path: the function's own URL, and not the public name, which Cloud Run does not know."
+  description = "What an identity token must be made out to, for each public name and path: the name itself where a service answers, and else the function's own URL, because a function knows no other."
   value = var.public_edge == null ? {} : merge([
-    for host, routes in var.public_edge.hosts : merge(
-      { for path, function in routes.paths : "https://${host}${path}" => module.function[function].url },
-      routes.function == null ? {} : { "https://${host}" = module.function[routes.function].url },
-    )
+    for host, routes in var.public_edge.hosts : {
+      for path, name in merge(routes.paths, routes.function == null ? {} : { "" = routes.function }) :
+      "https://${host}${path}" => contains(keys(local.run_services), name) ? "https://${host}${path}" : local.endpoints[name].url
+    }
   ]...)
 }
 

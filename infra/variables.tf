@@ -37,6 +37,7 @@ variable "bundle" {
 variable "models" {
   description = "The functions by name, each with the models that it serves. What is left out is as in modules/prediction_function."
   type = map(object({
+    platform        = optional(string, "function")
     models          = optional(list(string), [])
     baked           = optional(bool, false)
     bundle          = optional(string)
@@ -44,6 +45,7 @@ variable "models" {
     registry        = optional(string)
     entry_point     = optional(string, "predict")
     runtime         = optional(string, "python312")
+    runtime_updates = optional(string)
     cpu             = optional(string, "1")
     memory          = optional(string, "512Mi")
     concurrency     = optional(number, 16)
@@ -59,6 +61,12 @@ variable "models" {
       version    = optional(string, "latest")
       project_id = optional(string)
     })), {})
+    secret_volumes = optional(map(object({
+      secret     = string
+      version    = optional(string, "latest")
+      file       = optional(string)
+      project_id = optional(string)
+    })), {})
     vpc = optional(object({
       network    = optional(string)
       subnetwork = optional(string)
@@ -67,6 +75,29 @@ variable "models" {
       egress     = optional(string, "PRIVATE_RANGES_ONLY")
     }))
     labels = optional(map(string), {})
+    service = optional(object({
+      image                = optional(string)
+      base_image           = optional(string)
+      regions              = optional(list(string))
+      startup_probe        = optional(string)
+      startup_seconds      = optional(number)
+      startup_cpu_boost    = optional(bool)
+      mount_registry       = optional(bool)
+      session_affinity     = optional(bool)
+      custom_audiences     = optional(list(string))
+      invoker_iam_disabled = optional(bool)
+      gpu                  = optional(string)
+      liveness = optional(object({
+        enabled           = optional(bool)
+        period_seconds    = optional(number)
+        timeout_seconds   = optional(number)
+        failure_threshold = optional(number)
+      }))
+      traffic = optional(map(object({
+        percent = optional(number)
+        tag     = optional(string)
+      })))
+    }))
   }))
 
   validation {
@@ -75,8 +106,37 @@ variable "models" {
   }
 
   validation {
-    condition     = var.environment != "prod" || alltrue([for function in values(var.models) : !function.public])
-    error_message = "models: expected no public = true in prod, because everybody could then spend your money; name invokers, or put modules/public_edge in front."
+    condition     = alltrue([for model in values(var.models) : contains(["function", "service"], model.platform)])
+    error_message = "models: expected platform = \"function\" (Cloud Functions, with its defaults) or \"service\" (Cloud Run itself: probes, volumes, traffic by revision, regions)."
+  }
+
+  validation {
+    condition     = alltrue([for model in values(var.models) : model.platform == "service" || model.service == null])
+    error_message = "models: expected service beside platform = \"service\" alone, because a function has nothing of what it says."
+  }
+
+  validation {
+    condition     = alltrue([for model in values(var.models) : try(model.service.gpu, null) == null])
+    error_message = "models: expected no gpu, because LiteRT runs these models on the processor: a GPU would be billed while it waits, and needs 4 cpu and 16Gi. A model that wants one wants another server."
+  }
+
+  validation {
+    condition     = var.environment != "prod" || alltrue([for model in values(var.models) : !model.public && !coalesce(try(model.service.invoker_iam_disabled, null), false)])
+    error_message = "models: expected neither public = true nor invoker_iam_disabled = true in prod, because everybody could then spend your money; name invokers, or put modules/public_edge in front."
+  }
+
+  validation {
+    condition = alltrue([
+      for model in values(var.models) : try(model.service.regions, null) == null ? true : contains(model.service.regions, var.region) && length(distinct(model.service.regions)) == length(model.service.regions)
+    ])
+    error_message = "models: expected regions to have var.region among them, and each once, because the registry is there and what watches the service begins there."
+  }
+
+  validation {
+    condition = alltrue([
+      for model in values(var.models) : length(coalesce(try(model.service.regions, null), [])) < 2 || (try(model.vpc.subnetwork, null) == null && try(model.vpc.connector, null) == null)
+    ])
+    error_message = "models: expected vpc = { network = … } of a service in several regions, because a subnetwork and a connector are of one region; that of the network's own name is used in each."
   }
 }
 
@@ -136,7 +196,7 @@ variable "binary_authorization_policy" {
 }
 
 variable "public_edge" {
-  description = "Public names for functions, through a load balancer with Cloud Armor; null for none. What is left out is as in modules/public_edge. It costs about 25 USD a month while nobody asks."
+  description = "Public names for functions, through a load balancer with Cloud Armor; null for none. What is left out is as in modules/public_edge. It costs about 26 USD a month while nobody asks."
   type = object({
     hosts = map(object({
       function = optional(string)
@@ -178,9 +238,10 @@ variable "public_edge" {
 }
 
 variable "monitoring" {
-  description = "Who is told of what, as in modules/monitoring, whose defaults hold for what is left out. `functions` has what is different for some: alerts = false, thresholds, slo, expects (traffic), uptime (a check from outside, which wakes instances)."
+  description = "Who is told of what, as in modules/monitoring, whose defaults hold for what is left out. `alerts` is essential or all. `functions` has what is different for some: alerts = false, thresholds, slo, expects (traffic), uptime (a check from outside, which wakes instances)."
   type = object({
     enabled            = optional(bool, true)
+    alerts             = optional(string)
     emails             = optional(map(string), {})
     channels           = optional(list(string), [])
     thresholds         = optional(map(number), {})
@@ -212,4 +273,16 @@ variable "monitoring" {
     condition     = alltrue([for name in keys(var.monitoring.functions) : contains(keys(var.models), name)])
     error_message = "monitoring: expected functions to be some of models, because there are no others to watch."
   }
+}
+
+variable "build_worker_pool" {
+  description = "Private pool of Cloud Build that builds all images, as projects/P/locations/L/workerPools/W: for perimeters of VPC Service Controls, and builds in a network of your own; null for Google's."
+  type        = string
+  default     = null
+}
+
+variable "grant_shared_subnetworks" {
+  description = "Whether subnetworks of a host project (Shared VPC) that `models` name are opened to this project's account of Cloud Run (roles/compute.networkUser), for which whoever applies must be allowed to grant roles there; false where the host's administrators do it."
+  type        = bool
+  default     = false
 }

@@ -1,4 +1,4 @@
-"""What a month of predictions costs on Cloud Run functions: the table of docs/7-deploy.md.
+"""Monthly prices of functions, alerts and the public edge: the tables of docs/7-deploy.md.
 
 python tools/cost.py --requests 1000000 --milliseconds 10
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 # US dollars in regions of tier 1, with request-based billing.
 # Source: https://cloud.google.com/run/pricing
@@ -20,7 +21,32 @@ _FREE_VCPU_SECONDS = 180_000
 _FREE_GIB_SECONDS = 360_000
 _FREE_REQUESTS = 2_000_000
 _BILLED_SECONDS = 0.1  # an instance's time is rounded up to this
-_MONTH_SECONDS = 730 * 3600
+_MONTH_HOURS = 730
+_MONTH_SECONDS = _MONTH_HOURS * 3600
+
+# Alert policies: from public copies of Google's page of August to November 2026, and not from the
+# page itself. Announced before, and not charged: 1.50 a condition and 0.35 a million time series
+# (2024), 0.10 a condition (early 2026).
+# Source: https://cloud.google.com/stackdriver/pricing
+ALERTS_ARE_BILLED_FROM = "2027-09-01"  # "no sooner than"
+_PER_METRIC_REFERENCE = 0.35
+_PER_MILLION_POINTS = 0.50
+_EVALUATIONS = _MONTH_SECONDS / 60  # evaluation_interval of infra/modules/monitoring
+
+# The load balancer and Cloud Armor (Standard), read as above.
+# Sources: https://cloud.google.com/load-balancing/pricing, https://cloud.google.com/armor/pricing
+_FORWARDING_RULES_PER_HOUR = 0.025  # of up to five together; there are two
+_PER_BALANCED_GIB = 0.008  # each way, in the cheaper regions
+_PER_ARMOR_POLICY = 5.0
+_PER_ARMOR_RULE = 1.0
+_PER_MILLION_ARMOR_REQUESTS = 0.75
+
+AlertSet = Literal["essential", "all"]
+
+# How many metrics the policies refer to, however many functions of the same thresholds there are.
+# The policies for refusals match log lines, and refer to none.
+METRIC_REFERENCES: dict[AlertSet, int] = {"essential": 5, "all": 24}
+ARMOR_RULES = 3  # Content-Length, rate, and nobody else
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +54,12 @@ class Load:
     """A month.
 
     Attributes:
-        requests: of the month.
-        seconds: that an instance takes for one.
-        together: how many it answers at once.
-        kept: instances that are kept while nobody asks.
-        cpu, gib: of an instance.
+        requests: Requests of the month.
+        seconds: Time that an instance takes for one.
+        together: Requests that it answers at once.
+        kept: Instances that are kept while nobody asks.
+        cpu: Processors of an instance.
+        gib: Memory of an instance, in GiB.
     """
 
     requests: int
@@ -52,7 +79,7 @@ class Load:
         """The bill.
 
         Args:
-            is_free: whether the month's free share is still there; others of the same billing
+            is_free: Whether the month's free share is still there; others of the same billing
                 account may have used it.
         """
         cpu, gib = self.busy_seconds * self.cpu, self.busy_seconds * self.gib
@@ -70,8 +97,52 @@ class Load:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """A month of alert policies, once Google bills for them.
+
+    Attributes:
+        which: `monitoring.alerts`.
+        busy_functions: Functions that are asked all the time; of one that nobody asks there are no
+            time series, and queries return no points.
+    """
+
+    which: AlertSet
+    busy_functions: int = 0
+
+    def dollars(self) -> float:
+        """Price of the metric references and of the points that their queries return."""
+        references = METRIC_REFERENCES[self.which]
+        points = references * self.busy_functions * _EVALUATIONS
+        return references * _PER_METRIC_REFERENCE + points / 1e6 * _PER_MILLION_POINTS
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A month of `public_edge` as it is without options: a load balancer with Cloud Armor.
+
+    Attributes:
+        requests: Requests of the month, refused ones too.
+        kilobytes: Length of a request and its response together; what leaves Google's network is
+            billed beside it, with and without a load balancer.
+    """
+
+    requests: int = 0
+    kilobytes: float = 4.0
+
+    def dollars(self) -> float:
+        """Price of what is there, of each request, and of what passes through."""
+        fixed = (
+            _FORWARDING_RULES_PER_HOUR * _MONTH_HOURS
+            + _PER_ARMOR_POLICY
+            + _PER_ARMOR_RULE * ARMOR_RULES
+        )
+        gib = self.requests * self.kilobytes * 1000 / 2**30
+        return fixed + self.requests / 1e6 * _PER_MILLION_ARMOR_REQUESTS + gib * _PER_BALANCED_GIB
+
+
 def table(requests: int, milliseconds: float) -> str:
-    """The table, as Markdown."""
+    """Prices of one function, as a table in Markdown."""
     seconds = milliseconds / 1000
     loads = {
         "nobody asks": Load(0, seconds),
@@ -87,6 +158,29 @@ def table(requests: int, milliseconds: float) -> str:
     return "\n".join(lines)
 
 
+def whole_table(requests: int, milliseconds: float) -> str:
+    """Prices of whole environments, with alerts and the public edge, as a table in Markdown."""
+    asked = Load(requests, milliseconds / 1000).dollars(is_free=False)
+    head = (
+        "functions",
+        "alerts",
+        f"nobody asks, before {ALERTS_ARE_BILLED_FROM}",
+        "from then on",
+        "with `public_edge`",
+        f"{requests:,} requests through it",
+    )
+    lines = [f"| {' | '.join(head)} |", "|--:|---|--:|--:|--:|--:|"]
+    for functions in (1, 2, 10):
+        for which in METRIC_REFERENCES:
+            idle = Alerts(which).dollars()
+            busy = asked + Alerts(which, functions).dollars() + Edge(requests).dollars()
+            lines.append(
+                f"| {functions} | {which} | {Load(0, 0).dollars(is_free=False):.2f} | {idle:.2f} "
+                f"| {idle + Edge().dollars():.2f} | {busy:.2f} |"
+            )
+    return "\n".join(lines)
+
+
 def main() -> None:
     """The command line above."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -94,6 +188,8 @@ def main() -> None:
     parser.add_argument("--milliseconds", type=float, default=10.0, help="that a request takes")
     arguments = parser.parse_args()
     print(table(arguments.requests, arguments.milliseconds))
+    print()
+    print(whole_table(arguments.requests, arguments.milliseconds))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ LOCKS = {
 PEERS = "benchmarks/serving/peers"
 TOOL_LOCKS = (
     "tests/infra/checkov/requirements.txt",
+    "tests/infra/hadolint/requirements.txt",
     "tests/load/clients/requirements.txt",
     "benchmarks/serving/onnx_export/requirements.txt",
     f"{PEERS}/bentoml/requirements.txt",

@@ -7,3 +7,5 @@ models = {
     env           = { LOG_LEVEL = "DEBUG" }
   }
 }
+
+monitoring = { alerts = "essential" }

@@ -550,3 +550,90 @@ run "key_without_repository" {
   variables { kms_key_name = "projects/p/locations/l/keyRings/r/cryptoKeys/k" }
   expect_failures = [var.kms_key_name]
 }
+
+run "a_secret_as_a_file" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    secrets        = { KEY = { secret = "tls" } }
+    secret_volumes = { "/secrets/tls" = { secret = "tls", file = "key.pem" }, "/secrets/other" = { secret = "other", project_id = "security" } }
+  }
+
+  assert {
+    condition = { for volume in google_cloudfunctions2_function.function.service_config[0].secret_volumes : volume.mount_path => "${volume.project_id} ${volume.secret} ${volume.versions[0].path} ${volume.versions[0].version}" } == {
+      "/secrets/tls"   = "example-project tls key.pem latest"
+      "/secrets/other" = "security other other latest"
+    }
+    error_message = "expected a folder for each, with one file"
+  }
+
+  assert {
+    condition     = { for secret in values(google_secret_manager_secret_iam_member.function) : secret.secret_id => secret.project } == { tls = "example-project", other = "security" }
+    error_message = "expected one right for each secret, in its own project"
+  }
+}
+
+run "builds_in_a_private_pool" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    build_worker_pool = "projects/p/locations/europe-west1/workerPools/private"
+    runtime_updates   = "on_deploy"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].worker_pool == var.build_worker_pool
+    error_message = "expected the pool to build"
+  }
+
+  assert {
+    condition     = length(google_cloudfunctions2_function.function.build_config[0].on_deploy_update_policy) == 1
+    error_message = "expected patches of the runtime with builds alone"
+  }
+}
+
+run "patches_without_a_build" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    runtime_updates = "automatic"
+  }
+
+  assert {
+    condition     = length(google_cloudfunctions2_function.function.build_config[0].automatic_update_policy) == 1 && length(google_cloudfunctions2_function.function.build_config[0].on_deploy_update_policy) == 0
+    error_message = "expected Google to put a new base under the image"
+  }
+}
+
+run "runtime_updates" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { runtime_updates = "daily" }
+  expect_failures = [var.runtime_updates]
+}
+
+run "a_secret_over_the_code" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { secret_volumes = { "/workspace/secrets" = { secret = "key" } } }
+  expect_failures = [var.secret_volumes]
+}
+
+run "build_worker_pool" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { build_worker_pool = "private" }
+  expect_failures = [var.build_worker_pool]
+}

@@ -74,6 +74,56 @@ run "names_lead_to_functions" {
   }
 }
 
+run "a_service_in_two_regions" {
+  command = apply
+
+  module {
+    source = "./modules/public_edge"
+  }
+
+  # Of the same id, the two would be one backend.
+  override_resource {
+    target = google_compute_region_network_endpoint_group.function["digits us-east1"]
+    values = { id = "projects/example-project/regions/us-east1/networkEndpointGroups/digits" }
+  }
+
+  variables {
+    regions = { digits = ["europe-west1", "us-east1"] }
+  }
+
+  assert {
+    condition     = { for key, group in google_compute_region_network_endpoint_group.function : key => "${group.region} ${group.cloud_run[0].service}" } == { "digits" = "europe-west1 digits", "digits us-east1" = "us-east1 digits", "flowers" = "europe-west1 flowers" }
+    error_message = "expected a group in each region, and the first one where it was without the second"
+  }
+
+  assert {
+    condition     = length(distinct(values(google_compute_region_network_endpoint_group.function)[*].name)) == 3
+    error_message = "expected names that tell the regions apart"
+  }
+
+  assert {
+    condition     = length(google_compute_backend_service.function["digits"].backend) == 2 && length(google_compute_backend_service.function["flowers"].backend) == 1
+    error_message = "expected one service of all regions"
+  }
+
+  assert {
+    condition     = google_compute_backend_service.function["digits"].outlier_detection[0].consecutive_gateway_failure == 3 && google_compute_backend_service.function["digits"].outlier_detection[0].enforcing_consecutive_gateway_failure == 100 && google_compute_backend_service.function["digits"].outlier_detection[0].max_ejection_percent == 50
+    error_message = "expected a region that fails to be left out, and never all of them"
+  }
+
+  assert {
+    condition     = length(google_compute_backend_service.function["flowers"].outlier_detection) == 0
+    error_message = "expected the only region never to be left out"
+  }
+}
+
+run "a_region_twice" {
+  command = plan
+  module { source = "./modules/public_edge" }
+  variables { regions = { digits = ["europe-west1", "europe-west1"] } }
+  expect_failures = [var.regions]
+}
+
 run "what_is_unknown_is_404" {
   command = plan
 

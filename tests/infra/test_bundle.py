@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from model_export.baking import find_models, read_models
 from model_export.bundle import bundle
 from model_export.registry.opening import open_writable
+from tests.support.dockerfile import read_last_stage
 from tests.support.fake_gcs import FakeGcs
+from tests.support.ports import free_port, wait_until_it_listens
 from tests.support.serving import running
 from tests.support.terraform import ROOT, applied
 from tests.support.tiny import LABELS, examples, publish_tiny, scores
@@ -155,3 +158,48 @@ def ask(
         assert [p["label"] for p in answer["predictions"]] == [LABELS[index] for index in best]
         assert len(function.get("/").json()["models"]) == 1
         return answer
+
+
+def test_the_image_answers_without_rights_from_a_registry_that_nobody_can_write_to(
+    archive: Path, python: str, tmp_path: Path
+) -> None:
+    """What container/Dockerfile runs, in a tree as read-only as its file system may be."""
+    image = read_last_stage(ROOT / "container" / "Dockerfile")
+    tree = tmp_path / "tree"
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(tree / "app")
+    publish_tiny(open_writable(str(tree / "registry" / "team")), tmp_path / "artifact")
+    for path in [*tree.rglob("*"), tree]:
+        path.chmod(path.stat().st_mode & ~0o222)
+    before = sorted(tree.rglob("*"))
+    environment = {
+        **{name: value.replace("/app", f"{tree}/app") for name, value in image.environment.items()},
+        # As modules/prediction_service plans it for a bucket that is mounted.
+        "MODEL_REGISTRY": f"file://{tree}/registry/team",
+        "MODELS": "iris",
+        "HOST": "127.0.0.1",
+        "PORT": str(free_port()),
+        "PYTHONPATH": "",  # the image has its packages there; here they are Python's own
+        "HOME": str(tmp_path),  # the image has /tmp
+        "PATH": "/usr/bin:/bin",
+    }
+    # Whoever runs the tests as root could write in spite of all modes.
+    powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    assert image.command[0] == image.health_command[0] == "python"
+    process = subprocess.Popen(
+        [*powerless, python, *image.command[1:]], env=environment, cwd=tree / "app"
+    )
+    try:
+        url = f"http://127.0.0.1:{environment['PORT']}"
+        wait_until_it_listens(process, int(environment["PORT"]), lambda: "", 60)
+        response = requests.post(f"{url}/predict", json={"instances": ROWS.tolist()}, timeout=60)
+        assert response.status_code == 200, response.text
+        health = [python, *image.health_command[1:]]
+        assert subprocess.run(health, env=environment, check=False).returncode == 0
+    finally:
+        process.terminate()
+        assert process.wait(timeout=60) == 0
+    assert sorted(tree.rglob("*")) == before
+    assert subprocess.run(health, env=environment, check=False, capture_output=True).returncode
+    for path in [tree, *before]:
+        path.chmod(0o755)  # so that it can be deleted

@@ -20,7 +20,55 @@ def section(heading: str) -> str:
 
 
 def test_the_costs_are_what_the_command_prints() -> None:
-    assert cost.table(1_000_000, 10.0) in section("What it creates, and what that costs")
+    text = section("What it creates, and what that costs")
+    assert cost.table(1_000_000, 10.0) in text
+    assert cost.whole_table(1_000_000, 10.0) in text
+
+
+def test_the_page_counts_the_references_of_the_alerts() -> None:
+    text = " ".join(section("What it creates, and what that costs").split())
+    told = re.search(r'(\d+) references with `monitoring.alerts = "all"`, (\d+) with', text)
+    assert told
+    assert [int(count) for count in told.groups()] == [
+        cost.METRIC_REFERENCES["all"],
+        cost.METRIC_REFERENCES["essential"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("alerts", "dollars"),
+    [
+        (cost.Alerts("all"), 24 * 0.35),
+        (cost.Alerts("essential"), 5 * 0.35),
+        # One point a minute for each reference and function, 730 hours long.
+        (cost.Alerts("essential", busy_functions=2), 5 * 0.35 + 5 * 2 * 43_800 * 0.5e-6),
+    ],
+)
+def test_alerts_are_billed_by_what_they_refer_to_and_return(
+    alerts: cost.Alerts, dollars: float
+) -> None:
+    assert alerts.dollars() == pytest.approx(dollars)
+
+
+def test_the_edge_is_billed_by_the_hour_the_request_and_the_byte() -> None:
+    assert cost.Edge().dollars() == pytest.approx(18.25 + 5 + 3)
+    moved = 1e6 * 4000 / 2**30 * 0.008
+    assert cost.Edge(1_000_000).dollars() == pytest.approx(26.25 + 0.75 + moved)
+
+
+def test_the_edge_has_as_many_rules_as_the_costs_say(infra: Path) -> None:
+    resources = applied(
+        infra,
+        project_id="example-project",
+        environment="staging",
+        bundle="main.tf",
+        models={"flowers": {"models": ["iris"], "ingress": "ALLOW_INTERNAL_AND_GCLB"}},
+        public_edge={"hosts": {"api.example.com": {"function": "flowers"}}},
+    )
+    (policy,) = [r for r in resources if r["type"] == "google_compute_security_policy"]
+    assert len(policy["values"]["rule"]) == cost.ARMOR_RULES
+    rules = [r for r in resources if r["type"] == "google_compute_global_forwarding_rule"]
+    assert len(rules) == 2
 
 
 @pytest.mark.parametrize(
@@ -66,8 +114,14 @@ def test_every_role_that_is_given_is_in_the_table(infra: Path) -> None:
                 "invokers": {"web": "user:me@example.com"},
                 "public": True,
                 "secrets": {"KEY": {"secret": "key"}},
-            }
+            },
+            "birds": {
+                "platform": "service",
+                "models": ["birds"],
+                "vpc": {"subnetwork": "projects/host/regions/europe-west1/subnetworks/s"},
+            },
         },
+        grant_shared_subnetworks=True,
     )
     given = {r["values"]["role"] for r in resources if r["type"].endswith("_iam_member")}
     assert given == set(ROLE.findall(section("Who may do what")))

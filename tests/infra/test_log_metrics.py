@@ -360,10 +360,7 @@ def test_each_way_a_load_can_fail_has_its_alert(
         for policy in planned["google_monitoring_alert_policy"]
         if policy["user_labels"]["alert"] == "load_failures"
     ]
-    assert len(policies) == 2
-    for policy in policies:
-        text = policy["conditions"][0]["condition_threshold"][0]["filter"]
-        (alternatives,) = re.findall(
-            r'metric\.labels\.code=monitoring\.regex\.full_match\("(.*?)"\)', text
-        )
-        assert set(alternatives.split("|")) == failures
+    (policy,) = policies
+    query = policy["conditions"][0]["condition_prometheus_query_language"][0]["query"]
+    (alternatives,) = re.findall(r'code=~"(.*?)"', query)
+    assert set(alternatives.split("|")) == failures

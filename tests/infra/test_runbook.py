@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +51,44 @@ def commands(body: str) -> list[str]:
     return [line.strip() for line in block[0].splitlines()]
 
 
-def names(policy: Mapping[str, Any]) -> dict[str, str]:
-    """What stands for the runbook's variables in one alert."""
-    function = policy["user_labels"]["function"]
-    model = FUNCTIONS[function]["models"][0]
-    return {
-        "$PROJECT": "example-project",
-        "$REGION": "europe-west1",
-        "$FUNCTION": function,
-        "$URL": "https://digits-abc-ew.a.run.app",
-        "$REGISTRY": "gs://example-project-staging-models",
-        "$BUCKET": "gs://example-project-staging-models",
-        "$MODEL": model,
-        "$SLOW_MS": "500",
-    }
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What somebody is told of one function.
+
+    Attributes:
+        function: Name of the function.
+        alert: Title of the alert, as the runbook has it.
+        policy: The policy, as planned.
+    """
+
+    function: str
+    alert: str
+    policy: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The documentation, with the function filled in as Cloud Monitoring does."""
+        (documentation,) = self.policy["documentation"]
+        content: str = documentation["content"]
+        return content.replace("${metric_or_resource.label.service_name}", self.function)
+
+    @property
+    def lines(self) -> list[str]:
+        """The block of code."""
+        return [
+            line.removeprefix("    ") for line in re.findall("^    .+$", self.text, re.MULTILINE)
+        ]
+
+
+def incidents(policies: tuple[Mapping[str, Any], ...]) -> list[Incident]:
+    """Every alert of every function; a policy that names a function is of that one alone."""
+    found = []
+    for policy in policies:
+        matched = re.fullmatch(r"(.+?)(?:: (\w+))? \(staging\)", policy["display_name"])
+        assert matched
+        alert, function = matched.groups()
+        found += [Incident(name, alert, policy) for name in ([function] if function else FUNCTIONS)]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -72,59 +96,77 @@ def policies(infra: Path) -> tuple[Mapping[str, Any], ...]:
     return monitored(infra)["google_monitoring_alert_policy"]
 
 
-def title(policy: Mapping[str, Any]) -> str:
-    found = re.fullmatch(r"\w+: (.+) \(staging\)", policy["display_name"])
-    assert found
-    return found[1]
+@pytest.fixture(scope="module")
+def told(policies: tuple[Mapping[str, Any], ...]) -> list[Incident]:
+    return incidents(policies)
 
 
-def test_every_alert_has_its_section_and_every_section_its_alert(
-    policies: tuple[Mapping[str, Any], ...],
-) -> None:
+def test_every_alert_has_its_section_and_every_section_its_alert(told: list[Incident]) -> None:
     for function in FUNCTIONS:
-        told = [title(p) for p in policies if p["user_labels"]["function"] == function]
-        assert sorted(told) == sorted(sections(3))
+        alerts = [incident.alert for incident in told if incident.function == function]
+        assert sorted(alerts) == sorted(sections(3))
 
 
-def test_every_alert_leads_to_its_section_and_to_the_way_back(
-    policies: tuple[Mapping[str, Any], ...],
-) -> None:
+def test_every_alert_leads_to_its_section_and_to_the_way_back(told: list[Incident]) -> None:
     anchors = {anchor(heading) for level in (2, 3) for heading in sections(level)}
-    for policy in policies:
-        (documentation,) = policy["documentation"]
-        linked = re.findall(r"docs/8-runbook\.md#([\w-]+)", documentation["content"])
-        assert linked == [anchor(title(policy)), "roll-back"]
+    for incident in told:
+        linked = re.findall(r"docs/8-runbook\.md#([\w-]+)", incident.text)
+        assert linked == [anchor(incident.alert), "roll-back"]
         assert set(linked) <= anchors
 
 
-def test_the_severity_is_the_alerts(policies: tuple[Mapping[str, Any], ...]) -> None:
-    for policy in policies:
-        assert f"**{policy['severity'].capitalize()}.**" in sections(3)[title(policy)]
-
-
-def test_the_alert_has_the_runbooks_commands_with_the_names_filled_in(
-    policies: tuple[Mapping[str, Any], ...],
-) -> None:
-    for policy in policies:
-        expected = commands(sections(3)[title(policy)])
-        assert len(expected) == 3
-        for variable, value in names(policy).items():
-            expected = [command.replace(variable, value) for command in expected]
-        (documentation,) = policy["documentation"]
-        assert re.findall(r"^    (.+)$", documentation["content"], re.MULTILINE) == expected
-        assert "$" not in "".join(expected).replace("$(gcloud", "").replace('%2Fsystem$\\"', "")
-
-
-def test_the_alert_says_how_to_roll_back(policies: tuple[Mapping[str, Any], ...]) -> None:
-    for policy in policies:
-        (documentation,) = policy["documentation"]
-        (command,) = re.findall(r"Roll back \w+: `(.+?)`", documentation["content"])
-        model = names(policy)["$MODEL"]
-        registry = names(policy)["$REGISTRY"]
-        assert command == (
-            f"python -m model_export rollback {model} production --registry {registry}"
+def test_the_subject_names_alert_function_and_environment(told: list[Incident]) -> None:
+    for incident in told:
+        (documentation,) = incident.policy["documentation"]
+        subject = documentation["subject"].replace(
+            "${metric_or_resource.label.service_name}", incident.function
         )
-        assert_understood(shlex.split(command))
+        assert subject == f"{incident.alert}: {incident.function} (staging)"
+
+
+def test_the_severity_is_the_alerts(told: list[Incident]) -> None:
+    for incident in told:
+        severity = incident.policy["severity"].capitalize()
+        assert f"**{severity}.**" in sections(3)[incident.alert]
+
+
+def test_the_page_says_which_alerts_are_essential(infra: Path) -> None:
+    text = (infra / "modules" / "monitoring" / "guides.tf").read_text(encoding="utf-8")
+    essential = re.findall(r'title += "(.+)"(?:\n.*){2}\n +essential = true', text)
+    (listed,) = re.findall(r"`essential` alerts are\s(.+?)\.", sections(2)["Alerts"], re.DOTALL)
+    assert sorted(re.findall(r"\[([^\]]+)\]", listed.replace("\n", " "))) == sorted(essential)
+
+
+def test_the_alert_has_the_runbooks_commands(told: list[Incident]) -> None:
+    for incident in told:
+        expected = commands(sections(3)[incident.alert])
+        assert len(expected) == 3
+        assert incident.lines[-3:] == expected
+
+
+def test_the_alert_sets_every_name_that_its_commands_read(
+    tmp_path: Path, told: list[Incident]
+) -> None:
+    """Run in a shell that knows none of them, for each function."""
+    registry = "gs://example-project-staging-models"
+    for incident in told:
+        back = [line for line in incident.text.splitlines() if line.startswith("Roll back")]
+        (command,) = re.findall(r"Roll back: `(.+?)`", "\n".join(back))
+        *looks, rollback = calls(tmp_path, [*incident.lines, command], named={})
+        model = FUNCTIONS[incident.function]["models"][0]
+        assert rollback == [
+            *("python", "-m", "model_export", "rollback"),
+            *(model, "production", "--registry", registry),
+        ]
+        assert_understood(rollback)
+        for call in looks:
+            if call[:4] == ["python", "-m", "model_export", "list"]:
+                assert call[4:] == [registry, model]
+            elif call[:2] == ["gcloud", "storage"]:
+                assert call[-1].startswith(registry)
+            elif call[:2] in (["gcloud", "logging"], ["gcloud", "run"]):
+                assert incident.function in " ".join(call)
+                assert "--project=example-project" in call
 
 
 def test_links_within_the_page_lead_somewhere() -> None:
@@ -150,13 +192,27 @@ def test_each_code_that_wakes_people_is_explained(
     for alert, heading in (("load_failures", "Load failures"), ("refused", "Refused artifacts")):
         policy = next(p for p in policies if p["user_labels"]["alert"] == alert)
         (alternatives,) = re.findall(
-            r'"\^?\(?([a-z_]+(?:\|[a-z_]+)+)', json.dumps(policy["conditions"]).replace("\\", "")
+            r'code=~"\^?\(?([a-z_]+(?:\|[a-z_]+)+)',
+            json.dumps(policy["conditions"]).replace("\\", ""),
         )
         told = set(re.findall(r"`([a-z_]+)`", sections(3)[heading]))
         assert set(alternatives.split("|")) <= told
 
 
-def calls(folder: Path, lines: list[str]) -> list[list[str]]:
+NAMED: Mapping[str, str] = {
+    "PROJECT": "example-project",
+    "REGION": "europe-west1",
+    "FUNCTION": "my-flowers",
+    "URL": "https://flowers.example.com",
+    "REGISTRY": "gs://models",
+    "BUCKET": "gs://models",
+    "MODEL": "iris",
+    "ALIAS": "production",
+    "SLOW_MS": "500",
+}
+
+
+def calls(folder: Path, lines: list[str], named: Mapping[str, str] = NAMED) -> list[list[str]]:
     """What a shell makes of the commands: the programs with their arguments."""
     programs = folder / "programs"
     programs.mkdir(exist_ok=True)
@@ -170,15 +226,7 @@ def calls(folder: Path, lines: list[str]) -> list[list[str]]:
         env={
             "PATH": f"{programs}:{os.environ['PATH']}",
             "CALLS": str(told),
-            "PROJECT": "example-project",
-            "REGION": "europe-west1",
-            "FUNCTION": "my-flowers",
-            "URL": "https://flowers.example.com",
-            "REGISTRY": "gs://models",
-            "BUCKET": "gs://models",
-            "MODEL": "iris",
-            "ALIAS": "production",
-            "SLOW_MS": "500",
+            **named,
         },
         capture_output=True,
         check=True,

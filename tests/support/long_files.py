@@ -16,6 +16,7 @@ LONG = (
     "model_export/test_pipeline.py",
     "model_export/test_cli.py",
     "infra/test_static_analysis.py",
+    "infra/test_alert_queries.py",
     "delivery/test_export_steps.py",
     "load/test_shutdown.py",
     "load/test_early_refusals.py",

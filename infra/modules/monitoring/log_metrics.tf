@@ -46,7 +46,7 @@ locals {
   # Lines on stdout, of this environment's functions and of no others in the project.
   log_clauses = [
     "resource.type=\"cloud_run_revision\"",
-    "resource.labels.location=\"${var.region}\"",
+    "resource.labels.location=~\"^(${join("|", local.regions)})$\"",
     "logName=\"projects/${var.project_id}/logs/run.googleapis.com%2Fstdout\"",
   ]
   metric_types = { for name, metric in google_logging_metric.lines : name => "logging.googleapis.com/user/${metric.name}" }

@@ -2,6 +2,8 @@
 # dashboard, and as asked for uptime checks and a budget.
 
 locals {
+  regions = sort(setunion([var.region], var.more_regions))
+
   thresholds = {
     for name, function in var.functions : name => merge({
       error_ratio      = 0.05
@@ -27,7 +29,7 @@ locals {
     for name in keys(var.functions) : name => join(" AND ", [
       "resource.type=\"cloud_run_revision\"",
       "resource.labels.service_name=\"${name}\"",
-      "resource.labels.location=\"${var.region}\"",
+      "resource.labels.location=${length(local.regions) == 1 ? jsonencode(var.region) : "one_of(${join(",", formatlist("\"%s\"", local.regions))})"}",
     ])
   }
 }

@@ -19,8 +19,8 @@ output "metrics" {
 }
 
 output "alerts" {
-  description = "Names of the alert policies: function and alert."
-  value       = sort(concat(keys(google_monitoring_alert_policy.metric), [for name in keys(google_monitoring_alert_policy.refused) : "${name} refused"]))
+  description = "Names of the alert policies: each is of all functions, `refused NAME` of one."
+  value       = sort(concat(keys(google_monitoring_alert_policy.metric), [for name in keys(google_monitoring_alert_policy.refused) : "refused ${name}"]))
 }
 
 output "slos" {

@@ -8,6 +8,9 @@ locals {
     }
   }
 
+  # Alerts ask for the same shares of the same metrics themselves (queries.tf), because a burn rate of
+  # Cloud Monitoring's own is that of one objective, and each would be paid for.
+  #
   # At 14.4 times the rate that the budget bears, a 28-day budget is gone in two days; at 6 times, in
   # five. The short window ends the alert soon after the trouble.
   # Source: https://sre.google/workbook/alerting-on-slos/

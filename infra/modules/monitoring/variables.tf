@@ -8,6 +8,13 @@ variable "region" {
   type        = string
 }
 
+variable "more_regions" {
+  description = "Regions that some of the functions are in as well; what they do there is counted with the rest."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "environment" {
   description = "What tells these metrics and alerts from those of another environment in the same project."
   type        = string
@@ -110,6 +117,18 @@ variable "notification_channels" {
   validation {
     condition     = alltrue([for channel in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", channel))])
     error_message = "notification_channels: expected projects/P/notificationChannels/N, as `gcloud beta monitoring channels list` has them."
+  }
+}
+
+variable "alerts" {
+  description = "Which alerts there are: `essential` has those that say that a function does not answer (refused artifacts, load failures, availability that burns fast, and uptime and no traffic where asked for), `all` also those about latency, cold starts, instances and slow burns. Google bills for alerts by the metrics that they refer to (docs/7-deploy.md)."
+  type        = string
+  default     = "all"
+  nullable    = false
+
+  validation {
+    condition     = contains(["essential", "all"], var.alerts)
+    error_message = "alerts: expected essential or all, because there are no other sets (monitoring.functions.NAME.alerts = false turns off those of one function)."
   }
 }
 

@@ -78,11 +78,13 @@ resource "google_storage_bucket_iam_member" "models" {
 }
 
 resource "google_secret_manager_secret_iam_member" "function" {
-  # Two variables may have one secret, which is one right.
-  for_each = { for secret in values(var.secrets) : "${coalesce(secret.project_id, var.project_id)} ${secret.secret}" => secret... }
+  # A variable and a volume may have one secret, which is one right.
+  for_each = toset([
+    for secret in concat(values(var.secrets), values(var.secret_volumes)) : "${coalesce(secret.project_id, var.project_id)} ${secret.secret}"
+  ])
 
-  project   = coalesce(each.value[0].project_id, var.project_id)
-  secret_id = each.value[0].secret
+  project   = split(" ", each.value)[0]
+  secret_id = split(" ", each.value)[1]
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.function.member
 }
@@ -102,6 +104,7 @@ resource "google_cloudfunctions2_function" "function" {
     entry_point       = var.entry_point
     service_account   = var.build_service_account == null ? module.build[0].id : var.build_service_account.id
     docker_repository = var.docker_repository
+    worker_pool       = var.build_worker_pool
 
     environment_variables = merge(
       {
@@ -114,6 +117,16 @@ resource "google_cloudfunctions2_function" "function" {
       },
       var.rebuild == null ? {} : { REBUILD = var.rebuild },
     )
+
+    dynamic "automatic_update_policy" {
+      for_each = var.runtime_updates == "automatic" ? [true] : []
+      content {}
+    }
+
+    dynamic "on_deploy_update_policy" {
+      for_each = var.runtime_updates == "on_deploy" ? [true] : []
+      content {}
+    }
 
     source {
       storage_source {
@@ -157,6 +170,20 @@ resource "google_cloudfunctions2_function" "function" {
         project_id = coalesce(secret_environment_variables.value.project_id, var.project_id)
         secret     = secret_environment_variables.value.secret
         version    = secret_environment_variables.value.version
+      }
+    }
+
+    dynamic "secret_volumes" {
+      for_each = var.secret_volumes
+      content {
+        mount_path = secret_volumes.key
+        project_id = coalesce(secret_volumes.value.project_id, var.project_id)
+        secret     = secret_volumes.value.secret
+
+        versions {
+          path    = coalesce(secret_volumes.value.file, secret_volumes.value.secret)
+          version = secret_volumes.value.version
+        }
       }
     }
   }

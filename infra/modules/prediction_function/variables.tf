@@ -88,6 +88,17 @@ variable "runtime" {
   }
 }
 
+variable "runtime_updates" {
+  description = "When security patches of the runtime come into the image: automatic (Google puts a new base under it, without a build) or on_deploy (with the next build); null for what Google does by default, which is automatic."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.runtime_updates == null ? true : contains(["automatic", "on_deploy"], var.runtime_updates)
+    error_message = "runtime_updates: expected automatic or on_deploy, because Cloud Functions has no others."
+  }
+}
+
 variable "entry_point" {
   description = "predict (ASGI, many requests at once) or predict_wsgi (Flask)."
   type        = string
@@ -246,6 +257,25 @@ variable "secrets" {
   }
 }
 
+variable "secret_volumes" {
+  description = "Folders with one file from Secret Manager each, by path: { \"/secrets/tls\" = { secret = \"tls\", file = \"key.pem\" } }. \"latest\" is read anew whenever the file is."
+  type = map(object({
+    secret     = string
+    version    = optional(string, "latest")
+    file       = optional(string)
+    project_id = optional(string)
+  }))
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for path in keys(var.secret_volumes) :
+      can(regex("^(/[A-Za-z0-9._-]+)+$", path)) && !can(regex("^/(dev|proc|sys|app|workspace|tmp)(/|$)", path))
+    ])
+    error_message = "secret_volumes: expected absolute paths such as /secrets/tls, and none in /dev, /proc, /sys, /app, /workspace or /tmp, because a volume hides what is there."
+  }
+}
+
 variable "vpc" {
   description = "The network that the function sends through: a network or subnetwork (direct egress), or a connector. egress is PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
   type = object({
@@ -287,6 +317,17 @@ variable "build_service_account" {
   validation {
     condition     = var.build_service_account == null ? true : can(regex("^projects/[^/]+/serviceAccounts/[^/]+$", var.build_service_account.id))
     error_message = "build_service_account: expected the id projects/P/serviceAccounts/E, and not the email alone."
+  }
+}
+
+variable "build_worker_pool" {
+  description = "Private pool of Cloud Build that builds the image, as projects/P/locations/L/workerPools/W, for perimeters of VPC Service Controls and builds in a network of your own; null for Google's."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.build_worker_pool == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/workerPools/[^/]+$", var.build_worker_pool))
+    error_message = "build_worker_pool: expected projects/P/locations/L/workerPools/W, because a pool's name alone does not say where it is."
   }
 }
 

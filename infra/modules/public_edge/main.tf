@@ -11,6 +11,14 @@ locals {
     for function in local.used :
     function => length(function) <= 24 ? function : "${substr(function, 0, 17)}-${substr(sha256(function), 0, 6)}"
   }
+
+  # One backend for each region; that of the region of all others keeps the function's name as its key.
+  placed = { for function in local.used : function => lookup(var.regions, function, [var.region]) }
+  groups = merge([
+    for function, regions in local.placed : {
+      for region in regions : (region == var.region ? function : "${function} ${region}") => { function = function, region = region }
+    }
+  ]...)
 }
 
 resource "google_compute_global_address" "edge" {
@@ -33,15 +41,15 @@ resource "terraform_data" "protected" {
 }
 
 resource "google_compute_region_network_endpoint_group" "function" {
-  for_each = local.used
+  for_each = local.groups
 
   project               = var.project_id
-  region                = var.region
-  name                  = "${var.name}-${local.short[each.key]}-${substr(sha256("${var.region} ${var.functions[each.key]}"), 0, 6)}"
+  region                = each.value.region
+  name                  = "${var.name}-${local.short[each.value.function]}-${substr(sha256("${each.value.region} ${var.functions[each.value.function]}"), 0, 6)}"
   network_endpoint_type = "SERVERLESS"
 
   cloud_run {
-    service = var.functions[each.key]
+    service = var.functions[each.value.function]
   }
 
   # The backend points to the new one before the former goes.
@@ -62,8 +70,32 @@ resource "google_compute_backend_service" "function" {
   protocol              = "HTTPS"
   security_policy       = google_compute_security_policy.edge.id
 
-  backend {
-    group = google_compute_region_network_endpoint_group.function[each.key].id
+  dynamic "backend" {
+    for_each = { for key, group in local.groups : key => group if group.function == each.key }
+    content {
+      group = google_compute_region_network_endpoint_group.function[backend.key].id
+    }
+  }
+
+  # Serverless backends have no health check: what a region answers tells whether it is well. Without
+  # this a region that fails is asked for ever. At most half of the regions are left out at once.
+  dynamic "outlier_detection" {
+    for_each = length(local.placed[each.key]) > 1 ? [each.key] : []
+    content {
+      consecutive_errors                    = 5
+      enforcing_consecutive_errors          = 100
+      consecutive_gateway_failure           = 3
+      enforcing_consecutive_gateway_failure = 100
+      max_ejection_percent                  = 50
+
+      interval {
+        seconds = 1
+      }
+
+      base_ejection_time {
+        seconds = 180
+      }
+    }
   }
 
   log_config {

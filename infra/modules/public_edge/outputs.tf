@@ -11,7 +11,7 @@ output "dns_records" {
 }
 
 output "certificates" {
-  description = "The managed certificate of each host, whose state `gcloud compute ssl-certificates describe` tells."
+  description = "The managed certificate of each host, whose state `gcloud compute ssl-certificates describe NAME --global` tells."
   value       = { for host, certificate in google_compute_managed_ssl_certificate.host : host => certificate.name }
 }
 

@@ -24,6 +24,18 @@ variable "functions" {
   type        = map(string)
 }
 
+variable "regions" {
+  description = "Regions of the services that are in several, by the same names as functions; what is not in here is in region. The nearest answers; one that fails five requests in a row gets none for three minutes, and the next nearest answers."
+  type        = map(list(string))
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name, regions in var.regions : contains(keys(var.functions), name) && contains(regions, var.region) && length(distinct(regions)) == length(regions)])
+    error_message = "regions: expected some of functions, each with region among its regions, and each region once."
+  }
+}
+
 variable "hosts" {
   description = <<-EOT
     Which function answers where, by public name: { "api.example.com" = { function = "digits", paths = { "/flowers" = "flowers" } } }.

@@ -1,6 +1,12 @@
 # What Google would give back, in its real form: the provider validates what one resource takes from
 # another, mocked or not. One entry for each computed attribute that the configuration refers to.
 
+mock_data "google_cloud_run_v2_service" {
+  defaults = {
+    latest_ready_revision = "digits-00001-abc"
+    terminal_condition    = [{ state = "CONDITION_SUCCEEDED" }]
+  }
+}
 mock_data "google_cloudfunctions2_function" {
   defaults = { state = "ACTIVE" }
 }
@@ -10,6 +16,12 @@ mock_data "google_project" {
 mock_data "google_storage_project_service_account" {
   defaults = {
     member = "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
+  }
+}
+mock_resource "google_cloud_run_v2_service" {
+  defaults = {
+    id  = "projects/example-project/locations/europe-west1/services/digits"
+    uri = "https://digits-abc-ew.a.run.app"
   }
 }
 mock_resource "google_cloudfunctions2_function" {

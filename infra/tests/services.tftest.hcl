@@ -1,0 +1,235 @@
+# Entries of models that are Cloud Run services: the rest of infra/ does not care which.
+
+mock_provider "google" {
+  source = "./tests/mocks"
+}
+
+variables {
+  project_id  = "example-project"
+  region      = "europe-west1"
+  environment = "staging" # in prod services are protected, also from the end of a test
+  bundle      = "main.tf"
+  models = {
+    digits = {
+      platform = "service"
+      models   = ["digits"]
+      ingress  = "ALLOW_INTERNAL_AND_GCLB"
+      invokers = { web = "serviceAccount:web@example-project.iam.gserviceaccount.com" }
+      service  = { startup_probe = "ready", regions = ["europe-west1", "us-east1"] }
+    }
+    flowers = { models = ["iris"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
+    birds   = { platform = "service", models = ["birds"], secret_volumes = { "/secrets/tls" = { secret = "tls" } } }
+  }
+}
+
+run "a_service_beside_a_function" {
+  command = apply
+
+  assert {
+    condition     = toset(keys(module.function)) == toset(["flowers"]) && toset(keys(module.service)) == toset(["birds", "digits", "digits us-east1"])
+    error_message = "expected each entry on its platform, and a service in each of its regions"
+  }
+
+  assert {
+    condition     = toset(keys(output.urls)) == toset(["birds", "digits", "flowers"]) && toset(keys(output.console)) == toset(["birds", "digits", "flowers"]) && output.environments["digits"].MODEL_REGISTRY == output.registry
+    error_message = "expected outputs of both alike, and one registry for all"
+  }
+
+  assert {
+    condition     = alltrue([for name in ["birds", "digits", "flowers"] : anytrue([for alert in output.alerts : strcontains(alert, name)])])
+    error_message = "expected both to be watched"
+  }
+
+  assert {
+    condition     = length(toset([for service in values(module.service) : service.service_account])) >= 1 && local.service_accounts["digits"] == null && can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", local.service_accounts["digits us-east1"]))
+    error_message = "expected an account of its own in each region, because accounts have no region"
+  }
+
+  assert {
+    condition     = join(" ", local.regions["digits"]) == "europe-west1 us-east1" && join(" ", local.regions["birds"]) == "europe-west1"
+    error_message = "expected the regions that are watched"
+  }
+
+  assert {
+    condition     = google_artifact_registry_repository.images[0].repository_id == "services-staging" && startswith(module.service["digits us-east1"].image, "europe-west1-docker.pkg.dev/example-project/services-staging/digits:")
+    error_message = "expected one repository for the images of all regions"
+  }
+}
+
+run "no_repository_without_services" {
+  command = plan
+
+  variables {
+    models = { flowers = { models = ["iris"] } }
+  }
+
+  assert {
+    condition     = length(google_artifact_registry_repository.images) == 0 && length(module.service) == 0
+    error_message = "expected nothing of services where there are none"
+  }
+}
+
+run "a_repository_that_is_there" {
+  command = plan
+
+  variables {
+    models            = { birds = { platform = "service", models = ["birds"] } }
+    docker_repository = "projects/example-project/locations/europe/repositories/images"
+  }
+
+  assert {
+    condition     = length(google_artifact_registry_repository.images) == 0 && startswith(module.service["birds"].image, "europe-docker.pkg.dev/example-project/images/birds:")
+    error_message = "expected the repository that was given"
+  }
+}
+
+run "a_public_name_is_an_audience" {
+  command = apply
+
+  # A function of its own URL, which must be one that no run before has made.
+  override_resource {
+    target = module.function["tulips"].google_cloudfunctions2_function.function
+    values = { state = "ACTIVE", service_config = { uri = "https://tulips-abc-ew.a.run.app" } }
+  }
+
+  variables {
+    models = {
+      digits = { platform = "service", models = ["digits"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
+      tulips = { models = ["iris"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
+    }
+    public_edge = {
+      hosts = { "api.example.com" = { function = "digits", paths = { "/tulips" = "tulips" } } }
+    }
+  }
+
+  assert {
+    condition     = output.audiences == tomap({ "https://api.example.com" = "https://api.example.com", "https://api.example.com/tulips" = "https://tulips-abc-ew.a.run.app" })
+    error_message = "expected a token for a service to be made out to its public name, and one for a function to the function's URL"
+  }
+
+  assert {
+    condition     = jsonencode(local.public_names) == jsonencode({ digits = ["https://api.example.com"] })
+    error_message = "expected the service to know its public name, in each region"
+  }
+}
+
+run "no_token_is_asked_for" {
+  command = plan
+
+  variables {
+    models = { birds = { platform = "service", models = ["birds"], service = { invoker_iam_disabled = true } } }
+  }
+}
+
+run "no_token_is_asked_for_in_prod" {
+  command = plan
+
+  variables {
+    environment = "prod"
+    models      = { birds = { platform = "service", models = ["birds"], service = { invoker_iam_disabled = true } } }
+  }
+
+  expect_failures = [var.models]
+}
+
+run "an_unknown_platform" {
+  command = plan
+
+  variables {
+    models = { birds = { platform = "run", models = ["birds"] } }
+  }
+
+  expect_failures = [var.models]
+}
+
+run "a_function_with_what_only_services_have" {
+  command = plan
+
+  variables {
+    models = { birds = { models = ["birds"], service = { session_affinity = true } } }
+  }
+
+  expect_failures = [var.models]
+}
+
+run "a_gpu" {
+  command = plan
+
+  variables {
+    models = { birds = { platform = "service", models = ["birds"], service = { gpu = "nvidia-l4" } } }
+  }
+
+  expect_failures = [var.models]
+}
+
+run "regions_without_that_of_the_registry" {
+  command = plan
+
+  variables {
+    models = { birds = { platform = "service", models = ["birds"], service = { regions = ["us-east1"] } } }
+  }
+
+  expect_failures = [var.models]
+}
+
+run "several_regions_and_one_subnetwork" {
+  command = plan
+
+  variables {
+    models = { birds = { platform = "service", models = ["birds"], vpc = { subnetwork = "s" }, service = { regions = ["europe-west1", "us-east1"] } } }
+  }
+
+  expect_failures = [var.models]
+}
+
+run "a_shared_subnetwork" {
+  command = apply
+
+  variables {
+    grant_shared_subnetworks = true
+    models = {
+      birds   = { platform = "service", models = ["birds"], vpc = { subnetwork = "projects/host/regions/europe-west1/subnetworks/functions" } }
+      flowers = { models = ["iris"], vpc = { subnetwork = "projects/host/regions/europe-west1/subnetworks/functions" } }
+      own     = { models = ["iris"], vpc = { subnetwork = "projects/example-project/regions/europe-west1/subnetworks/own" } }
+      near    = { models = ["iris"], vpc = { network = "default" } }
+      none    = { models = ["iris"] }
+    }
+  }
+
+  assert {
+    condition     = length(google_compute_subnetwork_iam_member.cloud_run) == 1
+    error_message = "expected one right, for the one subnetwork of another project"
+  }
+
+  assert {
+    condition = alltrue([for right in values(google_compute_subnetwork_iam_member.cloud_run) :
+      right.project == "host" && right.region == "europe-west1" && right.subnetwork == "functions" && right.role == "roles/compute.networkUser" && right.member == "serviceAccount:service-123456789012@serverless-robot-prod.iam.gserviceaccount.com"
+    ])
+    error_message = "expected this project's account of Cloud Run to be let in by the host project"
+  }
+}
+
+run "a_shared_subnetwork_that_others_open" {
+  command = plan
+
+  variables {
+    models = { flowers = { models = ["iris"], vpc = { subnetwork = "projects/host/regions/europe-west1/subnetworks/functions" } } }
+  }
+
+  assert {
+    condition     = length(google_compute_subnetwork_iam_member.cloud_run) == 0
+    error_message = "expected no grant in another project unless asked for"
+  }
+}
+
+run "builds_in_a_private_pool" {
+  command = plan
+
+  variables {
+    build_worker_pool = "projects/p/locations/europe-west1/workerPools/private"
+    models = {
+      birds   = { platform = "service", models = ["birds"], runtime_updates = "automatic" }
+      flowers = { models = ["iris"], runtime_updates = "on_deploy" }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+"""The image of container/Dockerfile: what hadolint says of it, and what it promises."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.dockerfile import read_last_stage
+from tests.support.terraform import ROOT
+from tests.support.tool_environment import tool_environment
+
+FOLDER = ROOT / "container"
+DOCKERFILE = FOLDER / "Dockerfile"
+LOCK = ROOT / "tests" / "infra" / "hadolint" / "requirements.txt"
+VENV = ROOT / "build" / "hadolint"
+
+
+@pytest.fixture(scope="module")
+def hadolint() -> str:
+    """hadolint, which its authors give away as a program and not as a package."""
+    return str(tool_environment(LOCK, VENV) / "hadolint")
+
+
+def lint(hadolint: str, path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [hadolint, f"--config={FOLDER / '.hadolint.yaml'}", "--no-color", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_hadolint_has_nothing_against_the_image(hadolint: str) -> None:
+    process = lint(hadolint, DOCKERFILE)
+    assert (process.returncode, process.stdout) == (0, ""), process.stdout + process.stderr
+
+
+def test_hadolint_would_tell_of_a_base_without_a_version_and_of_root(
+    hadolint: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "Dockerfile"
+    path.write_text("FROM python\nRUN pip install flask\nUSER root\n", encoding="utf-8")
+    process = lint(hadolint, path)
+    assert process.returncode == 1
+    assert {"DL3006", "DL3013", "DL3042", "DL3002"} <= set(re.findall(r"DL\d+", process.stdout))
+
+
+def test_hadolint_is_told_to_be_silent_nowhere() -> None:
+    assert "hadolint ignore" not in DOCKERFILE.read_text(encoding="utf-8")
+    assert "ignored" not in re.sub("#.*", "", (FOLDER / ".hadolint.yaml").read_text("utf-8"))
+
+
+def test_both_stages_have_the_base_that_is_given_by_its_digest() -> None:
+    text = DOCKERFILE.read_text(encoding="utf-8")
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${PYTHON_IMAGE}"] * 2
+    assert "ARG PYTHON_IMAGE\n" in text, "no default, which would be a tag that moves"
+
+
+def test_the_packages_are_those_of_the_lock_and_no_code_of_theirs_runs() -> None:
+    text = DOCKERFILE.read_text(encoding="utf-8")
+    (install,) = re.findall(r"pip install (.*?)\n\n", text, re.DOTALL)
+    assert {"--require-hashes", "--only-binary=:all:", "--no-cache-dir"} <= set(install.split())
+
+
+def test_it_runs_as_nobody() -> None:
+    user, group = read_last_stage(DOCKERFILE).user.split(":")
+    assert int(user) >= 1000
+    assert int(group) >= 1000
+
+
+@pytest.mark.parametrize("image", ["", "python:3.12-slim", "python@sha256:0123"])
+def test_make_image_demands_a_base_by_its_digest(image: str) -> None:
+    process = subprocess.run(
+        ["make", "--no-print-directory", "check-python-image", f"PYTHON_IMAGE={image}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 2
+    assert "PYTHON_IMAGE: expected NAME@sha256:" in process.stderr
+    assert f"got '{image}'" in process.stderr
