@@ -130,6 +130,7 @@ KINDS = (
     _compute("urlMaps"),
     _compute("networkEndpointGroups", "regions/*"),
     Kind("secretmanager/v1/projects/*/secrets/*", "secretId"),
+    Kind(f"artifactregistry/{_PLACE}/repositories/*", "repository_id", answer=Answer.OPERATION),
     Kind(f"cloudkms/{_PLACE}/keyRings/*/cryptoKeys/*", "cryptoKeyId"),
     Kind(f"cloudbuild/{_PLACE}/triggers/*"),
     Kind("billingbudgets/v1/billingAccounts/*/budgets/*"),

@@ -16,6 +16,7 @@ from tests.infra.lifecycle.cloud.request import Request, split_target
 
 # The provider's variable for each API, and the path that it is given.
 _ENDPOINTS = {
+    "ARTIFACT_REGISTRY": "artifactregistry/v1",
     "BILLING_BUDGETS": "billingbudgets/v1",
     "CLOUD_BILLING": "cloudbilling/v1",
     "CLOUD_BUILD": "cloudbuild/v1",
