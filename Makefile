@@ -36,6 +36,11 @@ FAST := tests/contract tests/functions tests/tools tests/test_house.py tests/inf
 test-fast: check ## Run linters, types and the tests of what is deployed, for another PYTHON and VENV
 	$(SUITE) $(FAST)
 
+# Apart, because it waits for minutes where the provider does, and needs the real one.
+.PHONY: lifecycle
+lifecycle: $(READY) ## Apply infra/ to a fake of Google's APIs, with the real provider, good days and bad
+	LIFECYCLE=$${LIFECYCLE:-run} $(SUITE) tests/infra/lifecycle
+
 # Apart, because counting lines takes a third as long again, and most where nothing waits.
 .PHONY: coverage
 coverage: $(READY) ## Run all tests, and tell which lines none of them runs

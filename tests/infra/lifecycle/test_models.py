@@ -1,0 +1,50 @@
+"""A model more, one less, and one of another name."""
+
+from __future__ import annotations
+
+from tests.infra.lifecycle.deployment import Deployment
+from tests.support.terraform import assert_done
+
+DIGITS = {"models": ["digits@production"]}
+FLOWERS = {"models": ["flowers@production"]}
+FUNCTIONS = "cloudfunctions/v2/projects/example-project/locations/europe-west1/functions"
+
+# What is about all functions, and is written anew where there is one more.
+SHARED = ("google_logging_metric.lines", "google_monitoring_dashboard.functions")
+
+
+def test_one_more_leaves_the_others_alone(dev: Deployment) -> None:
+    dev.set_models(digits=DIGITS, flowers=FLOWERS)
+    plan = dev.plan()
+    assert not plan.of("delete", "replace")
+    assert all(any(one in address for one in SHARED) for address in plan.of("update"))
+    assert all("flowers" in address for address in plan.of("create"))
+    assert_done(dev.apply())
+    assert f"{FUNCTIONS}/flowers" in dev.cloud.resources
+    assert dev.plan().actions == {}
+
+
+def test_one_less_takes_all_that_was_its_own(dev: Deployment) -> None:
+    dev.set_models(digits=DIGITS, flowers=FLOWERS)
+    assert_done(dev.apply())
+    dev.set_models(digits=DIGITS)
+    plan = dev.plan()
+    assert all("flowers" in address for address in plan.of("delete"))
+    assert not plan.of("create", "replace")
+    assert_done(dev.apply())
+    left = {one for one in dev.cloud.resources if "flowers" in one and "/o/" not in one}
+    assert left == set()
+    assert not [
+        one
+        for one in dev.cloud.policies.granted()
+        if "flowers" in one[2] and "deleted:" not in one[2]
+    ]
+    assert dev.plan().actions == {}
+
+
+def test_another_name_is_another_function(dev: Deployment) -> None:
+    dev.set_models(numbers=DIGITS)
+    assert_done(dev.apply())
+    assert f"{FUNCTIONS}/numbers" in dev.cloud.resources
+    assert f"{FUNCTIONS}/digits" not in dev.cloud.resources
+    assert dev.plan().actions == {}
