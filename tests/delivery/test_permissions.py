@@ -23,6 +23,7 @@ FIXED = ("create", "delete", "get")  # what cannot be changed is made anew
 READS_PROJECT = {"resourcemanager.projects.get"}
 
 NEEDED = {
+    "google_artifact_registry_repository": each("artifactregistry.repositories", *CRUD),
     "google_billing_budget": each("billing.budgets", *CRUD),
     "google_cloud_run_v2_service": each("run.services", *CRUD)
     | {"run.operations.get", "iam.serviceAccounts.actAs"},
@@ -48,6 +49,7 @@ NEEDED = {
     | {"compute.regionOperations.get"},
     "google_compute_security_policy": each("compute.securityPolicies", *CRUD),
     "google_compute_ssl_policy": each("compute.sslPolicies", *CRUD),
+    "google_compute_subnetwork_iam_member": each("compute.subnetworks", *POLICY),
     "google_compute_target_http_proxy": each("compute.targetHttpProxies", *FIXED, "setUrlMap")
     | {"compute.urlMaps.use"},
     "google_compute_target_https_proxy": each(
@@ -105,6 +107,7 @@ GOOGLES = {
     | {"serviceusage.operations.get"},
     "roles/resourcemanager.projectIamAdmin": each("resourcemanager.projects", "get", *POLICY),
     "roles/storage.objectUser": each("storage.objects", *CRUD),
+    "roles/artifactregistry.admin": each("artifactregistry.repositories", *CRUD),
     "roles/run.developer": each("run.services", *CRUD) | {"run.operations.get"},
     "roles/compute.loadBalancerAdmin": each(
         "compute.backendServices", *CRUD, "use", "setSecurityPolicy"
@@ -131,8 +134,10 @@ GOOGLES = {
 """What of that is in Google's roles, as its reference of predefined roles lists them."""
 
 OPTIONS = {
+    "google_artifact_registry_repository": {"roles/artifactregistry.admin"},
     "google_billing_budget": {"roles/billing.costsManager"},
     "google_cloud_run_v2_service": {"roles/run.developer"},
+    "google_compute_subnetwork_iam_member": {f"compute.subnetworks.{verb}" for verb in POLICY},
     "google_kms_crypto_key_iam_member": {f"cloudkms.cryptoKeys.{verb}" for verb in POLICY},
     "google_secret_manager_secret_iam_member": {f"secretmanager.secrets.{verb}" for verb in POLICY},
 }
@@ -163,7 +168,8 @@ def given() -> set[str]:
 
 @pytest.mark.parametrize("resource", sorted(NEEDED))
 def test_the_pipeline_may_make_change_and_delete_it(resource: str) -> None:
-    more = EDGE if resource.startswith("google_compute_") else OPTIONS.get(resource, set())
+    edge = EDGE if resource.startswith("google_compute_") else set()
+    more = OPTIONS.get(resource, edge)
     for name in more:
         parts = [name] if name in GOOGLES else name.rsplit(".", 1)
         assert all(part in DOCUMENT for part in parts), f"docs/9-delivery.md: {resource}: {name}"

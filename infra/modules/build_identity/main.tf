@@ -16,10 +16,12 @@ resource "google_project_iam_member" "build" {
   member  = google_service_account.build.member
 }
 
+data "google_project" "project" {
+  project_id = var.project_id
+}
+
 # Cloud Functions copies the zip into a bucket of its own, and builds from there. That bucket is not
 # there before the first function is, so the right is the project's, narrowed by the bucket's name.
-# The project's number follows in it, and is left out here: it would be unknown to a plan that enables
-# an API, and the right would be made anew.
 resource "google_project_iam_member" "copies" {
   project = var.project_id
   role    = "roles/storage.objectViewer"
@@ -28,7 +30,7 @@ resource "google_project_iam_member" "copies" {
   condition {
     title       = "sources of functions"
     description = "The buckets in which Cloud Functions keeps what it builds from."
-    expression  = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
+    expression  = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${data.google_project.project.number}-\")"
   }
 }
 
