@@ -77,8 +77,8 @@ class Delivery:
 
     def _asked(self) -> str:
         body = {"instances": [[0.1, 0.2, 0.3, 0.4]]}
-        answer = self.function.post("/models/iris/labels/staging/predict", body).json()
-        return str(answer["model"]["version"])
+        answer = self.function.post("/models/iris/labels/staging/predict", body)
+        return str(answer.json()["model"]["version"]) if answer.ok else answer.text
 
     def aliases(self) -> dict[str, str]:
         """The version that each alias names."""
