@@ -87,14 +87,24 @@ check-python-image:
 	    "sources give the same image, got '$(PYTHON_IMAGE)'; docker buildx imagetools inspect" \
 	    "python:3.12-slim --format '{{.Manifest.Digest}}' tells the digest" >&2; exit 2; }
 
-# A folder of what was in the newest zip: models that are baked into it are in the image, too.
+# BUNDLE names another zip than today's, such as one that models are baked into.
+CONTEXT := build/image
+
+.PHONY: image-context
+image-context: $(READY) $(if $(BUNDLE),,bundle) ## Unpack the bundle, or BUNDLE=build/function-....zip, to build/image
+	@test -z '$(BUNDLE)' || test -f '$(BUNDLE)' || { \
+	  echo "BUNDLE: expected the zip that 'model_export bundle' wrote, such as" \
+	    "build/function-0123456789ab.zip, and there is no '$(BUNDLE)'; leave it out for one" \
+	    "without models" >&2; exit 2; }
+	rm -rf '$(CONTEXT)'
+	$(BIN)/python -m zipfile -e "$(or $(BUNDLE),$$(ls -t build/function-*.zip | head -1))" '$(CONTEXT)'
+
+# Cloud Run runs linux/amd64 alone.
 .PHONY: image
-image: check-python-image bundle ## Build container/Dockerfile on PYTHON_IMAGE=python@sha256:..., from the bundle
-	rm -rf build/image
-	$(BIN)/python -m zipfile -e "$$(ls -t build/function-*.zip | head -1)" build/image
-	SOURCE_DATE_EPOCH=315532800 docker buildx build --file container/Dockerfile \
+image: check-python-image image-context ## Build container/Dockerfile on PYTHON_IMAGE=python@sha256:..., from the bundle
+	SOURCE_DATE_EPOCH=315532800 docker buildx build --file container/Dockerfile --platform linux/amd64 \
 	  --build-arg PYTHON_IMAGE='$(PYTHON_IMAGE)' --build-arg REVISION="$$(git rev-parse HEAD)" \
-	  --output type=docker,name=tflite-functions,rewrite-timestamp=true build/image
+	  --output type=docker,name=tflite-functions,rewrite-timestamp=true '$(CONTEXT)'
 
 .PHONY: lock
 lock: $(READY) ## Compile all locks, and resolve with pip those that changed

@@ -12,7 +12,7 @@ output "curl" {
 }
 
 output "registry" {
-  description = "What `python -m model_export export --set publish.registry=…` takes."
+  description = "What `python -m model_export export --registry …` takes."
   value       = module.models.registry
 }
 
@@ -27,11 +27,13 @@ output "environments" {
 }
 
 output "console" {
-  description = "Pages of the Cloud console, for each function."
+  description = "Pages of the Cloud console, for each function in each of its regions."
   value = {
     for name, function in local.endpoints : name => {
-      metrics = "https://console.cloud.google.com/run/detail/${var.region}/${function.name}/metrics?project=${var.project_id}"
-      logs    = "https://console.cloud.google.com/run/detail/${var.region}/${function.name}/logs?project=${var.project_id}"
+      for region in local.regions[name] : region => {
+        metrics = "https://console.cloud.google.com/run/detail/${region}/${function.name}/metrics?project=${var.project_id}"
+        logs    = "https://console.cloud.google.com/run/detail/${region}/${function.name}/logs?project=${var.project_id}"
+      }
     }
   }
 }

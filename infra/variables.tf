@@ -133,7 +133,7 @@ variable "models" {
 
   validation {
     condition     = var.environment != "prod" || alltrue([for model in values(var.models) : !model.public && !coalesce(try(model.service.invoker_iam_disabled, null), false)])
-    error_message = "models: expected neither public = true nor invoker_iam_disabled = true in prod, because everybody could then spend your money; name invokers, or put modules/public_edge in front."
+    error_message = "models: expected neither public = true nor invoker_iam_disabled = true in prod, because everybody could then spend your money; name invokers instead; public_edge does not change that."
   }
 
   validation {
@@ -195,7 +195,7 @@ variable "kms_key_name" {
 }
 
 variable "docker_repository" {
-  description = "Artifact Registry repository for images; null for the one that Cloud Functions makes."
+  description = "Artifact Registry repository for images; null for the one that Cloud Functions makes, and services-ENVIRONMENT, which is made here, of services."
   type        = string
   default     = null
 }

@@ -1,12 +1,14 @@
 """Monthly prices of functions, alerts and the public edge: the tables of docs/7-deploy.md.
 
 python tools/cost.py --requests 1000000 --milliseconds 10
+python tools/cost.py --requests 20000 --milliseconds 40 --functions 3 --alerts all
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -158,38 +160,63 @@ def table(requests: int, milliseconds: float) -> str:
     return "\n".join(lines)
 
 
-def whole_table(requests: int, milliseconds: float) -> str:
-    """Prices of whole environments, with alerts and the public edge, as a table in Markdown."""
-    asked = Load(requests, milliseconds / 1000).dollars(is_free=False)
+def whole_table(
+    requests: int,
+    milliseconds: float,
+    functions: Sequence[int] = (1, 2, 10),
+    alerts: Sequence[AlertSet] = ("essential", "all"),
+) -> str:
+    """Prices of whole environments, with alerts and the public edge, as a table in Markdown.
+
+    Args:
+        requests: Requests of the month to all functions together.
+        milliseconds: Time that an instance takes for one.
+        functions: Numbers of functions, each of which has a row for each set of alerts.
+        alerts: Sets of alerts.
+    """
+    asked = Load(requests, milliseconds / 1000).dollars(is_free=False) + Edge(requests).dollars()
     head = (
         "functions",
         "alerts",
-        f"nobody asks, before {ALERTS_ARE_BILLED_FROM}",
-        "from then on",
+        "nobody asks",
         "with `public_edge`",
         f"{requests:,} requests through it",
     )
-    lines = [f"| {' | '.join(head)} |", "|--:|---|--:|--:|--:|--:|"]
-    for functions in (1, 2, 10):
-        for which in METRIC_REFERENCES:
+    lines = [f"| {' | '.join(head)} |", "|--:|---|--:|--:|--:|"]
+    # Until they are billed, neither the number of functions nor the alerts matter.
+    lines.append(
+        f"| any | any, before {ALERTS_ARE_BILLED_FROM} | {Load(0, 0).dollars(is_free=False):.2f} "
+        f"| {Edge().dollars():.2f} | {asked:.2f} |"
+    )
+    for count in functions:
+        for which in alerts:
             idle = Alerts(which).dollars()
-            busy = asked + Alerts(which, functions).dollars() + Edge(requests).dollars()
+            busy = asked + Alerts(which, count).dollars()
             lines.append(
-                f"| {functions} | {which} | {Load(0, 0).dollars(is_free=False):.2f} | {idle:.2f} "
-                f"| {idle + Edge().dollars():.2f} | {busy:.2f} |"
+                f"| {count} | {which} | {idle:.2f} | {idle + Edge().dollars():.2f} | {busy:.2f} |"
             )
     return "\n".join(lines)
 
 
-def main() -> None:
-    """The command line above."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line above.
+
+    Args:
+        arguments: Its arguments; those of this process if None.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument("--requests", type=int, default=1_000_000, help="of all functions together")
     parser.add_argument("--milliseconds", type=float, default=10.0, help="that a request takes")
-    arguments = parser.parse_args()
-    print(table(arguments.requests, arguments.milliseconds))
+    parser.add_argument(
+        "--functions", type=int, nargs="+", default=(1, 2, 10), help="number, or several to compare"
+    )
+    parser.add_argument(
+        "--alerts", choices=METRIC_REFERENCES, nargs="+", default=tuple(METRIC_REFERENCES)
+    )
+    chosen = parser.parse_args(arguments)
+    print(table(chosen.requests, chosen.milliseconds))
     print()
-    print(whole_table(arguments.requests, arguments.milliseconds))
+    print(whole_table(chosen.requests, chosen.milliseconds, chosen.functions, chosen.alerts))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,11 @@ run "a_service_beside_a_function" {
   }
 
   assert {
+    condition     = toset(keys(output.console["digits"])) == toset(["europe-west1", "us-east1"]) && toset(keys(output.console["flowers"])) == toset(["europe-west1"]) && startswith(output.console["digits"]["us-east1"].logs, "https://console.cloud.google.com/run/detail/us-east1/digits/logs?")
+    error_message = "expected pages of each region"
+  }
+
+  assert {
     condition     = alltrue([for name in ["birds", "digits", "flowers"] : anytrue([for alert in output.alerts : strcontains(alert, name)])])
     error_message = "expected both to be watched"
   }

@@ -25,6 +25,27 @@ def test_the_costs_are_what_the_command_prints() -> None:
     assert cost.whole_table(1_000_000, 10.0) in text
 
 
+def test_the_command_prices_an_environment_of_your_own(capsys: pytest.CaptureFixture[str]) -> None:
+    cost.main(["--requests=20000", "--milliseconds=40", "--functions=3", "--alerts=all"])
+    *_, today, later = capsys.readouterr().out.splitlines()
+    asked = cost.Load(20_000, 0.04).dollars(is_free=False) + cost.Edge(20_000).dollars()
+    assert [cell.strip() for cell in today.strip("|").split("|")] == [
+        "any",
+        "any, before 2027-09-01",
+        "0.00",
+        "26.25",
+        f"{asked:.2f}",
+    ]
+    idle = cost.Alerts("all").dollars()
+    assert [cell.strip() for cell in later.strip("|").split("|")] == [
+        "3",
+        "all",
+        f"{idle:.2f}",
+        f"{idle + 26.25:.2f}",
+        f"{asked + cost.Alerts('all', 3).dollars():.2f}",
+    ]
+
+
 def test_the_page_counts_the_references_of_the_alerts() -> None:
     text = " ".join(section("What it creates, and what that costs").split())
     told = re.search(r'(\d+) references with `monitoring.alerts = "all"`, (\d+) with', text)

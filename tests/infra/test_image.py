@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from model_export.bundle import bundle
 from tests.support.dockerfile import read_last_stage
 from tests.support.terraform import ROOT
 from tests.support.tool_environment import tool_environment
@@ -83,3 +86,42 @@ def test_make_image_demands_a_base_by_its_digest(image: str) -> None:
     assert process.returncode == 2
     assert "PYTHON_IMAGE: expected NAME@sha256:" in process.stderr
     assert f"got '{image}'" in process.stderr
+
+
+def make_image(folder: Path, *variables: str) -> subprocess.CompletedProcess[str]:
+    """`make image` with a docker that prints what it is told, and builds nothing."""
+    program = folder / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "docker $*"\n', encoding="utf-8")
+    program.chmod(0o755)
+    command = ["make", "--no-print-directory", "image", f"CONTEXT={folder / 'context'}"]
+    # The environment that runs the tests, and nothing is installed.
+    command += [f"BIN={Path(sys.executable).parent}", "--old-file=.venv/.ready"]
+    command += [f"PYTHON_IMAGE=python@sha256:{'0' * 64}", *variables]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_make_image_takes_a_bundle_with_models(tmp_path: Path) -> None:
+    path = bundle(ROOT / "functions", tmp_path, baked={"registry/MODELS": b"digits@production\n"})
+    process = make_image(tmp_path, f"BUNDLE={path}")
+    assert process.returncode == 0, process.stderr
+    assert (tmp_path / "context" / "registry" / "MODELS").read_bytes() == b"digits@production\n"
+    assert (tmp_path / "context" / "main.py").is_file()
+    (build,) = re.findall(r"^docker (.*)", process.stdout, re.MULTILINE)
+    assert build.split()[-1] == str(tmp_path / "context")
+    assert "--platform linux/amd64" in build, "which is all that Cloud Run runs"
+
+
+def test_make_image_refuses_a_bundle_that_is_not_there(tmp_path: Path) -> None:
+    process = make_image(tmp_path, "BUNDLE=build/function-none.zip")
+    assert process.returncode == 2
+    assert "BUNDLE: expected the zip that" in process.stderr
+    assert "build/function-none.zip" in process.stderr
+    assert not (tmp_path / "context").exists()

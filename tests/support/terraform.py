@@ -120,6 +120,16 @@ def planned_after(
     return 'run "planned"... pass' in told, told
 
 
+def planned(folder: Path, variables: str) -> subprocess.CompletedProcess[str]:
+    """Plans the root module for the mocked cloud.
+
+    Args:
+        folder: Folder of the root module, initialised.
+        variables: Its variables, as a .tfvars file has them.
+    """
+    return _run(folder, _RUN.format(name="planned", command="plan", variables=variables))
+
+
 def _test_run(name: str, command: str, variables: Mapping[str, Any]) -> str:
     lines = [f"    {variable} = {json.dumps(value)}" for variable, value in variables.items()]
     return _RUN.format(name=name, command=command, variables="\n".join(lines))
