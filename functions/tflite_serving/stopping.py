@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -30,26 +31,26 @@ def watch(give_up: Callable[[], object]) -> bool:
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         return False
     # A handler interrupts the main thread wherever it is, even where it starts a thread and holds
-    # the lock for that: so the thread is there before, and is only let go.
-    signalled = threading.Lock()
-    signalled.acquire()
+    # the lock for that; and an interpreter that ends starts none. So the threads are there before,
+    # and are only let go.
+    gate = threading.Lock()
+    gate.acquire()
+    signals = 0
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if signalled.locked():
-            signalled.release()
+        nonlocal signals
+        signals += 1
+        if signals == 1:
+            gate.release()
         handler(number, frame)
 
-    def end() -> None:
-        signalled.acquire()
-        _later(EXIT_SECONDS, lambda: os._exit(0))
-        _later(GIVE_UP_SECONDS, give_up)
+    def later(seconds: float, call: Callable[[], object]) -> None:
+        with gate:
+            pass
+        time.sleep(seconds)
+        call()
 
-    threading.Thread(target=end, daemon=True).start()
+    for seconds, call in ((EXIT_SECONDS, lambda: os._exit(0)), (GIVE_UP_SECONDS, give_up)):
+        threading.Thread(target=later, args=(seconds, call), daemon=True).start()
     signal.signal(signal.SIGTERM, stop)
     return True
-
-
-def _later(seconds: float, call: Callable[[], object]) -> None:
-    timer = threading.Timer(seconds, call)
-    timer.daemon = True
-    timer.start()
