@@ -55,6 +55,9 @@ class DeletionError(Exception):
 def deletions(plan: Mapping[str, Any]) -> list[Deletion]:
     """The guarded resources that a plan deletes or replaces.
 
+    A function or service whose first build failed is none: Terraform makes it anew, and it never
+    answered anybody.
+
     Args:
         plan: The plan, as `terraform show -json` prints it.
     """
@@ -66,7 +69,9 @@ def deletions(plan: Mapping[str, Any]) -> list[Deletion]:
             reason=_reason(change),
         )
         for change in plan.get("resource_changes", [])
-        if "delete" in change["change"]["actions"] and (kind := _kind(change["type"]))
+        if "delete" in change["change"]["actions"]
+        and (kind := _kind(change["type"]))
+        and not _never_answered(change, kind)
     ]
 
 
@@ -100,6 +105,17 @@ def check_released(found: Sequence[Deletion], release: str) -> None:
 
 def _kind(resource_type: str) -> str | None:
     return next((kind for kind, types in GUARDED.items() if types.fullmatch(resource_type)), None)
+
+
+def _never_answered(change: Mapping[str, Any], kind: str) -> bool:
+    # Tainted is what could not be made, and what somebody tainted by hand, which may answer. The
+    # values are Google's own: a plan refreshes them first.
+    if change.get("action_reason") != "replace_because_tainted":
+        return False
+    before = change["change"]["before"]
+    if kind == "function":
+        return bool(before.get("state") == "FAILED")
+    return kind == "service" and not before.get("latest_ready_revision", "unknown")
 
 
 def _reason(change: Mapping[str, Any]) -> str:

@@ -99,12 +99,27 @@ def testable(outputs: Mapping[str, Any], model: str, alias: str, candidate: str)
     return functions
 
 
+def audience(outputs: Mapping[str, Any], function: Deployed, url: str) -> str:
+    """What an identity token must be made out to, for a function that is asked somewhere.
+
+    Args:
+        outputs: The document that `terraform output -json` prints.
+        function: The function.
+        url: Where it is asked: its own URL, or a public name in front of it, without a slash at its
+            end.
+    """
+    # Of a service in several regions the nearest one answers, which knows its own URL and its
+    # public names, and not the URL of another region.
+    known: Mapping[str, str] = outputs.get("audiences", {}).get("value", {})
+    return known.get(url, function.url)
+
+
 def identity_token(account: str, audience: str, endpoint: str) -> str:
     """An identity token of an account that we may make tokens of.
 
     Args:
         account: email of the service account.
-        audience: the function's own URL.
+        audience: what the token is made out to; see `audience`.
         endpoint: of the IAM Service Account Credentials API.
 
     Raises:

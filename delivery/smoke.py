@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from delivery.deployed import IAM_CREDENTIALS, SmokeError, identity_token, testable
+from delivery.deployed import IAM_CREDENTIALS, SmokeError, audience, identity_token, testable
 from delivery.expected import Expected
 from delivery.publish import Published
 from delivery.target import Target, eventually
@@ -93,12 +93,10 @@ def main(
         expected = Expected.of(registry, version)
         document = json.loads(outputs.read_text(encoding="utf-8"))
         for function in testable(document, version.model, alias, candidate):
+            where = url.rstrip("/") or function.url
+            token = identity_token(account, audience(document, function, where), iam_credentials)
             smoke(
-                Target(
-                    function.name,
-                    url or function.url,
-                    identity_token(account, function.url, iam_credentials),
-                ),
+                Target(function.name, where, token),
                 expected,
                 selector,
                 deadline,

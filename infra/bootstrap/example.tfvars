@@ -1,12 +1,14 @@
-# Copy and edit. `docker buildx imagetools inspect python:3.12` tells what DIGEST is, and
-# `gh api repos/OWNER/NAME --jq '.id, .owner.id'` the numbers of the repository and its owner.
+# Copy and edit. `docker buildx imagetools inspect python:3.12` tells what DIGEST is, after `sha256:`,
+# and `gh api repos/OWNER/NAME --jq '.id, .owner.id'` the numbers of the repository and its owner.
+#
+# `github` is for GitHub Actions and `trigger` for Cloud Build: take the other one out.
 environments = {
   staging = {
     project_id = "example-staging"
     github     = { repository_id = "123456789", owner_id = "1234567", ref = "refs/heads/main" }
 
-    # docs/7-deploy.md made the bucket of the state by hand.
-    import_state = true
+    # Only if there is a bucket example-staging-terraform, made by hand as in docs/7-deploy.md.
+    # import_state = true
 
     trigger = {
       repository = "projects/example-staging/locations/europe-west1/connections/github/repositories/tflite-functions"
@@ -16,7 +18,11 @@ environments = {
         gcloud    = "google/cloud-sdk:stable@sha256:DIGEST"
         terraform = "hashicorp/terraform:1.11.4@sha256:DIGEST"
       }
-      substitutions = { _RECIPE = "flowers/recipe.toml", _SOURCES = "gs://example-staging-delivery/sources/flowers" }
+      # Git holds no trained model: docs/9-delivery.md uploads this one, and each run fetches it.
+      substitutions = {
+        _SOURCES    = "gs://example-staging-delivery/sources/digits"
+        _EXPORT_SET = "model.source=../../build/delivery/sources/digits.keras"
+      }
     }
   }
   prod = {
@@ -35,7 +41,7 @@ environments = {
         gcloud    = "google/cloud-sdk:stable@sha256:DIGEST"
         terraform = "hashicorp/terraform:1.11.4@sha256:DIGEST"
       }
-      substitutions = { _RECIPE = "flowers/recipe.toml", _ALIAS = "production" }
+      substitutions = { _ALIAS = "production" }
     }
   }
 }

@@ -357,6 +357,25 @@ run "rollback_waits_for_nobody" {
     source = "./modules/delivery"
   }
 
+  variables {
+    trigger = {
+      repository        = "projects/example-prod/locations/europe-west1/connections/github/repositories/functions"
+      tag               = "^v"
+      approval_required = true
+      images = {
+        python    = "python:3.12@sha256:1111111111111111111111111111111111111111111111111111111111111111"
+        gcloud    = "cli:stable@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+        terraform = "terraform:1.14@sha256:3333333333333333333333333333333333333333333333333333333333333333"
+      }
+      substitutions = {
+        _ALIAS         = "production"
+        _EXPORT_SET    = "model.name=flowers"
+        _FROM_REGISTRY = "gs://elsewhere"
+        _REGISTRY      = "gs://acme-models"
+      }
+    }
+  }
+
   assert {
     condition     = length(google_cloudbuild_trigger.rollback[0].approval_config) == 0
     error_message = "expected nothing that holds a rollback back"
@@ -368,8 +387,14 @@ run "rollback_waits_for_nobody" {
   }
 
   assert {
-    condition     = google_cloudbuild_trigger.rollback[0].substitutions["_ALIAS"] == "production" && !contains(keys(google_cloudbuild_trigger.rollback[0].substitutions), "_FROM_REGISTRY")
-    error_message = "expected the substitutions that cloudbuild-rollback.yaml has, and no others"
+    condition = google_cloudbuild_trigger.rollback[0].substitutions == tomap({
+      _ALIAS        = "production"
+      _ENVIRONMENT  = "prod"
+      _EXPORT_SET   = "model.name=flowers"
+      _PYTHON_IMAGE = var.trigger.images.python
+      _REGISTRY     = "gs://acme-models"
+    })
+    error_message = "expected the model and the registry of the delivery, and nothing that cloudbuild-rollback.yaml does not have"
   }
 
   assert {

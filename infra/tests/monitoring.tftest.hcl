@@ -155,7 +155,7 @@ run "alerts" {
   }
 
   assert {
-    condition     = strcontains(google_monitoring_alert_policy.metric["error_ratio"].documentation[0].content, "`python -m model_export rollback \"$MODEL\" \"$ALIAS\" --registry \"$REGISTRY\"`")
+    condition     = strcontains(google_monitoring_alert_policy.metric["error_ratio"].documentation[0].content, "`.venv/bin/python -m model_export rollback \"$MODEL\" \"$ALIAS\" --registry \"$REGISTRY\"`")
     error_message = "expected the command that rolls back"
   }
 

@@ -80,6 +80,7 @@ def _tell(
     outputs = {
         "urls": {"value": {"flowers": front.url}},
         "environments": {"value": {"flowers": environment}},
+        "audiences": {"value": {}},
         "release": {"value": release},
     }
     (steps.out / "outputs.json").write_text(json.dumps(outputs))

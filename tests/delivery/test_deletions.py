@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,14 @@ from tests.support.terraform import INFRA, assert_done, terraform
 ROOT_MODULE = """
 variable "functions" { type = set(string) }
 variable "location" { type = string }
+variable "broken" {
+  type    = set(string)
+  default = []
+}
 module "function" {
   source   = "./function"
   for_each = var.functions
+  builds   = !contains(var.broken, each.key)
 }
 module "models" {
   source   = "./bucket"
@@ -32,7 +39,13 @@ resource "terraform_data" "alert" {
 }
 """
 FUNCTION = """
-resource "terraform_data" "function" {}
+variable "builds" { type = bool }
+resource "terraform_data" "function" {
+  input = { state = var.builds ? "ACTIVE" : "FAILED" }
+  provisioner "local-exec" {
+    command = var.builds ? "true" : "false"
+  }
+}
 resource "terraform_data" "invoker" {
   for_each = toset(["web"])
   input    = terraform_data.function.id
@@ -62,16 +75,26 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def make(self) -> None:
+        """Writes the configuration and applies it."""
         for path, text in (
             ("main.tf", ROOT_MODULE),
             ("function/main.tf", FUNCTION),
             ("bucket/main.tf", BUCKET),
         ):
-            (folder / path).parent.mkdir(exist_ok=True)
-            (folder / path).write_text(text)
-        assert_done(terraform("init", "-input=false", folder=folder))
-        given = self._variables(["digits", "old"], "EU")
-        assert_done(terraform("apply", "-input=false", "-auto-approve", *given, folder=folder))
+            (self.folder / path).parent.mkdir(exist_ok=True)
+            (self.folder / path).write_text(text)
+        assert_done(terraform("init", "-input=false", folder=self.folder))
+        assert_done(self._apply(["digits", "old"]))
+
+    def fail_to_add(self, name: str, to: list[str]) -> None:
+        """Applies one more function, whose first build fails."""
+        assert self._apply([*to, name], f"-var=broken={json.dumps([name])}").returncode == 1
+
+    def taint(self, address: str) -> None:
+        """Marks a resource as one that Terraform makes anew."""
+        assert_done(terraform("taint", address, folder=self.folder))
 
     def plan(self, functions: list[str], location: str) -> Any:
         """The plan for other variables, as `terraform show -json` prints it."""
@@ -82,7 +105,13 @@ class Project:
         plan = json.loads(re.sub(r"terraform_data\.(\w+)", _google, text))
         for change in plan["resource_changes"]:
             change["type"] = GOOGLE[change["name"]]
+            if change["name"] == "function" and change["change"]["before"]:
+                change["change"]["before"] = change["change"]["before"]["output"]
         return plan
+
+    def _apply(self, functions: list[str], *more: str) -> subprocess.CompletedProcess[str]:
+        given = [*self._variables(functions, "EU"), *more]
+        return terraform("apply", "-input=false", "-auto-approve", *given, folder=self.folder)
 
     @staticmethod
     def _variables(functions: list[str], location: str) -> list[str]:
@@ -95,7 +124,9 @@ def _google(match: re.Match[str]) -> str:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return Project(tmp_path_factory.mktemp("deletions"))
+    project = Project(tmp_path_factory.mktemp("deletions"))
+    project.make()
+    return project
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +139,60 @@ def refused(plan: Any, release: str = "") -> str:
     with pytest.raises(DeletionError) as caught:
         check_released(deletions(plan), release)
     return str(caught.value)
+
+
+def test_a_function_that_was_never_built_may_be_made_anew(project: Project, tmp_path: Path) -> None:
+    """Terraform taints it, and would replace it with the next plan."""
+    shutil.copytree(project.folder, tmp_path / "project", symlinks=True)
+    broken = Project(tmp_path / "project")
+    broken.fail_to_add("new", to=["digits", "old"])
+    plan = broken.plan(["digits", "old", "new"], "EU")
+    (made_anew,) = [
+        change for change in plan["resource_changes"] if "delete" in change["change"]["actions"]
+    ]
+    assert made_anew["action_reason"] == "replace_because_tainted"
+    assert made_anew["type"] == GOOGLE["function"]
+    assert deletions(plan) == []
+
+
+def test_a_function_that_answers_is_not_replaced_because_somebody_tainted_it(
+    project: Project, tmp_path: Path
+) -> None:
+    shutil.copytree(project.folder, tmp_path / "project", symlinks=True)
+    tainted = Project(tmp_path / "project")
+    tainted.taint('module.function["old"].terraform_data.function')
+    assert f"replaces the function {OLD} (replace because tainted)" in refused(
+        tainted.plan(["digits", "old"], "EU")
+    )
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "before", "guarded"),
+    [
+        ("google_cloudfunctions2_function", {"state": "FAILED"}, []),
+        ("google_cloudfunctions2_function", {"state": "ACTIVE"}, ["function"]),
+        ("google_cloudfunctions2_function", {"state": "DEPLOYING"}, ["function"]),
+        ("google_cloudfunctions2_function", {}, ["function"]),
+        ("google_cloud_run_v2_service", {"latest_ready_revision": ""}, []),
+        ("google_cloud_run_v2_service", {"latest_ready_revision": None}, []),
+        ("google_cloud_run_v2_service", {"latest_ready_revision": "digits-00001-abc"}, ["service"]),
+        ("google_cloud_run_v2_service", {}, ["service"]),
+        ("google_storage_bucket", {"state": "FAILED"}, ["bucket"]),
+        ("google_cloud_run_v2_service_iam_member", {}, ["invoker"]),
+    ],
+)
+def test_what_is_tainted_is_guarded_once_it_has_answered(
+    resource_type: str, before: dict[str, str | None], guarded: list[str]
+) -> None:
+    change = {
+        "address": "a",
+        "type": resource_type,
+        "action_reason": "replace_because_tainted",
+        "change": {"actions": ["delete", "create"], "before": before},
+    }
+    assert [one.kind for one in deletions({"resource_changes": [change]})] == guarded
+    change["action_reason"] = "replace_because_cannot_update"
+    assert deletions({"resource_changes": [change]})
 
 
 def test_what_is_added_takes_nothing_away(project: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from delivery.publish import Published
 from delivery.revision import Revision
 from tests.delivery.front import front_door
 from tests.delivery.releases import alias, applied, asked
-from tests.delivery.steps import Steps, checkout, write_recipe
+from tests.delivery.steps import ROOT, Steps, checkout, write_recipe
 from tests.support.serving import running
 from tests.support.stores import BucketRegistry
 
@@ -68,6 +69,30 @@ def test_a_model_comes_from_its_recipe_to_an_answer(
         assert f"/models/iris/versions/{version}/predict" in front.paths
         assert "/models/iris/labels/staging/predict" in front.paths
     assert {alias(bucket.uri, name) for name in ("candidate", "staging", "tested")} == {version}
+
+
+def test_the_example_of_a_trigger_exports_what_was_uploaded(steps: Steps) -> None:
+    """Git holds the recipe and no trained model: the substitutions say where the run has put it."""
+    from examples.digits import train
+
+    example = (ROOT / "infra" / "bootstrap" / "example.tfvars").read_text(encoding="utf-8")
+    given = dict(re.findall(r'_(SOURCES|EXPORT_SET) += "(.*?)"', example))
+    assert given["SOURCES"] == "gs://example-staging-delivery/sources/digits"
+    uploaded = steps.folder / "uploaded"
+    uploaded.mkdir()
+    train.build().save(uploaded / "digits.keras")
+    steps.stand_in("gcloud", f'cp -r "{uploaded}/." "${{@: -1}}"')
+    tree = checkout(steps)
+    shutil.copytree(ROOT / "examples", tree.root / "examples")
+    tree.variables.update(OUT=str(tree.root / "build" / "delivery"), PYTHONPATH=str(ROOT))
+    tree.variables.update(given, RECIPE="examples/digits/recipe.toml")
+    quick = "prune.method='none'; quantize.variants=['float32']; measure.starts=1; measure.rounds=1"
+    for step in ("sources", "export", "gate"):
+        done = tree.run(step, EXPORT_SET=f"{given['EXPORT_SET']}; {quick}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    (call,) = steps.calls
+    assert call.startswith(f"gcloud storage rsync --recursive {given['SOURCES']} ")
+    assert list(tree.root.glob("build/delivery/registry/models/digits/versions/*/manifest.json"))
 
 
 @pytest.mark.parametrize("changed", [True, False])

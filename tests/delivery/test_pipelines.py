@@ -212,6 +212,21 @@ def test_a_rollback_runs_as_an_account_of_its_own_and_waits_for_nobody() -> None
     assert delivering(ROOT / ".github/workflows/rollback.yaml") == ["delivery/rollback.sh"]
 
 
+def test_a_rollback_knows_the_model_and_the_registry_of_its_delivery() -> None:
+    """Every variable that `rollback.sh` reads, from both pipelines and as the delivery has it."""
+    header = (ROOT / "delivery" / "rollback.sh").read_text(encoding="utf-8").partition("\nset ")[0]
+    read_by_it = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)?\b", header.partition("Environment:")[2]))
+    build, workflow = read(ROLLBACK), read(ROOT / ".github/workflows/rollback.yaml")
+    cloud = dict(line.split("=", 1) for line in build["options"]["env"])
+    github = workflow["jobs"]["rollback"]["env"]
+    assert set(cloud) == set(github) == read_by_it | {"GOOGLE_CLOUD_PROJECT"}
+    delivery = read(ROOT / ".github/workflows/deliver.yaml")["jobs"]["deliver"]["env"]
+    assert all(github[name] == delivery[name] for name in github if name != "GOOGLE_CLOUD_PROJECT")
+    module = (ROOT / "infra/modules/delivery/rollback.tf").read_text(encoding="utf-8")
+    (passed_on,) = re.findall(r"contains\((\[.*?\]), name\)", module)
+    assert set(re.findall(r"_([A-Z_]+)", passed_on)) == read_by_it - {"VERSION"}
+
+
 def test_a_rollback_substitutes_what_its_trigger_gives() -> None:
     declared = set(read(ROLLBACK)["substitutions"])
     module = (ROOT / "infra/modules/delivery/rollback.tf").read_text(encoding="utf-8")

@@ -94,6 +94,17 @@ def test_a_door_may_be_open_on_purpose(steps: Steps, door: Front) -> None:
     assert smoke(steps, door, ANONYMOUS="answered").returncode == 0
 
 
+def test_a_public_name_is_shown_the_token_that_it_knows(steps: Steps, door: Front) -> None:
+    """Behind an edge the nearest region answers, which does not know the URL of another one."""
+    path = steps.out / "outputs.json"
+    outputs = json.loads(path.read_text())
+    outputs["urls"]["value"]["flowers"] = "https://flowers-of-another-region.run.app"
+    outputs["audiences"] = {"value": {door.url: door.url}}
+    path.write_text(json.dumps(outputs))
+    done = smoke(steps, door, SMOKE_URL=f"{door.url}/", PATIENCE="5")
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_smoke_test_gives_up_on_another_version(
     steps: Steps, door: Front, newer: Artifact
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import pytest
+from ruamel.yaml import YAML
 
 from model_export.cli import main
 from tests.support.cloud_logging import Filter, log_entry
@@ -44,11 +45,15 @@ def anchor(title: str) -> str:
     return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
+def blocks(body: str) -> list[list[str]]:
+    """The lines of each block of code in a section."""
+    found = re.findall(r"(?:^    .+\n)+", body, re.MULTILINE)
+    return [[line.strip() for line in block.splitlines()] for block in found]
+
+
 def commands(body: str) -> list[str]:
     """The lines of a section's first block of code."""
-    block = re.search(r"(?:^    .+\n)+", body, re.MULTILINE)
-    assert block, body
-    return [line.strip() for line in block[0].splitlines()]
+    return blocks(body)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +174,24 @@ def test_the_alert_sets_every_name_that_its_commands_read(
                 assert "--project=example-project" in call
 
 
+def test_the_alert_and_the_page_say_who_takes_back_what_a_pipeline_released(
+    tmp_path: Path, told: list[Incident]
+) -> None:
+    """A pipeline is the only publisher, so that the usual command ends in 403 for everybody."""
+    run = ("gcloud", "builds", "triggers", "run", "rollback-{environment}", "--project={project}")
+    expected = " ".join((*run, "--region=REGION_OF_THE_CONNECTION"))
+    for incident in told:
+        command = expected.format(environment="staging", project="example-project")
+        assert f"`rollbackers`: `{command}`" in incident.text
+    _, ours = blocks(sections(2)["Roll back"])
+    cloud_build, github = calls(tmp_path, ours)
+    assert " ".join(cloud_build) == expected.format(environment="prod", project=NAMED["PROJECT"])
+    workflow = YAML(typ="safe", pure=True).load(ROOT / ".github" / "workflows" / "rollback.yaml")
+    inputs = workflow["on"]["workflow_dispatch"]["inputs"]
+    assert github[:4] == ["gh", "workflow", "run", "rollback.yaml"]
+    assert {word.partition("=")[0] for word in github if "=" in word} <= set(inputs)
+
+
 def test_links_within_the_page_lead_somewhere() -> None:
     text = RUNBOOK.read_text(encoding="utf-8")
     anchors = {anchor(heading) for level in (2, 3) for heading in sections(level)}
@@ -215,10 +238,12 @@ NAMED: Mapping[str, str] = {
 def calls(folder: Path, lines: list[str], named: Mapping[str, str] = NAMED) -> list[list[str]]:
     """What a shell makes of the commands: the programs with their arguments."""
     programs = folder / "programs"
-    programs.mkdir(exist_ok=True)
-    for name in ("gcloud", "curl", "python", "terraform"):
-        (programs / name).write_text(RECORDER.format(name=name), encoding="utf-8")
-        (programs / name).chmod(0o755)
+    checkout = folder / "checkout"
+    stand_ins = [programs / name for name in ("gcloud", "curl", "gh", "terraform")]
+    for path in [*stand_ins, checkout / ".venv" / "bin" / "python"]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(RECORDER.format(name=path.name), encoding="utf-8")
+        path.chmod(0o755)
     told = folder / "calls"
     told.unlink(missing_ok=True)
     subprocess.run(
@@ -228,6 +253,7 @@ def calls(folder: Path, lines: list[str], named: Mapping[str, str] = NAMED) -> l
             "CALLS": str(told),
             **named,
         },
+        cwd=checkout,
         capture_output=True,
         check=True,
     )

@@ -80,7 +80,7 @@ resource "google_cloudbuild_trigger" "rollback" {
       _REGISTRY     = local.registry
       _PYTHON_IMAGE = var.trigger.images.python
     },
-    { for name, value in var.trigger.substitutions : name => value if contains(["_RECIPE", "_ALIAS"], name) },
+    { for name, value in var.trigger.substitutions : name => value if contains(["_RECIPE", "_EXPORT_SET", "_REGISTRY", "_ALIAS"], name) },
   )
 
   depends_on = [google_project_iam_member.rollback_log]

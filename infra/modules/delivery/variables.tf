@@ -14,7 +14,7 @@ variable "environment" {
 }
 
 variable "region" {
-  description = "Region of the trigger and the buckets."
+  description = "Region of functions and buckets. Triggers are in that of their repository's connection."
   type        = string
 }
 
@@ -82,7 +82,7 @@ variable "rollbackers" {
 }
 
 variable "trigger" {
-  description = "What starts Cloud Build: a connected repository (2nd generation), a push to a branch or of a tag (regular expressions), the branch whose code takes a release back, the images by digest, and what else cloudbuild.yaml substitutes. null for no trigger."
+  description = "What starts Cloud Build: a repository on GitHub that is connected (2nd generation), a push to a branch or of a tag (regular expressions), the branch whose code takes a release back, the images by digest, and what else cloudbuild.yaml substitutes. null for no trigger."
   type = object({
     repository        = string
     branch            = optional(string)

@@ -43,8 +43,11 @@ locals {
   # How each function is rolled back: by its alias, by the version that it names, by its bundle.
   pinned = [for name in keys(local.watched) : name if can(regex("^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}$", local.alias[name]))]
   baked  = [for name, function in local.watched : name if function.registry == null]
+
+  follows_aliases = length(setsubtract(keys(local.watched), concat(local.pinned, local.baked))) > 0
   ways_back = compact([
-    length(setsubtract(keys(local.watched), concat(local.pinned, local.baked))) == 0 ? "" : "Roll back: `python -m model_export rollback \"$MODEL\" \"$ALIAS\" --registry \"$REGISTRY\"`",
+    local.follows_aliases ? "Roll back: `.venv/bin/python -m model_export rollback \"$MODEL\" \"$ALIAS\" --registry \"$REGISTRY\"`" : "",
+    local.follows_aliases ? "Where a pipeline delivers, it alone may do that, and this is for `rollbackers`: `gcloud builds triggers run rollback-${var.environment} --project=${var.project_id} --region=REGION_OF_THE_CONNECTION`" : "",
     length(local.pinned) == 0 ? "" : "Roll back ${join(", ", local.pinned)}: name another version in `models` and apply, because no alias moves a pinned one",
     length(local.baked) == 0 ? "" : "Roll back ${join(", ", local.baked)}: deploy the bundle before this one; it carries the model",
   ])
@@ -62,18 +65,18 @@ locals {
   errors_look    = <<-EOT
     gcloud logging read "resource.labels.service_name=\"$FUNCTION\" AND httpRequest.status>=500 AND jsonPayload.code:*" --project="$PROJECT" --freshness=1h --limit=20 --format="table(timestamp, httpRequest.status, jsonPayload.code, jsonPayload.message)"
     gcloud run revisions list --service="$FUNCTION" --region="$REGION" --project="$PROJECT" --limit=5
-    python -m model_export list "$REGISTRY" "$MODEL"
+    .venv/bin/python -m model_export list "$REGISTRY" "$MODEL"
   EOT
   latency_look   = <<-EOT
     gcloud logging read "resource.labels.service_name=\"$FUNCTION\" AND jsonPayload.timings_ms.total>=$SLOW_MS" --project="$PROJECT" --freshness=1h --limit=20 --format="table(timestamp, jsonPayload.timings_ms, jsonPayload.instances)"
     gcloud run services describe "$FUNCTION" --region="$REGION" --project="$PROJECT" --format="yaml(spec.template)"
-    python -m model_export list "$REGISTRY" "$MODEL"
+    .venv/bin/python -m model_export list "$REGISTRY" "$MODEL"
   EOT
   latency_means  = "Answers take longer than they should, for one request in twenty (p95) or in a hundred (p99)."
   burn_look      = <<-EOT
     gcloud logging read "resource.labels.service_name=\"$FUNCTION\" AND httpRequest.status>=500 AND jsonPayload.code:*" --project="$PROJECT" --freshness=6h --limit=20 --format="table(timestamp, httpRequest.status, jsonPayload.code, jsonPayload.message)"
     gcloud logging read "resource.labels.service_name=\"$FUNCTION\" AND jsonPayload.timings_ms.total>=$SLOW_MS" --project="$PROJECT" --freshness=6h --limit=20 --format="table(timestamp, jsonPayload.timings_ms, jsonPayload.instances)"
-    python -m model_export list "$REGISTRY" "$MODEL"
+    .venv/bin/python -m model_export list "$REGISTRY" "$MODEL"
   EOT
   fast_burn_look = replace(local.burn_look, "--freshness=6h", "--freshness=1h")
 
@@ -136,7 +139,7 @@ locals {
       meaning   = "An instance could not load a model, or could not look an alias up. What it has loaded keeps answering; an instance that has nothing answers 503."
       look      = <<-EOT
         gcloud logging read "resource.labels.service_name=\"$FUNCTION\" AND jsonPayload.error:*" --project="$PROJECT" --freshness=1h --limit=20 --format="table(timestamp, jsonPayload.code, jsonPayload.message)"
-        python -m model_export list "$REGISTRY" "$MODEL"
+        .venv/bin/python -m model_export list "$REGISTRY" "$MODEL"
         gcloud storage buckets get-iam-policy "$BUCKET"
       EOT
     }
@@ -148,7 +151,7 @@ locals {
       meaning   = "An alias names a version that must not be served: a file is not what the manifest says, the model does not reproduce the Keras model's answers, or this release of the function cannot serve it. Instances with a former version keep answering; new ones answer 503."
       look      = <<-EOT
         gcloud logging read "resource.labels.service_name=\"$FUNCTION\" AND jsonPayload.error:* AND jsonPayload.code=~\"^(artifact_refused|integrity_error|golden_mismatch)\"" --project="$PROJECT" --freshness=1d --limit=20 --format="table(timestamp, jsonPayload.code, jsonPayload.message)"
-        python -m model_export list "$REGISTRY" "$MODEL"
+        .venv/bin/python -m model_export list "$REGISTRY" "$MODEL"
         gcloud storage ls --long --all-versions "$REGISTRY/models/$MODEL/aliases/"
       EOT
     }

@@ -106,6 +106,12 @@ class Deployment:
         changed = {name for name, change in outputs.items() if change["action"] != "noop"}
         return Plan(actions, frozenset(changed))
 
+    def planned(self) -> Any:
+        """The same as `terraform show -json` prints it, which the pipeline judges."""
+        file = self.folder / "plan"
+        assert_done(self.run("plan", "-input=false", f"-out={file}"))
+        return json.loads(assert_done(self.run("show", "-json", str(file))))
+
     def apply(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Applies what would be planned now."""
         return self.run("apply", "-input=false", "-no-color", "-auto-approve", *options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from delivery.deletions import deletions
 from tests.infra.lifecycle.cloud.faults import Fault
 from tests.infra.lifecycle.deployment import BEHIND_EDGE, EDGE, Deployment
 from tests.support.terraform import assert_done
@@ -21,6 +22,7 @@ def test_a_first_build_that_failed_is_applied_again(fresh: Deployment, edge: obj
     process = fresh.apply()
     assert process.returncode == 1
     assert "no such package" in process.stderr
+    assert deletions(fresh.planned()) == []  # which the pipeline would refuse
     assert_done(fresh.apply())
     assert fresh.cloud.resources.get(PATH)["state"] == "ACTIVE"
     assert fresh.plan().actions == {}

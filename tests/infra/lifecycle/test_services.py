@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from delivery.deletions import deletions
 from tests.infra.lifecycle.cloud.faults import Fault
 from tests.infra.lifecycle.deployment import Deployment
 from tests.support.terraform import assert_done
@@ -25,6 +26,7 @@ def test_a_service_whose_first_build_failed_is_applied_again(dev: Deployment) ->
     dev.set_models(digits=DIGITS, flowers=SERVICE)
     dev.cloud.faults.add([Fault("POST", "run/v2/.*/services$", fails=True, message="Build failed")])
     assert dev.apply().returncode == 1
+    assert deletions(dev.planned()) == []  # which the pipeline would refuse
     assert_done(dev.apply())
     assert dev.plan().actions == {}
 
