@@ -71,9 +71,10 @@ def make(
         python: Minor version of Python that the function runs on.
 
     Raises:
+        ProvenanceError: the zip is not the one that bundle.sh made.
         LicenceError, KmsError: see there.
     """
-    revision, lock = files.revision, _LOCK.read_bytes()
+    revision, lock = _checked(files), _LOCK.read_bytes()
     bill = json.dumps(bill_of_materials(lock.decode(), python, revision), indent=2).encode()
     files.bill.write_bytes(bill)
     if key is not None:
@@ -94,13 +95,19 @@ def verify(files: Files, public_key: Callable[[], bytes], builder: str) -> None:
     Raises:
         SignatureError, ProvenanceError, KmsError: see there.
     """
+    revision = _checked(files)
+    if not files.envelope.exists():
+        raise ProvenanceError(f"{files.envelope}: there is no provenance; attest.sh comes first")
+    check(open_sealed(files.envelope.read_bytes(), public_key()), revision, builder_id(builder))
+
+
+def _checked(files: Files) -> Revision:
+    """The revision, if the zip is still the one that it speaks of."""
     revision = files.revision
     digest = hashlib.sha256(files.bundle.read_bytes()).hexdigest()
     if digest != revision.digest:
         raise ProvenanceError(f"{files.bundle}: expected sha256 {revision.digest}, got {digest}")
-    if not files.envelope.exists():
-        raise ProvenanceError(f"{files.envelope}: there is no provenance; attest.sh comes first")
-    check(open_sealed(files.envelope.read_bytes(), public_key()), revision, builder_id(builder))
+    return revision
 
 
 @click.command()

@@ -14,9 +14,13 @@ if ! commit=$(git rev-parse HEAD); then
   echo "expected a checkout with its .git folder, because a deployment is known by its commit" >&2
   exit 1
 fi
-if [ -n "$(git status --porcelain --untracked-files=no)" ]; then
+# What the zip is made of must be the commit's: no file more, and none that git was told to overlook.
+changed=$(git status --short --untracked-files=no)
+more=$(git status --short --untracked-files=all -- functions | grep '^??' || true)
+overlooked=$(git ls-files -v | grep '^[a-zS]' || true)
+if [ -n "$changed$more$overlooked" ]; then
   echo "expected the files of commit $commit, got others:" >&2
-  git status --short --untracked-files=no >&2
+  printf '%s\n' "$changed" "$more" "$overlooked" | grep . | sort -u >&2
   exit 1
 fi
 told=$("$PYTHON" -m model_export bundle --output "$OUT")

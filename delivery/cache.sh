@@ -2,7 +2,9 @@
 # Brings back, or keeps, what uv downloaded: cache.sh restore|save
 #
 # The cache is an optimisation and nothing else. Without it, or with a broken one, packages are
-# downloaded again; either way they are installed by the hashes of requirements.txt.
+# downloaded again. uv compares a download with the hashes of requirements.txt, and never again what it
+# unpacked: whoever may write to the bucket decides what later runs execute, so each environment has a
+# bucket of its own.
 #
 # Environment: DELIVERY_BUCKET; UV_CACHE_DIR, the folder.
 # Exit codes: 0 whatever happened to the cache; 2 the command line or a variable.

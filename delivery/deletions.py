@@ -22,6 +22,10 @@ Buckets hold models and code, functions and services answer, and invokers may as
 key, or the right to use it, all that it encrypts is lost.
 """
 
+_INDEX = r'(?:\["[^"]*"\]|\[\d+\])?'
+_ADDRESS = re.compile(rf"(?:module\.[\w-]+{_INDEX}\.)*(?:module|\w+)\.[\w-]+{_INDEX}")
+"""Of a module or a resource, whole: the beginning of one would release more than it says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
@@ -69,7 +73,7 @@ def deletions(plan: Mapping[str, Any]) -> list[Deletion]:
             reason=_reason(change),
         )
         for change in plan.get("resource_changes", [])
-        if "delete" in change["change"]["actions"]
+        if {"delete", "forget"} & set(change["change"]["actions"])
         and (kind := _kind(change["type"]))
         and not _never_answered(change, kind)
     ]
@@ -87,6 +91,11 @@ def check_released(found: Sequence[Deletion], release: str) -> None:
             is, it would release that when nobody thinks of it.
     """
     released = [name.strip() for name in release.split(";") if name.strip()]
+    for name in released:
+        if not _ADDRESS.fullmatch(name):
+            raise DeletionError(
+                f'RELEASE: expected addresses such as module.function["old"], got {name}'
+            )
     refused = [each for each in found if not any(map(each.is_within, released))]
     if refused:
         lines = "\n".join(f"  {each}" for each in refused)

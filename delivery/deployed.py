@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +97,27 @@ def testable(outputs: Mapping[str, Any], model: str, alias: str, candidate: str)
                 f"{', '.join(map(str, function.models))}: add it in infra/environments/"
             )
     return functions
+
+
+def check_first(functions: Sequence[Deployed], model: str, candidate: str) -> None:
+    """Refuses functions that answer with a candidate whoever names no alias.
+
+    Args:
+        functions: Functions that serve the model.
+        model: Name of the model.
+        candidate: Alias of versions that are to be tested.
+
+    Raises:
+        SmokeError: of one, the model's first entry is the candidate.
+    """
+    for function in functions:
+        first = next(ref for ref in function.models if ref.name == model)
+        if first == ModelRef(model, candidate):
+            raise SmokeError(
+                f"{function.name}: expected {first} behind the alias that clients follow, got "
+                f"{', '.join(map(str, function.models))}: the first entry of a model answers those "
+                "who name no alias, and nobody has tested the candidate; see infra/environments/"
+            )
 
 
 def audience(outputs: Mapping[str, Any], function: Deployed, url: str) -> str:

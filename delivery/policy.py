@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from delivery.deletions import DeletionError, check_released, deletions
-from delivery.deployed import SmokeError, testable
+from delivery.deployed import SmokeError, check_first, testable
 from delivery.publish import Published
 from delivery.revision import Revision
 from delivery.succession import OvertakenError, check_newer
@@ -53,7 +53,8 @@ def main(
     try:
         check_newer(Revision.read(revision), Revision.of_output(deployed), replaces)
         check_released(found, release)
-        testable(document["planned_values"]["outputs"], model, alias, candidate)
+        functions = testable(document["planned_values"]["outputs"], model, alias, candidate)
+        check_first(functions, model, candidate)
     except (OvertakenError, DeletionError, SmokeError) as error:
         click.echo(f"REFUSED: {error}", err=True)
         sys.exit(1)

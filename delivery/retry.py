@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 # What Google answers, and what it does not know yet.
 _NOT_YET_KNOWN = {
@@ -92,7 +93,9 @@ def retry(command: Sequence[str], attempts: int, seconds: float) -> int:
 
 def _run(command: Sequence[str], attempt: int) -> tuple[int, str]:
     environment = {**os.environ, "ATTEMPT": str(attempt)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    # A byte that is no text must not end this before the command has ended.
+    options: dict[str, Any] = {"text": True, "errors": "replace", "env": environment}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, **options) as process:
         lines = []
         for line in process.stderr or []:
             sys.stderr.write(line)

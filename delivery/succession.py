@@ -34,10 +34,13 @@ def check_newer(ours: Revision, deployed: Revision | None, replaces: str) -> Non
     Raises:
         OvertakenError: the deployed one is newer.
     """
-    if deployed is None or ours.time >= deployed.time or replaces == deployed.commit:
+    if deployed is None or deployed.commit in (ours.commit, replaces):
+        return
+    # Two of one second, as a rebase makes them: nobody could tell which is the newer.
+    if ours.time > deployed.time:
         return
     raise OvertakenError(
-        f"commit {ours.commit} of {ours.committed_at}: expected one that is no older than what is "
+        f"commit {ours.commit} of {ours.committed_at}: expected one that is newer than what is "
         f"deployed, which is {deployed.commit} of {deployed.committed_at}. A newer run was faster; "
         f"to go back on purpose, run with REPLACES={deployed.commit}"
     )

@@ -228,6 +228,17 @@ def test_a_name_that_is_another_or_not_all_releases_not_enough(removed: Any, rel
     assert f"deletes the invoker {INVOKER}" in refused(removed, release)
 
 
+@pytest.mark.parametrize("release", ["module", INVOKER.removesuffix('"]'), "module.function[", "*"])
+def test_the_beginning_of_an_address_releases_nothing(removed: Any, release: str) -> None:
+    assert "RELEASE: expected addresses such as" in refused(removed, release)
+
+
+def test_what_terraform_forgets_is_guarded_like_what_it_deletes() -> None:
+    change = {"actions": ["forget"]}
+    one = {"address": BUCKET_ADDRESS, "type": "google_storage_bucket", "change": change}
+    assert [each.address for each in deletions({"resource_changes": [one]})] == [BUCKET_ADDRESS]
+
+
 def test_a_bucket_that_moves_is_told_with_the_reason(project: Project) -> None:
     told = refused(project.plan(["digits", "old"], "US"))
     assert f"replaces the bucket {BUCKET_ADDRESS} (because of triggers_replace)" in told

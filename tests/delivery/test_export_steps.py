@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -95,20 +96,36 @@ def test_the_example_of_a_trigger_exports_what_was_uploaded(steps: Steps) -> Non
     assert list(tree.root.glob("build/delivery/registry/models/digits/versions/*/manifest.json"))
 
 
-@pytest.mark.parametrize("changed", [True, False])
+def overlook(root: Path) -> None:
+    """Changes a file, and has Git overlook that."""
+    git = ("git", "-C", str(root), "update-index", "--assume-unchanged", "delivery/cache.sh")
+    subprocess.run(git, check=True)
+    (root / "delivery" / "cache.sh").write_text("another")
+
+
+def add(root: Path) -> None:
+    (root / "functions").mkdir()
+    (root / "functions" / "more.py").write_text("more")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda root: (root / "delivery" / "cache.sh").write_text("another"), "delivery/cache.sh"),
+        (add, "functions/more.py"),
+        (overlook, "delivery/cache.sh"),
+        (lambda root: shutil.rmtree(root / ".git"), "expected a checkout with its .git folder"),
+    ],
+    ids=["changed", "one more", "overlooked", "no checkout"],
+)
 def test_a_bundle_is_of_a_commit_and_of_nothing_else(
-    steps: Steps,
-    changed: bool,  # noqa: FBT001
+    steps: Steps, change: Callable[[Path], object], told: str
 ) -> None:
     tree = checkout(steps)
-    if changed:
-        (tree.root / "delivery" / "cache.sh").write_text("another")
-        told = "expected the files of commit"
-    else:
-        shutil.rmtree(tree.root / ".git")
-        told = "expected a checkout with its .git folder"
+    change(tree.root)
     done = tree.run("bundle")
     assert done.returncode == 1
+    assert "expected" in done.stderr
     assert told in done.stderr
     assert not (steps.out / "revision.json").exists()
 

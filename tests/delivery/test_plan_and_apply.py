@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from delivery.succession import OvertakenError, check_newer
 from tests.delivery.project import bundled, revision
 from tests.delivery.steps import Steps
 from tests.support.stores import BucketRegistry
@@ -105,3 +109,21 @@ def test_functions_that_no_version_can_be_tested_on_are_not_made(project: Steps)
     assert done.returncode == 1
     assert "expected iris@candidate among its models beside iris@staging" in done.stderr
     assert not (project.out / "allowed").exists()
+
+
+def test_functions_that_give_a_candidate_to_everybody_are_not_made(project: Steps) -> None:
+    tfvars = project.folder / "infra" / "environments" / "staging.tfvars"
+    tfvars.write_text(f'{tfvars.read_text()}models = "other@x,iris@candidate,iris@staging"\n')
+    bundled(project.out, 1)
+    assert project.run("plan").returncode == 0
+    done = project.run("policy")
+    assert done.returncode == 1
+    assert "expected iris@candidate behind the alias that clients follow" in done.stderr
+    assert not (project.out / "allowed").exists()
+
+
+def test_of_two_commits_of_one_second_nobody_knows_the_newer() -> None:
+    one = revision(1)
+    with pytest.raises(OvertakenError, match="expected one that is newer"):
+        check_newer(replace(one, commit="f" * 40), one, "")
+    check_newer(one, one, "")

@@ -108,6 +108,14 @@ def test_a_bundle_that_changed_since_is_refused(attested: Steps) -> None:
     assert "function-0123.zip: expected sha256" in refused(attested)
 
 
+def test_a_bundle_that_changed_before_is_not_attested(bundled: Steps) -> None:
+    (bundled.out / "function-0123.zip").write_bytes(b"another zip")
+    done = bundled.run("attest")
+    assert done.returncode == 1
+    assert "function-0123.zip: expected sha256" in done.stderr
+    assert not (bundled.out / "provenance.dsse.json").exists()
+
+
 def test_a_bundle_that_nobody_attested_is_refused(bundled: Steps) -> None:
     assert "there is no provenance" in refused(bundled)
 

@@ -84,6 +84,12 @@ def test_a_command_is_run_until_waiting_does_not_help(
     assert ("after 3 runs" in done.stderr) == (attempts == 3 and code == 7)
 
 
+def test_a_command_that_writes_no_text_is_not_cut_short(tmp_path: Path) -> None:
+    script = r"printf '\xff\n' >&2; echo done >over; exit 3"
+    done = run(tmp_path, "bash", "-c", script, ATTEMPTS="3", RETRY_SECONDS="0")
+    assert (done.returncode, (tmp_path / "over").read_text()) == (3, "done\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables", "told"),
     [
