@@ -62,8 +62,11 @@ def take_over(model: str, version: str, source: WritableStore, target: WritableS
         RegistryError: neither has the version, a file is not what its manifest says, or a registry
             refused.
     """
-    if source is not target and not _has(target, model, version):
-        _copy(model, version, source, target)
+    if source is not target:
+        if _has(target, model, version):
+            _check_same(model, version, source, target)
+        else:
+            _copy(model, version, source, target)
     read_version(target, model, version)
 
 
@@ -98,16 +101,36 @@ def _has(store: WritableStore, model: str, version: str) -> bool:
     return True
 
 
+def _check_same(model: str, version: str, source: WritableStore, target: WritableStore) -> None:
+    """Refuses a target whose files of the version are not those of the source."""
+    manifest = read_version(source, model, version)
+    path = layout.file_path(model, version, MANIFEST_FILE)
+    with registry_errors():
+        if target.read(path).data != source.read(path).data:
+            raise RegistryError(f"{target.uri}: {version} is not the version of {source.uri}")
+        for name, entry in manifest.files.items():
+            _check(target, model, version, name, entry.sha256)
+
+
+def _check(store: WritableStore, model: str, version: str, path: str, sha256: str) -> bytes:
+    data = store.read(layout.file_path(model, version, path)).data
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise RegistryError(f"{store.uri}: {path} of {version} is not what was published")
+    return data
+
+
 def _copy(model: str, version: str, source: WritableStore, target: WritableStore) -> None:
     manifest = read_version(source, model, version)
     with tempfile.TemporaryDirectory(prefix="release-") as temporary:
         folder = Path(temporary)
         for path in (*manifest.files, MANIFEST_FILE):
-            with registry_errors():
-                data = source.read(layout.file_path(model, version, path)).data
             entry = manifest.files.get(path)
-            if entry is not None and hashlib.sha256(data).hexdigest() != entry.sha256:
-                raise RegistryError(f"{source.uri}: {path} of {version} is not what was published")
+            with registry_errors():
+                data = (
+                    source.read(layout.file_path(model, version, path)).data
+                    if entry is None
+                    else _check(source, model, version, path, entry.sha256)
+                )
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(data)
         publish(target, manifest, folder)

@@ -54,6 +54,22 @@ def test_prod_takes_over_what_staging_tested(steps: Steps, prod: Prod) -> None:
     assert read_version(target, "iris", prod.new.version) == prod.new
 
 
+@pytest.mark.parametrize("name", ["model.tflite", "manifest.json"])
+def test_prod_refuses_what_it_has_and_staging_has_otherwise(
+    steps: Steps, prod: Prod, name: str
+) -> None:
+    prod.serves(prod.new)
+    prod.tested(prod.new)
+    assert steps.run("publish").returncode == 0
+    assert steps.run("publish").returncode == 0  # what is there, and the same, is taken
+    target = Path(steps.variables["REGISTRY"])
+    path = target / layout.file_path("iris", prod.new.version, name)
+    path.write_bytes(path.read_bytes() + b" ")
+    refused = steps.run("publish")
+    assert refused.returncode == 5
+    assert f"{prod.new.version} is not" in refused.stderr
+
+
 def test_prod_refuses_what_failed_its_smoke_test(steps: Steps, prod: Prod) -> None:
     prod.tested(prod.old)
     prod.serves(prod.new)
