@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from delivery.bill_of_materials import bill_of_materials
+from delivery.bill_of_materials import LockError, bill_of_materials
 from delivery.dsse import SignatureError, open_sealed, seal
 from delivery.kms import KMS, Key, KmsError
 from delivery.licences import LicenceError
@@ -23,7 +23,7 @@ from delivery.revision import Revision
 from delivery.statement import ProvenanceError, builder_id, check, statement
 
 _LOCK = Path("functions/requirements.txt")
-_REFUSALS = (SignatureError, KmsError, LicenceError, ProvenanceError)
+_REFUSALS = (SignatureError, KmsError, LicenceError, LockError, ProvenanceError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def make(
 
     Raises:
         ProvenanceError: the zip is not the one that bundle.sh made.
-        LicenceError, KmsError: see there.
+        LockError, LicenceError, KmsError: see there.
     """
     revision, lock = _checked(files), _LOCK.read_bytes()
     bill = json.dumps(bill_of_materials(lock.decode(), python, revision), indent=2).encode()

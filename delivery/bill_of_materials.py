@@ -16,9 +16,9 @@ from packaging.requirements import Requirement
 from delivery.licences import licence
 from delivery.revision import Revision
 
+_COMMENT = re.compile(r"^\s*#.*\n", re.MULTILINE)
 _ENTRY = re.compile(
-    r"^(?P<pin>[a-z0-9][^\n]*?==[^\n]*?) \\\n(?P<hashes>(?:    --hash=\S+(?: \\)?\n)+)",
-    re.MULTILINE,
+    r"(?P<pin>[a-z0-9][^\n]*?==[^\n]*?)(?P<hashes>(?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n+"
 )
 _PLATFORM = {
     "implementation_name": "cpython",
@@ -28,6 +28,10 @@ _PLATFORM = {
     "platform_system": "Linux",
     "sys_platform": "linux",
 }
+
+
+class LockError(Exception):
+    """A lock has a line that is not understood: what it installs would not be in the bill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,28 @@ def pins(lock: str, python: str) -> Iterator[Pin]:
     Args:
         lock: Text of the lock, as uv compiles it.
         python: Minor version of Python, such as ``3.12``.
+
+    Raises:
+        LockError: a line is no version with its hashes.
     """
-    environment = {**_PLATFORM, "python_version": python, "python_full_version": f"{python}.0"}
-    for entry in _ENTRY.finditer(lock):
+    # Which patch release the platform has, nobody knows: what one of them installs is in the bill.
+    environments = [
+        {**_PLATFORM, "python_version": python, "python_full_version": f"{python}.{patch}"}
+        for patch in (0, 99)
+    ]
+    text = _COMMENT.sub("", lock)
+    place = 0
+    while place < len(text):
+        entry = _ENTRY.match(text, place)
+        if entry is None:
+            line = text[place:].partition("\n")[0]
+            raise LockError(
+                "functions/requirements.txt: expected NAME==VERSION and its sha256 hashes, as "
+                f"`make lock` writes them, got {line[:200]!r}"
+            )
+        place = entry.end()
         requirement = Requirement(entry["pin"])
-        if requirement.marker is None or requirement.marker.evaluate(environment):
+        if requirement.marker is None or any(map(requirement.marker.evaluate, environments)):
             (specifier,) = requirement.specifier
             hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})", entry["hashes"])
             yield Pin(requirement.name, specifier.version, tuple(hashes))
@@ -75,6 +96,7 @@ def bill_of_materials(lock: str, python: str, revision: Revision) -> dict[str, A
         revision: The commit, and the bundle's digest.
 
     Raises:
+        LockError: see `pins`.
         LicenceError: a package has a licence that nobody looked up, or that is not allowed.
     """
     function = {

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from delivery.attest import main
-from delivery.bill_of_materials import bill_of_materials, pins
+from delivery.bill_of_materials import LockError, bill_of_materials, pins
 from delivery.dsse import pre_authentication_encoding, seal
 from delivery.licences import ALLOWED, LICENCES, LicenceError, is_allowed, licence
 from delivery.revision import Revision
@@ -188,6 +188,38 @@ def test_the_bill_of_materials_is_the_lock_on_the_platform() -> None:
     flask = next(one for one in bill["components"] if one["name"] == "flask")
     assert flask["purl"] == f"pkg:pypi/flask@{named['flask'].version}"
     assert f"--hash=sha256:{flask['hashes'][0]['content']}" in LOCK
+
+
+HASH = "0" * 64
+ENTRY = f"good==1.0 \\\n    --hash=sha256:{HASH}\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"evil @ https://example.com/evil.whl \\\n    --hash=sha256:{HASH}\n",
+        f"Evil==1.0 \\\n    --hash=sha256:{HASH}\n",
+        "evil==1.0\n",
+        f"evil==1.0 --hash=sha256:{HASH}\n",
+        f"evil==1.0 \\\n\t--hash=sha256:{HASH}\n",
+        f"evil==1.0 \\\r\n    --hash=sha256:{HASH}\r\n",
+        f"evil==1.0 \\\n    --hash=sha256:{HASH}",
+        f"evil==1.0 \\\n    --hash=sha512:{HASH}{HASH}\n",
+        f"  evil==1.0 \\\n    --hash=sha256:{HASH}\n",
+        "-r more.txt\n",
+        "--index-url https://example.com\n",
+    ],
+)
+def test_a_line_that_the_bill_would_leave_out_is_refused(line: str) -> None:
+    assert [pin.name for pin in pins(f"# a lock\n{ENTRY}    # via more\n", "3.12")] == ["good"]
+    with pytest.raises(LockError, match="expected NAME==VERSION and its sha256 hashes"):
+        list(pins(ENTRY + line, "3.12"))
+
+
+def test_what_some_patch_release_installs_is_in_the_bill() -> None:
+    entry = ENTRY.replace("1.0", "1.0 ; python_full_version >= '3.12.4'")
+    assert [pin.name for pin in pins(entry, "3.12")] == ["good"]
+    assert list(pins(entry, "3.11")) == []
 
 
 def test_the_python_that_is_assumed_is_the_one_that_is_deployed() -> None:
