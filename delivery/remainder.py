@@ -29,25 +29,50 @@ def more_than_is_left(plan: Mapping[str, Any], allowed: Mapping[str, Any]) -> li
     Returns:
         A line for each change; none if the plan is what is left.
     """
-    before = _changes(allowed)
-    found = []
-    for address, actions in _changes(plan).items():
-        permitted = before.get(address, frozenset())
-        if "create" in permitted:
+    before, found = _changes(allowed), []
+    for key, change in _changes(plan).items():
+        actions = set(change["actions"])
+        was = before.get(key, {"actions": []})
+        permitted = set(was["actions"])
+        if "create" in permitted and "create" in actions:
             permitted |= {"delete"}
         if not actions <= permitted:
-            found.append(f"{address}: {'+'.join(sorted(actions - permitted))}")
-    was, now = _released(plan)["before"], _released(allowed)
-    if was not in (now["before"], now["after"]):
-        found.append(f"another run has applied {json.dumps(was)} meanwhile")
+            found.append(f"{key}: {'+'.join(sorted(actions - permitted))}")
+        found += [f"{key}: another {name}" for name in _differing(change, was)]
+    ours, theirs = _released(plan), _released(allowed)
+    if ours["before"] not in (theirs["before"], theirs["after"]):
+        found.append(f"another run has applied {json.dumps(ours['before'])} meanwhile")
+    if ours["after"] != theirs["after"]:
+        found.append(f"it is of {json.dumps(ours['after'])}")
     return found
 
 
-def _changes(plan: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    return {
-        change["address"]: frozenset(change["change"]["actions"]) - {"no-op", "read"}
-        for change in plan.get("resource_changes", [])
-    }
+def _changes(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes by address; what is to be deleted beside its successor has a key of its own."""
+    found = {}
+    for each in plan.get("resource_changes", []):
+        deposed = each.get("deposed")
+        key = each["address"] + (f" (deposed {deposed})" if deposed else "")
+        if not set(each["change"]["actions"]) <= {"no-op", "read"}:
+            found[key] = each["change"]
+    return found
+
+
+def _differing(change: Mapping[str, Any], was: Mapping[str, Any]) -> list[str]:
+    """Arguments that were known to be something else."""
+    now, then = change.get("after") or {}, was.get("after") or {}
+    return sorted(name for name in now.keys() & then.keys() if _differs(now[name], then[name]))
+
+
+def _differs(now: Any, then: Any) -> bool:
+    # What a plan does not know is null in it, or left out: it may be known later.
+    if now is None or then is None:
+        return False
+    if isinstance(now, dict) and isinstance(then, dict):
+        return any(_differs(now[name], then[name]) for name in now.keys() & then.keys())
+    if isinstance(now, list) and isinstance(then, list):
+        return len(now) != len(then) or any(map(_differs, now, then))
+    return bool(now != then)
 
 
 def _released(plan: Mapping[str, Any]) -> dict[str, Any]:

@@ -105,6 +105,35 @@ def test_whatever_is_more_is_named(more: dict[str, list[str]], told: str) -> Non
     assert more_than_is_left(document(more, "1", "2"), ALLOWED) == [told]
 
 
+def test_values_are_those_that_were_allowed() -> None:
+    def updated(**after: Any) -> Any:
+        plan = document({"old": ["update"]}, "1", "2")
+        plan["resource_changes"][0]["change"]["after"] = after
+        return plan
+
+    unknown = {"source": [{"bucket": "sources", "generation": None}]}
+    known = {"source": [{"bucket": "sources", "generation": 1}]}
+    other = {"source": [{"bucket": "others", "generation": 1}]}
+    allowed = updated(name="function-1.zip", ingress="ALLOW_INTERNAL_ONLY", build=[unknown])
+    assert more_than_is_left(updated(name="function-1.zip", build=[known]), allowed) == []
+    assert more_than_is_left(updated(build=[other]), allowed) == ["old: another build"]
+    more = updated(name="function-2.zip", ingress="ALLOW_ALL")
+    assert more_than_is_left(more, allowed) == ["old: another ingress", "old: another name"]
+    assert more_than_is_left(document({}, "1", "3"), document({}, "1", "2")) == ['it is of "3"']
+
+
+def test_what_is_left_over_beside_its_successor_is_another() -> None:
+    def replaced(*actions: str) -> Any:
+        plan = document({"old": ["delete"]}, "1", "2")
+        plan["resource_changes"][0]["deposed"] = "0a1b"
+        plan["resource_changes"] += document({"old": list(actions)})["resource_changes"]
+        return plan
+
+    assert more_than_is_left(replaced("no-op"), replaced("no-op")) == []
+    assert more_than_is_left(replaced("delete"), replaced("no-op")) == ["old: delete"]
+    assert more_than_is_left(document({"new": ["delete"]}, "1", "2"), ALLOWED) == ["new: delete"]
+
+
 def test_a_state_of_another_run_is_named() -> None:
     assert more_than_is_left(document({}, "3", "2"), ALLOWED) == [
         'another run has applied "3" meanwhile'
