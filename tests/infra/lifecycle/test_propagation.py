@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from delivery.remainder import more_than_is_left
 from tests.infra.lifecycle.cloud.faults import Fault
 from tests.infra.lifecycle.deployment import Deployment
 from tests.support.terraform import assert_done
@@ -44,8 +45,11 @@ def test_the_provider_waits_by_itself(fresh: Deployment, fault: Fault) -> None:
     ids=lambda fault: f"{fault.status or 'failed'} {fault.method} {fault.path}",
 )
 def test_the_next_apply_goes_on_where_this_one_stopped(fresh: Deployment, fault: Fault) -> None:
+    allowed = fresh.planned()
     fresh.cloud.faults.add([fault])
     assert fresh.apply().returncode == 1
+    # A pipeline applies the rest only then.
+    assert more_than_is_left(fresh.planned(), allowed) == []
     assert_done(fresh.apply())
     assert fresh.plan().actions == {}
 
