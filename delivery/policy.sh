@@ -3,8 +3,9 @@
 # one, one that deletes or replaces buckets, functions, services, invokers or keys that nobody released
 # by name, and one of functions that do not serve CANDIDATE_ALIAS beside ALIAS.
 #
-# Environment: ALIAS, CANDIDATE_ALIAS; RELEASE, what may be deleted: addresses such as module.function["old"], separated by
-# ";"; REPLACES, the deployed commit, if this run is to go back to an older one;
+# Environment: ALIAS, CANDIDATE_ALIAS; RELEASE, what may be deleted: addresses such as
+# module.function["old"], separated by ";"; REPLACES, the deployed commit, if this run is to go back to
+# an older one;
 # SIGNING_KEY, PIPELINE_ACCOUNT and KMS as attest.sh: with a key, its signature is verified.
 # Leaves: OUT/allowed, the sha256 of OUT/plan.tfplan, which apply.sh asks for.
 # Exit codes: 0 it may be applied; 1 it is refused, and the line that permits it is told; 2 a variable.

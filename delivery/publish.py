@@ -12,6 +12,7 @@ import hashlib
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from model_export.registry.verbs import (
     registry_errors,
 )
 from tflite_serving.contract import layout
-from tflite_serving.contract.manifest import MANIFEST_FILE
+from tflite_serving.contract.manifest import MANIFEST_FILE, Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,32 +109,33 @@ def _check_same(model: str, version: str, source: WritableStore, target: Writabl
     with registry_errors():
         if target.read(path).data != source.read(path).data:
             raise RegistryError(f"{target.uri}: {version} is not the version of {source.uri}")
-        for name, entry in manifest.files.items():
-            _check(target, model, version, name, entry.sha256)
-
-
-def _check(store: WritableStore, model: str, version: str, path: str, sha256: str) -> bytes:
-    data = store.read(layout.file_path(model, version, path)).data
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise RegistryError(f"{store.uri}: {path} of {version} is not what was published")
-    return data
+    for _ in _files(target, manifest):
+        pass  # each is compared as it is read
 
 
 def _copy(model: str, version: str, source: WritableStore, target: WritableStore) -> None:
     manifest = read_version(source, model, version)
     with tempfile.TemporaryDirectory(prefix="release-") as temporary:
         folder = Path(temporary)
-        for path in (*manifest.files, MANIFEST_FILE):
-            entry = manifest.files.get(path)
-            with registry_errors():
-                data = (
-                    source.read(layout.file_path(model, version, path)).data
-                    if entry is None
-                    else _check(source, model, version, path, entry.sha256)
-                )
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(data)
+        with registry_errors():
+            path = layout.file_path(model, version, MANIFEST_FILE)
+            (folder / MANIFEST_FILE).write_bytes(source.read(path).data)
+        for name, data in _files(source, manifest):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
         publish(target, manifest, folder)
+
+
+def _files(store: WritableStore, manifest: Manifest) -> Iterator[tuple[str, bytes]]:
+    """The files of a version, each with the sha256 that the manifest gives it."""
+    for name, entry in manifest.files.items():
+        with registry_errors():
+            data = store.read(layout.file_path(manifest.name, manifest.version, name)).data
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise RegistryError(
+                f"{store.uri}: {name} of {manifest.version} is not what was published"
+            )
+        yield name, data
 
 
 @click.command()
