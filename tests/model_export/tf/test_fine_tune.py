@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import pytest
 import tensorflow as tf
 from tensorflow.python.framework import config
@@ -211,18 +213,20 @@ def test_the_weights_of_the_best_epoch_stay(
 def ends(name: str) -> keras.Model:
     """Trained on the right answers."""
     model = build(name)
-    if name not in TRAINED:
-        train = without_the_third(TRAIN) if name.startswith("sigmoid") else TRAIN
-        y = np.eye(3)[train.targets] if name == "one-hot" else train.targets
-        # More steps cost less than more epochs.
-        model.fit(train.inputs["features"], y, epochs=5, batch_size=8, verbose=0)
-        TRAINED[name] = model.get_weights()
-    model.set_weights(TRAINED[name])
+    model.set_weights(trained(name))
     return model
 
 
-TRAINED: dict[str, Any] = {}
-"""Weights by name; filled once."""
+@cache
+def trained(name: str) -> list[npt.NDArray[Any]]:
+    """Weights that follow the right answers."""
+    model = build(name)
+    train = without_the_third(TRAIN) if name.startswith("sigmoid") else TRAIN
+    y = np.eye(3)[train.targets] if name == "one-hot" else train.targets
+    # More steps cost less than more epochs.
+    model.fit(train.inputs["features"], y, epochs=5, batch_size=8, verbose=0)
+    weights: list[npt.NDArray[Any]] = model.get_weights()
+    return weights
 
 
 def without_the_third(split: Split) -> Split:
