@@ -29,8 +29,8 @@ test: check ## Run all tests, linters and types
 
 # What may differ between versions of Python: the function, the contract, the locks, and texts, which
 # the export splits with tables of Unicode that each Python has its own of.
-FAST := tests/contract tests/functions tests/tools tests/test_house.py tests/infra/test_bundle.py \
-  tests/model_export/tf/test_long_texts.py
+FAST := tests/functions tests/tools tests/test_house.py tests/infra/test_bundle.py \
+  tests/model_export/tf/preprocessing/test_long_texts.py
 
 .PHONY: test-fast
 test-fast: check ## Run linters, types and the tests of what is deployed, for another PYTHON and VENV

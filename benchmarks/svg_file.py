@@ -19,7 +19,7 @@ def as_file(svg: str, width: int, height: int) -> bytes:
     """The element as a document, with a size in pixels and with colours.
 
     Args:
-        svg: as `model_export.report.svg.inline_svg` makes it.
+        svg: as `model_export.report.plots.svg.inline_svg` makes it.
         width, height: of the picture.
     """
     start = re.match(r"<svg[^>]*>", svg)

@@ -8,10 +8,10 @@ import numpy as np
 
 from delivery.deployed import SmokeError
 from delivery.publish import Published
-from model_export.parity.answers import Answers, answers_of
-from model_export.parity.comparing import differences
-from model_export.parity.questions import golden_examples
-from model_export.registry.verbs import open_registry, read_version
+from model_export.registry.operations import open_registry, read_version
+from model_export.verification.comparison import differences
+from model_export.verification.examples import golden_examples
+from model_export.verification.predictions import Answers, answers_of
 from tflite_serving.contract.golden import GoldenExamples
 from tflite_serving.contract.manifest import Manifest
 

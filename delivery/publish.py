@@ -19,15 +19,15 @@ from pathlib import Path
 import click
 
 from model_export.errors import ExportError, RegistryError, UsageError
-from model_export.recipe import read_recipe
-from model_export.registry.store import WritableStore
-from model_export.registry.verbs import (
+from model_export.recipe.recipe import read_recipe
+from model_export.registry.operations import (
     open_registry,
     publish,
     read_named_alias,
     read_version,
     registry_errors,
 )
+from model_export.registry.store import WritableStore
 from tflite_serving.contract import layout
 from tflite_serving.contract.manifest import MANIFEST_FILE, Manifest
 

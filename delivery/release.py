@@ -18,9 +18,9 @@ import click
 
 from delivery.publish import Published
 from model_export.errors import ExportError, RegistryError, UsageError
+from model_export.registry.operations import change_alias, open_registry
 from model_export.registry.release import promote
 from model_export.registry.store import WritableStore
-from model_export.registry.verbs import change_alias, open_registry
 from tflite_serving.contract.alias import AliasDocument
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import click
 
 from model_export.errors import ExportError, UsageError
-from model_export.recipe import read_recipe
+from model_export.recipe.recipe import read_recipe
+from model_export.registry.operations import change_alias, open_registry
 from model_export.registry.release import roll_back
 from model_export.registry.store import WritableStore
-from model_export.registry.verbs import change_alias, open_registry
 from tflite_serving.contract.alias import AliasDocument
 
 

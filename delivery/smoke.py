@@ -21,7 +21,7 @@ from delivery.expected import Expected
 from delivery.publish import Published
 from delivery.target import Target, eventually
 from model_export.errors import ExportError
-from model_export.registry.verbs import alias_names, open_registry
+from model_export.registry.operations import alias_names, open_registry
 
 
 def smoke(

@@ -11,9 +11,9 @@ import requests
 from delivery.deployed import TIMEOUT_SECONDS, SmokeError, told
 from delivery.expected import Expected
 from model_export.errors import ParityError
-from model_export.parity.answers import OtherVersionError
-from model_export.parity.asking import ask
-from model_export.parity.questions import golden_questions
+from model_export.verification.client import ask
+from model_export.verification.examples import golden_questions
+from model_export.verification.predictions import OtherVersionError
 from tflite_serving.contract.manifest import Manifest
 
 _FIRST_PAUSE_SECONDS = 0.5

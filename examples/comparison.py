@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_export.parity.answers import Answers, answers_of
-from model_export.parity.asking import ask, over_http
-from model_export.parity.comparing import Parity, compare
-from model_export.parity.questions import Questions
+from model_export.verification.client import ask, over_http
+from model_export.verification.comparison import Parity, compare
+from model_export.verification.examples import Questions
+from model_export.verification.predictions import Answers, answers_of
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.dialects.answers import label_names
 

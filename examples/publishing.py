@@ -7,18 +7,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from model_export import provenance
-from model_export.data.casting import cast_inputs
-from model_export.data.source import load_splits
-from model_export.data.splits import Splits
+from model_export.artifact import provenance
+from model_export.cli.native_logs import native_logs_held_back
+from model_export.dataset.casting import cast_inputs
+from model_export.dataset.records import arrange, fill
+from model_export.dataset.source import load_splits
+from model_export.dataset.splits import Splits
 from model_export.errors import RegistryError, UsageError
-from model_export.interface import Interface
-from model_export.native_logs import native_logs_held_back
 from model_export.progress import Progress
-from model_export.recipe import Recipe, read_recipe
-from model_export.records import arrange, fill
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import read_named_alias, read_version
+from model_export.recipe.recipe import Recipe, read_recipe
+from model_export.registry.open import open_writable
+from model_export.registry.operations import read_named_alias, read_version
+from model_export.signature.signature import ModelSignature
 from tflite_serving.contract.manifest import Manifest
 
 
@@ -67,7 +67,7 @@ def _published(recipe: Recipe, folder: Path, registry: str) -> Manifest | None:
     except (RegistryError, UsageError):  # or it took other inputs
         return None
     source_sha256 = provenance.source_sha256(Path(recipe.model.source))
-    now = provenance.describe(folder, source_sha256, recipe.sha256, asked.sha256)
+    now = provenance.collect_provenance(folder, source_sha256, recipe.sha256, asked.sha256)
     before = manifest.provenance
     same = (
         now.source_sha256 == before.source_sha256
@@ -83,6 +83,6 @@ def _asked(recipe: Recipe, folder: Path, manifest: Manifest) -> Splits:
     splits = arrange(load_splits(recipe.data.source, folder), manifest.inputs)
     return cast_inputs(
         fill(splits, manifest.inputs),
-        Interface("classification", manifest.inputs, manifest.outputs),
+        ModelSignature("classification", manifest.inputs, manifest.outputs),
         folder,
     )

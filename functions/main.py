@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 import functions_framework
 import functions_framework.aio
 
-from tflite_serving.baked import with_baked
+from tflite_serving.artifacts.baked import with_baked
 from tflite_serving.errors import SettingsError
 from tflite_serving.settings import Settings
 from tflite_serving.telemetry import Log
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     import flask
     from starlette.requests import Request
 
-    from tflite_serving.asgi import AsgiShell
-    from tflite_serving.service import Service
-    from tflite_serving.wsgi import WsgiShell
+    from tflite_serving.servers.asgi import AsgiShell
+    from tflite_serving.servers.wsgi import WsgiShell
+    from tflite_serving.service.service import Service
 
 # NumPy's OpenBLAS would start a thread for each processor, which spin for longer than all else that
 # a cold start does; nothing here multiplies matrices but LiteRT, which has threads of its own.
@@ -53,16 +53,16 @@ except SettingsError as error:
 
 # What is set for a server must be set before its workers start.
 if _IS_WSGI:
-    from tflite_serving import gunicorn_hooks
+    from tflite_serving.servers import gunicorn_hooks
 
     def _give_up() -> None:
         _wsgi_shell().give_up()
 
     gunicorn_hooks.set_up(_give_up)
 else:
-    from tflite_serving import server
+    from tflite_serving.servers import uvicorn_protocol
 
-    server.set_up()
+    uvicorn_protocol.set_up()
 
 _T = TypeVar("_T")
 _lock = threading.RLock()
@@ -89,7 +89,7 @@ async def predict(_request: Request) -> AsgiShell:
     shell = _asgi_shell()
     # From now on without the framework's middlewares, routes and request objects, which cost more
     # than everything that happens here.
-    server.answer_with(_service(), shell)
+    uvicorn_protocol.answer_with(_service(), shell)
     return shell
 
 
@@ -101,14 +101,14 @@ def predict_wsgi(request: flask.Request) -> flask.Response:
 
 @_once
 def _asgi_shell() -> AsgiShell:
-    from tflite_serving.asgi import AsgiShell
+    from tflite_serving.servers.asgi import AsgiShell
 
     return AsgiShell(_service())
 
 
 @_once
 def _wsgi_shell() -> WsgiShell:
-    from tflite_serving.wsgi import WsgiShell
+    from tflite_serving.servers.wsgi import WsgiShell
 
     return WsgiShell(_service())
 
@@ -116,8 +116,8 @@ def _wsgi_shell() -> WsgiShell:
 @_once
 def _service() -> Service:
     from tflite_serving.artifacts.opening import open_store
-    from tflite_serving.catalog import Catalog
-    from tflite_serving.service import Service
+    from tflite_serving.catalog.catalog import Catalog
+    from tflite_serving.service.service import Service
 
     log = Log(_STDOUT, _SETTINGS.log_level)
     warn = partial(log.write, "WARNING")

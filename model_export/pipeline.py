@@ -7,25 +7,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from model_export import gate, package, provenance
-from model_export.candidates import Answered, FormMaker
-from model_export.converting import convert, find_ranges, fitting
-from model_export.describe import describe
+from model_export.artifact import provenance
+from model_export.artifact.write import choose_golden, write_artifact
 from model_export.errors import RegistryError, UsageError
-from model_export.finished import Finished
-from model_export.flatbuffer import check_zeros
-from model_export.float32_check import Float32Check
-from model_export.judging import Judging
-from model_export.parity.verifying import verify_artifact
-from model_export.prepare import Prepared, load, prepare
+from model_export.flatbuffer.inspect import check_zeros
 from model_export.progress import Progress
-from model_export.recipe import Recipe
+from model_export.quality import gate
+from model_export.quantization.candidate import Answered, FormMaker
+from model_export.recipe.recipe import Recipe
+from model_export.registry.operations import move_alias, open_registry, publish
 from model_export.registry.store import WritableStore
-from model_export.registry.verbs import move_alias, open_registry, publish
-from model_export.report.build import Findings, build_report
-from model_export.report.page import render
-from model_export.source_model import SourceModel
-from model_export.workspace import export_key, open_workspace
+from model_export.report.build.build import ExportFindings, build_report
+from model_export.report.page.page import render
+from model_export.signature.source_model import SourceModel
+from model_export.steps.convert import convert, find_ranges, fitting
+from model_export.steps.describe import build_description
+from model_export.steps.evaluate import CandidateEvaluation
+from model_export.steps.float32_check import Float32Check
+from model_export.steps.prepare import PreparedExport, load, prepare
+from model_export.steps.step_cache import StepCache
+from model_export.steps.workspace import export_key, open_workspace
+from model_export.verification.verify import verify_artifact
 from tflite_serving.contract.codec import to_text
 from tflite_serving.contract.evidence import Compression, Provenance, Pruning
 from tflite_serving.contract.manifest import Manifest
@@ -84,11 +86,13 @@ def export(request: Request, progress: Progress) -> Export:
     # Before it is loaded: somebody may train it again meanwhile.
     source_sha256 = provenance.source_sha256(folder / recipe.model.source)
     source, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
-    made_from = provenance.describe(folder, source_sha256, recipe.sha256, ready.asked.sha256)
+    made_from = provenance.collect_provenance(
+        folder, source_sha256, recipe.sha256, ready.client_splits.sha256
+    )
     key = export_key(recipe, made_from.source_sha256, made_from.data_sha256)
     work = open_workspace(request.work or folder, recipe.model.name, key, resume=request.resume)
     with work as workspace:
-        finished = Finished(workspace)
+        finished = StepCache(workspace)
         float32, pruning = _compress(source, ready, recipe, finished, progress)
         layers = frozenset(source.layers)
         del source  # what comes now needs its memory, and nothing of it
@@ -96,15 +100,17 @@ def export(request: Request, progress: Progress) -> Export:
         ranges = find_ranges(float32, ready, recipe.calibration, recipe.quantize.variants, progress)
         pruned = pruning.layers if pruning else ()
         maker = FormMaker(
-            float32, ranges, ready.interface, layers, pruned, recipe.quantize.float_where_faster
+            float32, ranges, ready.signature, layers, pruned, recipe.quantize.float_where_faster
         )
         unknown = check_zeros(maker.facts, pruned, "float32")
         if unknown:
-            progress.tell(
+            progress.log(
                 f"not found in the flatbuffer by name, so that their zeros are not checked there: "
                 f"{', '.join(unknown)}"
             )
-        findings = _choose(Judging(recipe, maker, ready, finished, progress), pruning, made_from)
+        findings = _choose(
+            CandidateEvaluation(recipe, maker, ready, finished, progress), pruning, made_from
+        )
         with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
             artifact = Path(temporary)
             manifest = _write(artifact, findings, request)
@@ -124,7 +130,11 @@ def export(request: Request, progress: Progress) -> Export:
 
 
 def _compress(
-    source: SourceModel, ready: Prepared, recipe: Recipe, finished: Finished, progress: Progress
+    source: SourceModel,
+    ready: PreparedExport,
+    recipe: Recipe,
+    finished: StepCache,
+    progress: Progress,
 ) -> tuple[bytes, Pruning | None]:
     """Prunes, converts and compares, or takes what an earlier export finished."""
     known = finished.float32()
@@ -143,11 +153,15 @@ def _compress(
 
 
 def _prune(
-    source: SourceModel, ready: Prepared, recipe: Recipe, finished: Finished, progress: Progress
+    source: SourceModel,
+    ready: PreparedExport,
+    recipe: Recipe,
+    finished: StepCache,
+    progress: Progress,
 ) -> Pruning | None:
     if recipe.prune.method == "none":
         return None
-    from model_export.tf.prune import Goal, prune
+    from model_export.tf.pruning.prune import Goal, prune
     from model_export.tf.source import KerasSource
 
     if not isinstance(source, KerasSource):
@@ -165,7 +179,7 @@ def _prune(
                 Goal(each.metric, each.output.activation, each.gate.allowed_drop, each.name)
                 for each in ready.criteria
             ],
-            progress.tell,
+            progress.log,
             finished.training,
         )
         layers = ", ".join(layer.name for layer in pruning.layers)
@@ -174,7 +188,9 @@ def _prune(
     return pruning
 
 
-def _choose(judging: Judging, pruning: Pruning | None, made_from: Provenance) -> Findings:
+def _choose(
+    judging: CandidateEvaluation, pruning: Pruning | None, made_from: Provenance
+) -> ExportFindings:
     recipe, ready = judging.recipe, judging.ready
     candidates = judging.candidates()
     verdict, lengths = judging.verdict(candidates)
@@ -190,18 +206,18 @@ def _choose(judging: Judging, pruning: Pruning | None, made_from: Provenance) ->
         pruning=pruning,
         failed=verdict.failed,
     )
-    description = describe(recipe, ready, compression, chosen, made_from, lengths)
-    return Findings(
+    description = build_description(recipe, ready, compression, chosen, made_from, lengths)
+    return ExportFindings(
         description,
         chosen,
         ready.reference.outputs,
-        ready.asked.test,
-        ready.interface,
+        ready.client_splits.test,
+        ready.signature,
         ready.criteria,
     )
 
 
-def _write(folder: Path, findings: Findings, request: Request) -> Manifest:
+def _write(folder: Path, findings: ExportFindings, request: Request) -> Manifest:
     now = datetime.now(UTC)
 
     def evidence(version: str) -> dict[str, bytes]:
@@ -209,16 +225,16 @@ def _write(folder: Path, findings: Findings, request: Request) -> Manifest:
         return {"report.html": render(report), "report.json": to_text(report).encode()}
 
     outputs = findings.answered.outputs
-    return package.write_artifact(
+    return write_artifact(
         folder,
         findings.description,
         findings.answered.form.flatbuffer,
-        package.choose_golden(
+        choose_golden(
             findings.test,
             findings.reference,
             outputs,
-            findings.interface.outputs,
-            findings.interface.pictures,
+            findings.signature.outputs,
+            findings.signature.pictures,
             findings.answered.form.variant,
         ),
         now,
@@ -242,5 +258,5 @@ def _publish(
                 ) from error
         step.result = f"{manifest.version} to {store.uri}"
     if ended:
-        progress.tell(f"{manifest.name}@{alias}: ended {ended}")
+        progress.log(f"{manifest.name}@{alias}: ended {ended}")
     return Export(manifest, store.uri, alias)

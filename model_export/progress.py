@@ -52,7 +52,7 @@ class Progress:
         seconds = time.perf_counter() - began
         self._print(f"  {title:<12} {seconds:6.1f} s  {step.result}")
 
-    def tell(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """One line about the step under way."""
         self._print(f"    {text}")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.long_files import LONG
+from tests.support.programs.slow_files import LONG
 
-pytest_plugins = ["tests.support.stores"]
+pytest_plugins = ["tests.support.storage.stores"]
 
 _HERE = Path(__file__).resolve().parent
 

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from model_export import errors as export_errors
-from model_export import metrics, recipe
-from model_export.sections.inputs import ResizeSection
-from model_export.sections.prune import DistillSection
-from model_export.sections.quantize import Variant
-from tests.support.long_files import LONG
-from tflite_serving.routing import ROUTES
+from model_export.quality import metrics
+from model_export.recipe import recipe
+from model_export.recipe.inputs import ResizeSection
+from model_export.recipe.prune import DistillSection
+from model_export.recipe.quantize import Variant
+from tests.support.places import ROOT
+from tests.support.programs.slow_files import LONG
+from tflite_serving.http.routing import ROUTES
 from tflite_serving.settings import Settings, has_default
 from tools.lock import LOCKS, stale_locks
 
-ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("functions", "model_export")
 SETTINGS = {"MODEL_REGISTRY": "/nowhere", "MODELS": "iris"}
 

@@ -22,10 +22,10 @@ from rich.console import Console
 
 from benchmarks.compression.data import DataMissing
 from benchmarks.compression.document import Block, show, write
-from model_export.native_logs import native_logs_held_back
+from model_export.artifact.provenance import host_cpu
+from model_export.cli.native_logs import native_logs_held_back
+from model_export.console.console import open_console
 from model_export.progress import Progress
-from model_export.provenance import host_cpu
-from model_export.show.console import open_console
 
 _PARTS = {
     "comparison": "comparison",
@@ -63,7 +63,7 @@ def main(only: tuple[str, ...], quick: bool, document: Path) -> None:
             try:
                 blocks = _run(name, progress, quick)
             except DataMissing as missing:
-                progress.tell(f"skipped: {missing}")
+                progress.log(f"skipped: {missing}")
                 continue
             measured.append(name)
             show(console, blocks)
@@ -78,7 +78,7 @@ def _run(name: str, progress: Progress, quick: bool) -> list[Block]:
     found: list[Block] = import_module(f"benchmarks.compression.{_PARTS[name]}").run(
         progress, quick=quick
     )
-    progress.tell(f"{name}: {time.perf_counter() - began:.0f} s in all")
+    progress.log(f"{name}: {time.perf_counter() - began:.0f} s in all")
     return found
 
 

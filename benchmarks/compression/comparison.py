@@ -12,16 +12,16 @@ from typing import Any, Literal, cast, get_args
 from benchmarks.compression.document import Block, Table
 from benchmarks.compression.measured import Measured, measure
 from benchmarks.compression.recipes import Opened, open_recipe, write_recipe
-from model_export import gate
 from model_export.measure.process import Servable
 from model_export.pipeline import Request, export
 from model_export.progress import Progress
-from model_export.recipe import Recipe, read_recipe
-from model_export.sections.measure import MeasureSection
-from model_export.sections.quantize import DENSE
+from model_export.quality import gate
+from model_export.recipe.measure import MeasureSection
+from model_export.recipe.quantize import DENSE
+from model_export.recipe.recipe import Recipe, read_recipe
 from tflite_serving.contract import layout
 from tflite_serving.contract.tensors import TensorBinding, TensorDType, Tensors
-from tflite_serving.model import import_runtime
+from tflite_serving.runtime.interpreter_pool import import_runtime
 
 Preference = Literal["size", "latency"]
 Axis = Literal["bytes", "gzip_bytes", "p50_ms", "batch_ms"]
@@ -84,7 +84,7 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def _compare(model: str, folder: Path, section: MeasureSection, progress: Progress) -> list[Row]:
-    progress.tell(model)
+    progress.log(model)
     chosen = {
         preference: _export(model, folder / preference, preference, section, progress)
         for preference in get_args(Preference)
@@ -133,13 +133,13 @@ def _baselines(opened: Opened, progress: Progress) -> list[Servable]:
     from benchmarks.compression.baselines import Kind, convert_baseline
 
     (examples,) = opened.ready.splits.train.inputs.values()
-    interface = opened.ready.interface
+    signature = opened.ready.signature
     found = []
     with progress.step("baselines") as step:
         for kind in get_args(Kind):
             made = convert_baseline(opened.source.model, kind, examples).flatbuffer
-            tensors = bind(made, interface.inputs[0].name, interface.outputs[0].name)
-            found.append(Servable(kind, made, tensors, interface.outputs))
+            tensors = bind(made, signature.inputs[0].name, signature.outputs[0].name)
+            found.append(Servable(kind, made, tensors, signature.outputs))
         step.result = ", ".join(servable.name for servable in found)
     return found
 

@@ -6,7 +6,7 @@ from itertools import count
 
 from benchmarks.compression.document import Block, Table
 from model_export.progress import Progress
-from model_export.spread import matched_pairs_interval
+from model_export.quality.intervals import matched_pairs_interval
 
 _MAX_DROPS = (0.02, 0.01, 0.005)
 _CHANGED = (0.005, 0.01, 0.02, 0.05)

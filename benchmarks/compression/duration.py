@@ -14,10 +14,10 @@ from benchmarks.compression.document import Block, Table
 from benchmarks.compression.forms import convert
 from benchmarks.compression.measured import measure
 from benchmarks.compression.recipes import Opened, open_recipe, write_recipe
-from model_export.candidates import FormMaker
 from model_export.progress import Progress
-from model_export.quantize import calibrate, choose_calibration
-from model_export.sections.quantize import Variant
+from model_export.quantization.candidate import FormMaker
+from model_export.quantization.quantize import calibrate, choose_calibration
+from model_export.recipe.quantize import Variant
 
 _MODEL, _SMALL_MODEL = "fashion_mobile", "breast_cancer"
 # The converter's own names are those of `benchmarks.compression.baselines`, in the same order.
@@ -40,7 +40,7 @@ def run(progress: Progress, *, quick: bool) -> list[Block]:
             maker = _make_ours(opened, ours)
             _make_theirs(opened, theirs)
     began = time.perf_counter()
-    servables = [maker.make(variant).servable(maker.interface) for variant in _VARIANTS]
+    servables = [maker.make(variant).servable(maker.signature) for variant in _VARIANTS]
     making = time.perf_counter() - began
     measure(servables, opened.ready, opened.recipe.measure, progress)
     measuring = time.perf_counter() - began - making
@@ -52,7 +52,7 @@ def _make_ours(opened: Opened, seconds: Seconds) -> FormMaker:
     float32 = _timed(seconds, "convert once", lambda: convert(source))
     examples = choose_calibration(ready.splits.train, opened.recipe.calibration)
     ranges = _timed(seconds, "calibrate", lambda: calibrate(float32, examples))
-    maker = FormMaker(float32, ranges, ready.interface, source.layers)
+    maker = FormMaker(float32, ranges, ready.signature, source.layers)
     for variant in _VARIANTS:
         _timed(seconds, f"`{variant}`", partial(maker.make, variant))
     return maker

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from model_export.candidates import Form, FormMaker
-from model_export.fold_shapes import fold_batch_shapes
-from model_export.prepare import Prepared
-from model_export.quantize import calibrate, choose_calibration
-from model_export.sections.quantize import CalibrationSection, Variant
+from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
+from model_export.quantization.candidate import Form, FormMaker
+from model_export.quantization.quantize import calibrate, choose_calibration
+from model_export.recipe.quantize import CalibrationSection, Variant
+from model_export.steps.prepare import PreparedExport
 from tflite_serving.contract.evidence import PrunedLayer
 
 
@@ -25,7 +25,7 @@ def convert(source: Any) -> bytes:
     return fold_batch_shapes(convert_float32(source))
 
 
-def maker(source: Any, ready: Prepared, pruned: Sequence[PrunedLayer] = ()) -> FormMaker:
+def maker(source: Any, ready: PreparedExport, pruned: Sequence[PrunedLayer] = ()) -> FormMaker:
     """Converts and calibrates: what every form of a model is made from.
 
     Args:
@@ -36,7 +36,7 @@ def maker(source: Any, ready: Prepared, pruned: Sequence[PrunedLayer] = ()) -> F
     float32 = convert(source)
     examples = choose_calibration(ready.splits.train, CalibrationSection())
     return FormMaker(
-        float32, calibrate(float32, examples), ready.interface, frozenset(source.layers), pruned
+        float32, calibrate(float32, examples), ready.signature, frozenset(source.layers), pruned
     )
 
 

@@ -6,12 +6,12 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model_export.comparison import Comparison
 from model_export.measure.process import Process, Servable
 from model_export.measure.timing import Timing, time_all
-from model_export.prepare import Prepared
 from model_export.progress import Progress
-from model_export.sections.measure import MeasureSection
+from model_export.quality.comparison import Comparison
+from model_export.recipe.measure import MeasureSection
+from model_export.steps.prepare import PreparedExport
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,10 @@ class Measured:
 
 
 def measure(
-    servables: Sequence[Servable], ready: Prepared, section: MeasureSection, progress: Progress
+    servables: Sequence[Servable],
+    ready: PreparedExport,
+    section: MeasureSection,
+    progress: Progress,
 ) -> list[Measured]:
     """Asks all forms about the test split, and times them against each other.
 
@@ -50,7 +53,7 @@ def measure(
         for index, servable in enumerate(servables):
             with Process(section.threads) as process:
                 process.load(servable, inputs)
-                scores = ready.interface.scores(process.answer(inputs))
+                scores = ready.signature.scores(process.answer(inputs))
             ((name, paired),) = ready.reference.test.items()
             compared.append(paired.against(scores[name]))
             step.advance((index + 1) / len(servables))

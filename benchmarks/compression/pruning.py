@@ -13,11 +13,11 @@ from benchmarks.compression.forms import make, maker
 from benchmarks.compression.measured import Measured, measure
 from benchmarks.compression.recipes import Opened, open_recipe, write_recipe
 from model_export.measure.process import Servable
-from model_export.prepare import load
 from model_export.progress import Progress
-from model_export.sections.measure import MeasureSection
-from model_export.sections.prune import DistillSection, PruneSection
-from model_export.sections.quantize import Variant
+from model_export.recipe.measure import MeasureSection
+from model_export.recipe.prune import DistillSection, PruneSection
+from model_export.recipe.quantize import Variant
+from model_export.steps.prepare import load
 
 _MODEL, _SMALL_MODEL = "fashion_cnn", "breast_cancer"
 _VARIANTS: tuple[Variant, ...] = ("float32", "static_int8")
@@ -83,7 +83,7 @@ def _forms(way: Way, opened: Opened, folder: Path, progress: Progress) -> list[S
         pruned = None
         if way.section is not None:
             # Not at the top: it imports TensorFlow, which takes seconds.
-            from model_export.tf.prune import prune
+            from model_export.tf.pruning.prune import prune
 
             pruned = prune(
                 source.model,
@@ -91,11 +91,11 @@ def _forms(way: Way, opened: Opened, folder: Path, progress: Progress) -> list[S
                 ready.splits.train,
                 ready.splits.validation,
                 ready.criteria[0].metric,
-                progress.tell,
+                progress.log,
             )
         forms = make(maker(source, ready, pruned.layers if pruned else ()), _VARIANTS)
         step.result = way.trained
-    return [form.servable(ready.interface) for form in forms]
+    return [form.servable(ready.signature) for form in forms]
 
 
 def _table(rows: Sequence[tuple[Way, Variant, Measured]]) -> Table:

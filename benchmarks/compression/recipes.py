@@ -11,9 +11,9 @@ from typing import Any
 import tomli_w
 
 from benchmarks.compression.models import SUBJECTS, train_once
-from model_export.prepare import Prepared, load, prepare
 from model_export.progress import Progress
-from model_export.recipe import Recipe, read_recipe
+from model_export.recipe.recipe import Recipe, read_recipe
+from model_export.steps.prepare import PreparedExport, load, prepare
 
 Section = Mapping[str, Any]
 
@@ -30,7 +30,7 @@ class Opened:
 
     recipe: Recipe
     source: Any
-    ready: Prepared
+    ready: PreparedExport
 
 
 def write_recipe(folder: Path, name: str, sections: Mapping[str, Section]) -> Path:

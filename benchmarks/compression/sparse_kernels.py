@@ -1,8 +1,8 @@
 """What zeros do to the size and speed of dense layers, in each way to store them.
 
 - *dense*: zeros are stored like any weight.
-- *blocks*: `model_export.sparse_encoding`, what the variant ``sparse_float32`` is. The kernel reads
-  the blocks as they are.
+- *blocks*: `model_export.flatbuffer.block_sparse`, what the variant ``sparse_float32`` is. The
+  kernel reads the blocks as they are.
 - *densify*: the same blocks, and a DENSIFY operator that unpacks them when the model is loaded.
 """
 
@@ -17,12 +17,12 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from benchmarks.compression.document import Block, Table
 from benchmarks.compression.measured import gzip_size
-from model_export.flatbuffer import bindings
+from model_export.flatbuffer.block_sparse import BLOCK, encode_blocks
+from model_export.flatbuffer.inspect import bindings
 from model_export.measure.process import Process, Servable
 from model_export.measure.timing import Timing, time_all
 from model_export.progress import Progress
-from model_export.sections.measure import MeasureSection
-from model_export.sparse_encoding import BLOCK, encode_blocks
+from model_export.recipe.measure import MeasureSection
 from tflite_serving.contract.tensors import OutputSpec, Tensors
 
 _WIDTHS = (256, 512, 1024)

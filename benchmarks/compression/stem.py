@@ -8,16 +8,16 @@ import numpy as np
 
 from benchmarks.compression.document import Block, Table
 from benchmarks.compression.forms import convert
-from model_export.candidates import FormMaker
-from model_export.data.splits import Split
-from model_export.flatbuffer import inspect
-from model_export.interface import Interface
+from model_export.dataset.splits import Split
+from model_export.flatbuffer.inspect import inspect
 from model_export.measure.process import Servable
 from model_export.measure.timing import time_all
 from model_export.progress import Progress
-from model_export.quantize import calibrate, quantize
-from model_export.sections.measure import MeasureSection
-from model_export.sections.quantize import Variant
+from model_export.quantization.candidate import FormMaker
+from model_export.quantization.quantize import calibrate, quantize
+from model_export.recipe.measure import MeasureSection
+from model_export.recipe.quantize import Variant
+from model_export.signature.signature import ModelSignature
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
 
 _CHANNELS = (1, 3, 4, 8, 16)
@@ -42,9 +42,9 @@ def run(progress: Progress, *, quick: bool) -> list[Block]:
 
 def _measure(channels: int, section: MeasureSection) -> list[tuple[str, ...]]:
     images = np.random.default_rng(0).random((_EXAMPLES, _SIDE, _SIDE, channels), dtype=np.float32)
-    float32, interface = _network(channels)
+    float32, signature = _network(channels)
     ranges = calibrate(float32, Split({"pixels": images}, np.zeros(_EXAMPLES, np.int64)))
-    maker = FormMaker(float32, ranges, interface, _LAYERS)
+    maker = FormMaker(float32, ranges, signature, _LAYERS)
     servables = [
         _form(maker, variant, first_in_float=in_float)
         for variant in _VARIANTS
@@ -65,10 +65,10 @@ def _form(maker: FormMaker, variant: Variant, *, first_in_float: bool) -> Servab
     made = quantize(
         maker.float32, variant, maker.ranges_for(variant), but=first if first_in_float else ()
     )
-    return Servable(variant, made, maker.bind(made), maker.interface.outputs)
+    return Servable(variant, made, maker.bind(made), maker.signature.outputs)
 
 
-def _network(channels: int) -> tuple[bytes, Interface]:
+def _network(channels: int) -> tuple[bytes, ModelSignature]:
     # Not at the top: they import TensorFlow, which takes seconds.
     import keras
 
@@ -86,9 +86,9 @@ def _network(channels: int) -> tuple[bytes, Interface]:
             keras.layers.Dense(_CLASSES, activation="softmax", name="scores"),
         ]
     )
-    interface = Interface(
+    signature = ModelSignature(
         "classification",
         (InputSpec("pixels", "float32", (None, _SIDE, _SIDE, channels)),),
         (OutputSpec("scores", "float32", (None, _CLASSES)),),
     )
-    return convert(KerasSource(model, "network")), interface
+    return convert(KerasSource(model, "network")), signature

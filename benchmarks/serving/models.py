@@ -22,8 +22,8 @@ from benchmarks.serving import environments
 from benchmarks.serving.environments import HERE, ROOT, WORK
 from benchmarks.serving.networks import NETWORKS
 from model_export.progress import Progress
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import read_named_alias
+from model_export.registry.open import open_writable
+from model_export.registry.operations import read_named_alias
 from tflite_serving.contract import layout
 
 REGISTRY = WORK / "registry"

@@ -12,7 +12,7 @@ from benchmarks.compression.document import Picture
 from benchmarks.serving.measurements import Measurements
 from benchmarks.serving.subjects import SUBJECTS, Subject
 from benchmarks.svg_file import as_file
-from model_export.report.svg import ACCENT, INK, SOFT, inline_svg, plotting
+from model_export.report.plots.svg import ACCENT, INK, SOFT, inline_svg, plotting
 
 _CASE = "digits c=8"
 _NAME = "throughput"

@@ -63,7 +63,7 @@ class Run:
         except (SubjectFailed, LoadFailed, EnvironmentMissing) as error:
             self._failed.add((case, subject))
             self.notes.append(f"{title}, {case}: {_short(str(error))}")
-            self.progress.tell(f"{title}, {case}: {error}")
+            self.progress.log(f"{title}, {case}: {error}")
 
     def gave_up(self, case: str, subject: str) -> bool:
         """Whether a subject failed in an earlier turn."""

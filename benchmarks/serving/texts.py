@@ -21,8 +21,8 @@ from benchmarks.serving.subjects import ASGI, FASTAPI, Start, functions_framewor
 from benchmarks.serving.throughput import steady
 from benchmarks.serving.transformer import BATCHES, LENGTHS
 from model_export.progress import Progress
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import read_named_alias, read_version
+from model_export.registry.open import open_writable
+from model_export.registry.operations import read_named_alias, read_version
 
 PART = "texts"
 PADDED = "padded"

@@ -8,7 +8,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from benchmarks.soak.memory import Sample
 from benchmarks.svg_file import as_file
-from model_export.report.svg import ACCENT, INK, SOFT, inline_svg, plotting
+from model_export.report.plots.svg import ACCENT, INK, SOFT, inline_svg, plotting
 
 _WIDTH, _HEIGHT = 760, 340
 """Pixels."""

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from benchmarks.serving.models import REGISTRY, Model
 from benchmarks.soak.client import Connection
 from benchmarks.soak.questions import Question, Share
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import read_version
+from model_export.registry.open import open_writable
+from model_export.registry.operations import read_version
 from tflite_serving.contract.manifest import Manifest
-from tflite_serving.model import Model as Loaded
+from tflite_serving.runtime.interpreter_pool import InterpreterPool as Loaded
 from tflite_serving.telemetry import Timings
 
 _TOLERANCE = 1e-5

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import click
 
-from model_export.cli.bundling import bundle
-from model_export.cli.looking import list_command, show
-from model_export.cli.making import export, sensitivity
-from model_export.cli.releasing import promote, rollback
-from model_export.cli.verifying import verify
+from model_export.cli import bundle, export, release, show, verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,5 +16,14 @@ def main() -> None:
     """
 
 
-for command in (export, sensitivity, show, list_command, verify, promote, rollback, bundle):
+for command in (
+    export.export,
+    export.sensitivity,
+    show.show,
+    show.list_command,
+    verify.verify,
+    release.promote,
+    release.rollback,
+    bundle.bundle,
+):
     main.add_command(command)

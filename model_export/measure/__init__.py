@@ -1,1 +1,1 @@
-"""What candidates cost and answer, measured with the function's own code in fresh processes."""
+"""Measures candidates in fresh processes that run the function's own code."""

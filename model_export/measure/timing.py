@@ -10,10 +10,10 @@ from statistics import median
 
 import numpy as np
 
+from model_export.dataset.sequence_buckets import of_length
 from model_export.errors import ConversionError
 from model_export.measure.process import Process, Servable, Start
-from model_export.sections.measure import MeasureSection
-from model_export.sequences import of_length
+from model_export.recipe.measure import MeasureSection
 from tflite_serving.contract.evidence import Latency, LengthLatency
 from tflite_serving.contract.preprocessing import Step
 from tflite_serving.contract.tensors import Arrays

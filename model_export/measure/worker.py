@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from tflite_serving.contract.codec import decode
 from tflite_serving.contract.tensors import Arrays, OutputSpec, Tensors
-from tflite_serving.model import Model, import_runtime
+from tflite_serving.runtime.interpreter_pool import InterpreterPool, import_runtime
 from tflite_serving.telemetry import Timings
 
 _PREFIX = "array/"
@@ -29,7 +29,7 @@ class Worker:
     """Carries out the commands; each method is one."""
 
     def __init__(self) -> None:
-        self._model: Model | None = None
+        self._model: InterpreterPool | None = None
         self._examples: Arrays = {}
 
     def load(
@@ -42,7 +42,7 @@ class Worker:
         specs = tuple(decode(OutputSpec, item, "outputs") for item in outputs)
         began = time.perf_counter()
         import_runtime()
-        model = Model(Path(folder) / "model.tflite", bound, specs, 1, threads)
+        model = InterpreterPool(Path(folder) / "model.tflite", bound, specs, 1, threads)
         model.run(one, Timings())
         cold_load_ms = (time.perf_counter() - began) * 1000
         model.run(many, Timings())

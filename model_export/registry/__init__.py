@@ -1,1 +1,1 @@
-"""What the operator does to a registry. The function only reads: nothing of this is deployed."""
+"""Operations on a registry: publish, list, promote, roll back. None of it is deployed."""

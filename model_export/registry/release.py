@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model_export.errors import UsageError
+from model_export.registry.operations import AliasMove, change_alias, read_named_alias
 from model_export.registry.store import WritableStore
-from model_export.registry.verbs import AliasMove, change_alias, read_named_alias
 from tflite_serving.contract import versions
 from tflite_serving.contract.alias import AliasChange, AliasDocument
 

@@ -1,1 +1,1 @@
-"""The report: what was tried, what it cost, and why the published candidate was chosen."""
+"""The export report as a document (JSON) and as a page (HTML)."""

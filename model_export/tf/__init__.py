@@ -1,1 +1,1 @@
-"""The only folder that imports TensorFlow: load, prune, convert."""
+"""The only room that imports TensorFlow: loads, prunes and converts Keras models."""

@@ -9,8 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from model_export.errors import ConversionError
-from model_export.layer_names import layer_of
-from model_export.source_model import SourceModel
+from model_export.flatbuffer.layer_names import layer_of
+from model_export.signature.source_model import SourceModel
 from model_export.tf.running import channels_first, channels_last_advice, running
 from model_export.tf.source import KerasSource
 from model_export.tf.stable_operators import rewrite

@@ -14,10 +14,10 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from model_export.flatbuffer import inspect, read_model
-from model_export.source_model import SourceModel
+from model_export.flatbuffer.inspect import inspect, read_model
+from model_export.signature.source_model import SourceModel
 from tflite_serving.contract.tensors import Arrays
-from tflite_serving.model import import_runtime
+from tflite_serving.runtime.interpreter_pool import import_runtime
 
 _DIFFERENT = 1e-4
 """Of the largest value of a tensor: rounding in one layer is far below."""

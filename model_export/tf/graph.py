@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from model_export.source_model import Ending
+from model_export.signature.source_model import Ending
 
 
 def pack_inputs(model: keras.Model, arrays: Sequence[Any]) -> Any:

@@ -10,10 +10,10 @@ from typing import Any
 import keras
 
 from model_export.errors import LoadError
-from model_export.source_model import SourceModel
-from model_export.tf.compiled import compile_as_saved, loading_uncompiled
+from model_export.signature.source_model import SourceModel
 from model_export.tf.graph import as_graph
 from model_export.tf.model_file import find_code, names_package, read_config
+from model_export.tf.pruning.compiled import compile_as_saved, loading_uncompiled
 from model_export.tf.saved_model_operators import find_doubtful
 from model_export.tf.source import KerasSource, SavedModelSource
 from model_export.tf.task_source import TaskSource
@@ -30,7 +30,7 @@ def load_source(
     custom_objects: Mapping[str, Any] | None = None,
     unsafe_load: bool = False,
     compiled: bool = True,
-    tell: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> SourceModel:
     """Loads a model.
 
@@ -39,7 +39,7 @@ def load_source(
         custom_objects: what Keras needs beyond its own classes.
         unsafe_load: whether Python code in the file may run, and what else does more than compute.
         compiled: whether fine-tuning will want what the model was compiled with.
-        tell: told what of that cannot be kept.
+        log: told what of that cannot be kept.
 
     Raises:
         LoadError: it is not there, damaged, carries code, or is of another kind.
@@ -83,7 +83,7 @@ def load_source(
     model = as_graph(model)
     # KerasHub's tasks cannot be compiled again from a file.
     if compiled and not is_hub:
-        compile_as_saved(model, path, custom_objects or {}, tell, unsafe_load=unsafe_load)
+        compile_as_saved(model, path, custom_objects or {}, log, unsafe_load=unsafe_load)
     return KerasSource(model, str(path))
 
 

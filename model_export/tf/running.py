@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import keras
 
 from model_export.errors import ConversionError, ExportError
-from model_export.layer_names import layer_of
+from model_export.flatbuffer.layer_names import layer_of
 from model_export.tf.graph import walk_layers
 
 _COLOR = re.compile(r"\x1b\[\d*m")

@@ -16,10 +16,10 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model_export.errors import LoadError
-from model_export.source_model import Ending, TensorInfo
-from model_export.tf.disturbing import disturbed
+from model_export.signature.source_model import Ending, TensorInfo
 from model_export.tf.graph import endings, layer_classes, output_names, pack_inputs
 from model_export.tf.model_file import first_line
+from model_export.tf.perturbation import disturbed
 from model_export.tf.running import running
 from tflite_serving.contract.tensors import Arrays
 

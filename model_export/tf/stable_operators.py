@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.polynomial import Chebyshev, Polynomial
 
-from model_export.layer_names import STABLE
+from model_export.flatbuffer.layer_names import STABLE
 
 
 def rewrite(function: Any) -> Any:

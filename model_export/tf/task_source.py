@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model_export.errors import LoadError
-from model_export.source_model import TensorInfo
+from model_export.signature.source_model import TensorInfo
 from model_export.tf.running import running
 from model_export.tf.source import KerasSource
 from tflite_serving.contract.tensors import Arrays

@@ -12,7 +12,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks.compression import data, models
-from model_export.user_code import import_object
+from model_export.recipe.user_code import import_object
 
 
 def write_idx(path: Path, array: npt.NDArray[np.uint8]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.compression.document import Picture, Table, drawing, picture, replace_between, write
 from benchmarks.compression.document import show as show_blocks
-from model_export.show.console import open_console
+from model_export.console.console import open_console
 
 TEXT = """\
 # Title

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.compression import comparison, confidence, memory, rescue, sparse_kernels
-from model_export.spread import matched_pairs_interval
-from tests.support.commands import ROOT, apart
+from model_export.quality.intervals import matched_pairs_interval
+from tests.support.places import ROOT
+from tests.support.programs.commands import apart
 
 REFUSED = """\
   measure         0.1 s  static_int8 0.0100 ms

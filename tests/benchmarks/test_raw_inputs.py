@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 
 from PIL import Image
 
@@ -12,8 +11,9 @@ from benchmarks.compression.document import replace_between
 from benchmarks.raw_inputs import pictures
 from benchmarks.raw_inputs.__main__ import _PARTS
 from benchmarks.raw_inputs.hostile import MODELS, questions
+from tests.support.places import ROOT
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "10-raw-inputs.md"
+DOCUMENT = ROOT / "docs" / "10-raw-inputs.md"
 RECORD = {"age": 41.5, "job": "cook"}
 
 

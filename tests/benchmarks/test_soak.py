@@ -14,10 +14,10 @@ from benchmarks.soak.client import Found, load
 from benchmarks.soak.memory import Sample, course, sample, worker
 from benchmarks.soak.plot import memory_plot
 from benchmarks.soak.questions import Leaving, Question, Share
-from model_export.registry.opening import open_writable
-from tests.support.raw_http import RawConnection, post
-from tests.support.serving import Function, running
-from tests.support.tiny import publish_tiny
+from model_export.registry.open import open_writable
+from tests.support.models.tiny import publish_tiny
+from tests.support.network.raw_http import RawConnection, post
+from tests.support.server.serving import Function, running
 
 GOOD = post(json.dumps({"instances": [[1, 2, 3, 4]]}).encode())
 

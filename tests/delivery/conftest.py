@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from model_export.registry.opening import open_writable
+from model_export.registry.open import open_writable
 from tests.delivery.project import make_project
 from tests.delivery.steps import Steps, write_recipe
-from tests.support.fake_gcs import FakeGcs
-from tests.support.stores import BucketRegistry
-from tests.support.tiny import publish_tiny
+from tests.support.models.tiny import publish_tiny
+from tests.support.storage.fake_gcs import FakeGcs
+from tests.support.storage.stores import BucketRegistry
 from tflite_serving.contract.manifest import Manifest
 
 

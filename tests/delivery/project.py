@@ -8,10 +8,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from delivery.revision import Revision
-from tests.delivery.steps import ROOT, Steps
-from tests.support.fake_gcs import FakeGcs
-from tests.support.programs import find_program
-from tests.support.stores import BucketRegistry
+from tests.delivery.steps import Steps
+from tests.support.places import ROOT
+from tests.support.programs.installed import find_program
+from tests.support.storage.fake_gcs import FakeGcs
+from tests.support.storage.stores import BucketRegistry
 
 # With the variables and outputs of infra/, and a resource that needs no cloud.
 CONFIGURATION = """

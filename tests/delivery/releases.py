@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from delivery.revision import Revision
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import move_alias, publish, read_named_alias
+from model_export.registry.open import open_writable
+from model_export.registry.operations import move_alias, publish, read_named_alias
 from tests.delivery.front import ACCOUNT, Front
 from tests.delivery.steps import Steps, write_recipe
-from tests.support.stores import Artifact
+from tests.support.storage.stores import Artifact
 from tflite_serving.contract.manifest import Manifest
 
 

@@ -11,7 +11,8 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support.places import ROOT
+
 _SECONDS = 120
 # What a run that runs these tests may have set, and what is not about theirs.
 _NOT_OURS = re.compile(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.terraform import INFRA, assert_done, terraform
+from tests.support.infra.terraform import INFRA, assert_done, terraform
 
 BOOTSTRAP = INFRA / "bootstrap"
 MOCKED = """

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.project import PLANNED, bundled, revision
-from tests.delivery.steps import ROOT, Steps
+from tests.delivery.steps import Steps
+from tests.support.places import ROOT
 
 KEPT = "gs://example-delivery/runs/run-1/"
 DIGEST = "sha256:" + "0123456789abcdef" * 4

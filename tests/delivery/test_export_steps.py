@@ -15,15 +15,16 @@ from delivery.publish import Published
 from delivery.revision import Revision
 from tests.delivery.front import front_door
 from tests.delivery.releases import alias, applied, asked
-from tests.delivery.steps import ROOT, Steps, checkout, write_recipe
-from tests.support.serving import running
-from tests.support.stores import BucketRegistry
+from tests.delivery.steps import Steps, checkout, write_recipe
+from tests.support.places import ROOT
+from tests.support.server.serving import running
+from tests.support.storage.stores import BucketRegistry
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe, with a trained Keras model and its examples beside it."""
-    from tests.support import keras_models
+    from tests.support.models import keras_models
 
     folder = tmp_path_factory.mktemp("trained")
     keras_models.dense().save(folder / "iris.keras")

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.delivery.steps import ROOT
-from tests.support.terraform import INFRA
+from tests.support.infra.terraform import INFRA
+from tests.support.places import ROOT
 
 ROLES_FILE = INFRA / "modules" / "delivery" / "roles.tf"
 DOCUMENT = (ROOT / "docs" / "9-delivery.md").read_text(encoding="utf-8")

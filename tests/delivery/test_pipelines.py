@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.delivery.steps import ROOT
-from tests.support.programs import find_program
+from tests.support.places import ROOT
+from tests.support.programs.installed import find_program
 
 CLOUD_BUILD = ROOT / "cloudbuild.yaml"
 ROLLBACK = ROOT / "cloudbuild-rollback.yaml"

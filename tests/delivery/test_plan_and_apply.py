@@ -12,7 +12,7 @@ import pytest
 from delivery.succession import OvertakenError, check_newer
 from tests.delivery.project import bundled, revision
 from tests.delivery.steps import Steps
-from tests.support.stores import BucketRegistry
+from tests.support.storage.stores import BucketRegistry
 
 
 def planned(project: Steps, out: Path, number: int, **variables: str) -> None:

@@ -24,8 +24,9 @@ from delivery.revision import Revision
 from delivery.statement import builder_id, statement
 from tests.delivery.fake_kms import KEY, FakeKms, running_kms
 from tests.delivery.project import PLANNED, revision
-from tests.delivery.steps import ROOT, Steps
-from tests.support.tool_environment import tool_environment
+from tests.delivery.steps import Steps
+from tests.support.places import ROOT
+from tests.support.programs.tool_environment import tool_environment
 
 LOCK = (ROOT / "functions" / "requirements.txt").read_text(encoding="utf-8")
 READERS = ROOT / "tests" / "delivery" / "readers"

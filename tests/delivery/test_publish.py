@@ -9,11 +9,11 @@ import pytest
 
 from delivery.publish import Published
 from delivery.release import release
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import list_versions, read_version
+from model_export.registry.open import open_writable
+from model_export.registry.operations import list_versions, read_version
 from tests.delivery.releases import Prod
 from tests.delivery.steps import Steps
-from tests.support.stores import Artifact
+from tests.support.storage.stores import Artifact
 from tflite_serving.contract import layout
 
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import list_versions, move_alias, publish
+from model_export.registry.open import open_writable
+from model_export.registry.operations import list_versions, move_alias, publish
 from tests.delivery.front import ACCOUNT, Front, front_door
 from tests.delivery.project import bundled, revision
 from tests.delivery.releases import applied
 from tests.delivery.steps import Steps, write_recipe
-from tests.support.serving import Function, running
-from tests.support.tiny import WEIGHTS, publish_tiny
+from tests.support.models.tiny import WEIGHTS, publish_tiny
+from tests.support.server.serving import Function, running
 from tflite_serving.contract.manifest import Manifest
 
 STEPS = ("publish", "plan", "policy", "apply", "candidate", "release", "smoke")

@@ -10,7 +10,7 @@ import pytest
 from delivery.remainder import more_than_is_left
 from tests.delivery.project import bundled, revision
 from tests.delivery.steps import Steps
-from tests.support.programs import find_program
+from tests.support.programs.installed import find_program
 
 NOT_YET = "Error: googleapi: Error 400: Service account a@b.iam.gserviceaccount.com does not exist."
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from delivery.retry import reasons_to_wait
-from tests.delivery.steps import ROOT
+from tests.support.places import ROOT
 
 METRIC = """
 \x1b[31m╷\x1b[0m

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import move_alias, publish
+from model_export.registry.open import open_writable
+from model_export.registry.operations import move_alias, publish
 from tests.delivery.releases import alias
 from tests.delivery.steps import Steps, write_recipe
-from tests.support.stores import Artifact
+from tests.support.storage.stores import Artifact
 
 
 @pytest.fixture

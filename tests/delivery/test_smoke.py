@@ -14,16 +14,16 @@ import pytest
 
 from delivery.deployed import SmokeError, serving
 from delivery.release import Released
+from model_export.artifact.write import write_artifact
 from model_export.errors import RegistryError
-from model_export.package import write_artifact
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import move_alias, publish
+from model_export.registry.open import open_writable
+from model_export.registry.operations import move_alias, publish
 from tests.delivery.front import Front, front_door
 from tests.delivery.releases import alias, deployed, smoke
 from tests.delivery.steps import Steps
-from tests.support.serving import running
-from tests.support.stores import Artifact
-from tests.support.tiny import WEIGHTS, described, flatbuffer, publish_tiny, scores
+from tests.support.models.tiny import WEIGHTS, described, flatbuffer, publish_tiny, scores
+from tests.support.server.serving import running
+from tests.support.storage.stores import Artifact
 from tflite_serving.contract.golden import GoldenExamples
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import InputSpec

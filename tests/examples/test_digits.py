@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 
 from examples.digits import demo, train
-from model_export.recipe import read_recipe
-from model_export.sections.quantize import DENSE
-from tests.support.commands import apart, here
+from model_export.recipe.quantize import DENSE
+from model_export.recipe.recipe import read_recipe
+from tests.support.places import ROOT
+from tests.support.programs.commands import apart, here
 from tflite_serving.contract.manifest import Manifest, read_manifest
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-
 
 # Two of the variants, measured once: how many there are is nothing to the demo.
 VARIANTS = ("float32", "static_int8")

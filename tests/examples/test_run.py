@@ -15,11 +15,11 @@ from examples import run
 from examples.fashion_mnist import FOLDER, DataMissing, fashion_mnist
 from examples.sentences.train import TOPICS
 from examples.standard_library import modules
-from model_export.recipe import read_recipe
-from tests.support.commands import apart, here
+from model_export.recipe.recipe import read_recipe
+from tests.support.places import ROOT
+from tests.support.programs.commands import apart, here
 from tflite_serving.contract.manifest import read_manifest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = ("bert", "breast_cancer", "sentences", "wide_deep")
 needs_fashion = pytest.mark.skipif(
     not FOLDER.is_dir() and not os.environ.get("CI"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
-from tests.support.world import World
+import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
+from tests.support.server.held_registry import World
 
 
 @pytest.fixture

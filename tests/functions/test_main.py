@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from tests.support.serving import MAIN
+from tests.support.server.serving import MAIN
 
 
 def test_threads_that_call_at_once_get_the_same() -> None:

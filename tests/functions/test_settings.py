@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.strategies import names, version_ids
+from tests.support.examples.strategies import names, version_ids
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.errors import SettingsError
 from tflite_serving.settings import ModelRef, Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.terraform import INFRA, ask_variables_alone, assert_done, terraform
+from tests.support.infra.terraform import INFRA, ask_variables_alone, assert_done, terraform
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.cel import holds
-from tests.support.terraform import applied, assert_done, terraform
+from tests.support.infra.cel import holds
+from tests.support.infra.terraform import applied, assert_done, terraform
 
 BUCKET = "storage.googleapis.com/Bucket"
 OBJECT = "storage.googleapis.com/Object"

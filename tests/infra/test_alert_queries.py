@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.monitored import FUNCTIONS, monitored
-from tests.support.promql import Series, assert_fires
-from tests.support.terraform import applied, assert_done, terraform
+from tests.support.infra.monitored import FUNCTIONS, monitored
+from tests.support.infra.promql import Series, assert_fires
+from tests.support.infra.terraform import applied, assert_done, terraform
 from tools import cost
 
 # What Cloud Run writes, by Google's rule for metrics' names in PromQL.

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.cel import holds
-from tests.support.terraform import applied
+from tests.support.infra.cel import holds
+from tests.support.infra.terraform import applied
 
 
 @dataclass(frozen=True, slots=True)

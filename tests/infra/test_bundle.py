@@ -15,15 +15,16 @@ from typing import Any
 import pytest
 import requests
 
-from model_export.baking import find_models, read_models
-from model_export.bundle import bundle
-from model_export.registry.opening import open_writable
-from tests.support.dockerfile import read_last_stage
-from tests.support.fake_gcs import FakeGcs
-from tests.support.ports import free_port, wait_until_it_listens
-from tests.support.serving import running
-from tests.support.terraform import ROOT, applied
-from tests.support.tiny import LABELS, examples, publish_tiny, scores
+from model_export.bundle.baked_models import find_models, read_models
+from model_export.bundle.zip import bundle
+from model_export.registry.open import open_writable
+from tests.support.infra.dockerfile import read_last_stage
+from tests.support.infra.terraform import applied
+from tests.support.models.tiny import LABELS, examples, publish_tiny, scores
+from tests.support.network.ports import free_port, wait_until_it_listens
+from tests.support.places import ROOT
+from tests.support.server.serving import running
+from tests.support.storage.fake_gcs import FakeGcs
 from tflite_serving.settings import Settings
 
 ROWS = examples(3).inputs["features"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.monitored import FUNCTIONS, monitored
+from tests.support.infra.monitored import FUNCTIONS, monitored
 
 COLUMNS = 48
 CHARTS = [

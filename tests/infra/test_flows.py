@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.terraform import INFRA, assert_done, terraform
-from tests.support.terraform_flows import computed_flows
-from tests.support.terraform_references import mocked_attributes
+from tests.support.infra.flows import computed_flows
+from tests.support.infra.references import mocked_attributes
+from tests.support.infra.terraform import INFRA, assert_done, terraform
 
 MOCKS = INFRA / "tests" / "mocks" / "google.tfmock.hcl"
 ACCOUNT = "resource google_service_account"

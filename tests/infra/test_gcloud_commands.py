@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gcloud import Command, commands_in, parsed
-from tests.support.terraform import ROOT
+from tests.support.infra.gcloud import Command, commands_in, parsed
+from tests.support.places import ROOT
 
 # What gcloud's parser accepted, and by which version: groups and verb, and the flags that are used.
 RECORD = Path(__file__).with_name("gcloud_commands.json")

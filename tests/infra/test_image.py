@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from model_export.bundle import bundle
-from tests.support.dockerfile import read_last_stage
-from tests.support.terraform import ROOT
-from tests.support.tool_environment import tool_environment
+from model_export.bundle.zip import bundle
+from tests.support.infra.dockerfile import read_last_stage
+from tests.support.places import ROOT
+from tests.support.programs.tool_environment import tool_environment
 
 FOLDER = ROOT / "container"
 DOCKERFILE = FOLDER / "Dockerfile"

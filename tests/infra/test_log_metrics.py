@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.cloud_logging import Filter, extract, log_entry
-from tests.support.monitored import monitored
-from tests.support.tiny import WEIGHTS, examples, scores
-from tests.support.world import REFRESH, World, settle
+from tests.support.infra.cloud_logging import Filter, extract, log_entry
+from tests.support.infra.monitored import monitored
+from tests.support.models.tiny import WEIGHTS, examples, scores
+from tests.support.server.held_registry import REFRESH, World, settle
 from tflite_serving import errors
 from tflite_serving.contract import layout
 from tflite_serving.contract.alias import AliasDocument, Share, write_alias
 from tflite_serving.errors import AccessDenied, ArtifactRefused, StoreError, StoreUnreachable
-from tflite_serving.http import RequestHead, Response
-from tflite_serving.service import Service
+from tflite_serving.http.messages import RequestHead, Response
+from tflite_serving.service.service import Service
 
 SERVICE = "flowers"
 BODY = json.dumps({"instances": examples(2).inputs["features"].tolist()}).encode()
@@ -81,7 +81,7 @@ def service(world: World, *models: str) -> Service:
     """A function on the world's registry, by the world's clock."""
     named = models or ("iris",)
     catalog = world.catalog(*named)
-    for slot in catalog.slots:
+    for slot in catalog.entries:
         slot._clock = world.clock
     return Service(world.settings(*named), catalog, world.log)
 
@@ -206,7 +206,7 @@ def a_bad_release_behind_a_good_one(world: World) -> None:
     world.publish(golden_weights=-WEIGHTS)
     world.clock.now += REFRESH
     assert ask(function).status == 200
-    settle(function.catalog.slots[0])
+    settle(function.catalog.entries[0])
 
 
 def an_alias_with_a_canary(world: World) -> None:

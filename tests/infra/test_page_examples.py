@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.terraform import INFRA, ROOT, assert_done, planned
+from tests.support.infra.terraform import INFRA, assert_done, planned
+from tests.support.places import ROOT
 
 HOSTS = 'hosts = { "api.example.com" = { function = "digits" } }'
 

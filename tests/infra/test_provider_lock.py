@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.programs import find_program
-from tests.support.terraform import INFRA, ROOT, assert_done, terraform
+from tests.support.infra.terraform import INFRA, assert_done, terraform
+from tests.support.places import ROOT
+from tests.support.programs.installed import find_program
 
 LOCKS = [INFRA / ".terraform.lock.hcl", INFRA / "bootstrap" / ".terraform.lock.hcl"]
 PROVIDER = "registry.terraform.io/hashicorp/google"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.terraform import planned_after
+from tests.support.infra.terraform import planned_after
 
 BEHIND = {"ingress": "ALLOW_INTERNAL_AND_GCLB"}
 PROD: dict[str, Any] = {

@@ -16,13 +16,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from model_export.cli import main
-from tests.support.cloud_logging import Filter, log_entry
-from tests.support.monitored import FUNCTIONS, monitored
-from tests.support.terraform import ROOT
-from tests.support.tiny import WEIGHTS, examples
-from tests.support.world import World
-from tflite_serving.http import RequestHead
-from tflite_serving.service import Service
+from tests.support.infra.cloud_logging import Filter, log_entry
+from tests.support.infra.monitored import FUNCTIONS, monitored
+from tests.support.models.tiny import WEIGHTS, examples
+from tests.support.places import ROOT
+from tests.support.server.held_registry import World
+from tflite_serving.http.messages import RequestHead
+from tflite_serving.service.service import Service
 
 RUNBOOK = ROOT / "docs" / "8-runbook.md"
 BODY = json.dumps({"instances": examples(2).inputs["features"].tolist()}).encode()

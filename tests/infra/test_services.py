@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.terraform import INFRA, ROOT, applied
-from tflite_serving.routing import ROUTES
+from tests.support.infra.terraform import INFRA, applied
+from tests.support.places import ROOT
+from tflite_serving.http.routing import ROUTES
 from tflite_serving.settings import Settings
 
 PAGE = (ROOT / "docs" / "11-cloud-run.md").read_text(encoding="utf-8")

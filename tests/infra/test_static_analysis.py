@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.programs import find_program
-from tests.support.tool_environment import tool_environment
+from tests.support.places import ROOT
+from tests.support.programs.installed import find_program
+from tests.support.programs.tool_environment import tool_environment
 from tools.lock import TOOL_LOCKS, stale_tool_locks
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 INFRA = ROOT / "infra"
 LOCK = ROOT / "tests" / "infra" / "checkov" / "requirements.txt"
 VENV = ROOT / "build" / "checkov"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.terraform import INFRA, assert_done, terraform
-from tests.support.terraform_graph import created_before_destroyed
-from tests.support.terraform_references import computed_references, mocked_attributes
+from tests.support.infra.graph import created_before_destroyed
+from tests.support.infra.references import computed_references, mocked_attributes
+from tests.support.infra.terraform import INFRA, assert_done, terraform
 
 MODULES = sorted((INFRA / "modules").iterdir())
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-import tests.support.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import move_alias, publish
-from tests.support.serving import MAIN, Function, running
-from tests.support.tiny import write_tiny_artifact
+import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
+from model_export.registry.open import open_writable
+from model_export.registry.operations import move_alias, publish
+from tests.support.models.tiny import write_tiny_artifact
+from tests.support.server.serving import MAIN, Function, running
 from tflite_serving.contract.evidence import Latency
 from tflite_serving.contract.manifest import write_manifest
 

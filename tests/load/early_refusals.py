@@ -15,12 +15,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from model_export.registry.opening import open_writable
-from tests.support.programs import find_program
-from tests.support.proxies import behind
-from tests.support.serving import running
-from tests.support.tiny import publish_tiny
-from tests.support.tool_environment import tool_environment
+from model_export.registry.open import open_writable
+from tests.support.models.tiny import publish_tiny
+from tests.support.network.proxies import behind
+from tests.support.programs.installed import find_program
+from tests.support.programs.tool_environment import tool_environment
+from tests.support.server.serving import running
 
 SIZES = (1_000, 1_000_000, 30_000_000)
 PROXIES = ("none", "nginx", "caddy")

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from model_export.sections.quantize import Variant
-from tests.support.tiny import FEATURES, LABELS, write_tiny_artifact
-from tests.support.world import World
-from tflite_serving.http import RequestHead
-from tflite_serving.model import Model
-from tflite_serving.service import Service
+from model_export.recipe.quantize import Variant
+from tests.support.models.tiny import FEATURES, LABELS, write_tiny_artifact
+from tests.support.server.held_registry import World
+from tflite_serving.http.messages import RequestHead
+from tflite_serving.runtime.interpreter_pool import InterpreterPool
+from tflite_serving.service.service import Service
 from tflite_serving.settings import Settings
 from tflite_serving.telemetry import Timings
 
@@ -38,18 +38,20 @@ batches = st.tuples(sizes, st.integers(0, 2**32 - 1)).map(
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
-def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+def model(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> InterpreterPool:
     folder = tmp_path_factory.mktemp(request.param)
     manifest = write_tiny_artifact(folder, variant=request.param)
-    return Model(folder / "model.tflite", manifest.tensors, manifest.outputs)
+    return InterpreterPool(folder / "model.tflite", manifest.tensors, manifest.outputs)
 
 
 @pytest.fixture(scope="module")
-def one_by_one(model: Model) -> Rows:
+def one_by_one(model: InterpreterPool) -> Rows:
     return np.concatenate([scores_of(model, row[np.newaxis]) for row in POOL])
 
 
-def scores_of(model: Model, rows: Rows) -> Rows:
+def scores_of(model: InterpreterPool, rows: Rows) -> Rows:
     return np.asarray(model.run({"features": rows}, Timings())["species"])
 
 
@@ -58,7 +60,7 @@ def scores_of(model: Model, rows: Rows) -> Rows:
 @example(asked=[np.arange(size)[::-1] for size in reversed(EDGES)])
 @settings(max_examples=60)
 def test_each_row_of_a_batch_is_answered_as_if_it_were_alone(
-    model: Model, one_by_one: Rows, asked: list[npt.NDArray[np.int64]]
+    model: InterpreterPool, one_by_one: Rows, asked: list[npt.NDArray[np.int64]]
 ) -> None:
     for indices in asked:
         found = scores_of(model, POOL[indices])
@@ -68,9 +70,11 @@ def test_each_row_of_a_batch_is_answered_as_if_it_were_alone(
 
 @pytest.mark.parametrize("most_rows", [1, 5, 64])
 def test_large_rows_are_run_a_few_at_a_time_and_stay_in_their_order(
-    model: Model, one_by_one: Rows, monkeypatch: pytest.MonkeyPatch, most_rows: int
+    model: InterpreterPool, one_by_one: Rows, monkeypatch: pytest.MonkeyPatch, most_rows: int
 ) -> None:
-    monkeypatch.setattr("tflite_serving.model._MOST_BYTES", most_rows * POOL[0].nbytes)
+    monkeypatch.setattr(
+        "tflite_serving.runtime.interpreter_pool._MOST_BYTES", most_rows * POOL[0].nbytes
+    )
     for size in EDGES:
         indices = np.random.default_rng(size).permutation(MAX_BATCH)[:size]
         found = scores_of(model, POOL[indices])

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from tests.load.conftest import Start
-from tests.support.serving import Function
-from tests.support.tiny import FEATURES, LABELS, scores
+from tests.support.models.tiny import FEATURES, LABELS, scores
+from tests.support.server.serving import Function
 
 MAX_BATCH = 1024
 POOL: npt.NDArray[np.float32] = np.random.default_rng(9).random(

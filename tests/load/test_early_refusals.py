@@ -9,8 +9,8 @@ import pytest
 
 from tests.load.conftest import Start
 from tests.load.early_refusals import CLIENTS, PROXIES, post
-from tests.support.proxies import behind
-from tests.support.serving import Function
+from tests.support.network.proxies import behind
+from tests.support.server.serving import Function
 
 LIMIT = 2_000_000
 REQUESTS = [(1_000, 40), (1_000_000, 8), (30_000_000, 1)]

@@ -13,9 +13,9 @@ import pytest
 from benchmarks.compression.memory import take_peak_mib
 from benchmarks.soak.memory import worker
 from tests.load.conftest import Start
-from tests.support.holding import HELD_MAIN, MARK, Hold, holding
-from tests.support.raw_http import RawConnection, head, post
-from tests.support.serving import Function
+from tests.support.network.raw_http import RawConnection, head, post
+from tests.support.server.holding import HELD_MAIN, MARK, Hold, holding
+from tests.support.server.serving import Function
 
 HELD = json.dumps({"instances": [[MARK, 0.0, 0.0, 0.0]]}).encode()
 GIVEN = 512 * 2**20

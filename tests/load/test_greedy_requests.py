@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.compression.memory import take_peak_mib
 from benchmarks.soak.memory import worker
-from tests.support.greedy_requests import MODELS, GreedyRequest, publish_models, requests
-from tests.support.picture_model import NAME as PICTURES
-from tests.support.serving import Function, running
+from tests.support.models.image_model import NAME as PICTURES
+from tests.support.server.greedy_requests import MODELS, GreedyRequest, publish_models, requests
+from tests.support.server.serving import Function, running
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="Linux alone can tell"

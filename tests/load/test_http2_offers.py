@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.load.conftest import Start
-from tests.support.programs import find_program
-from tests.support.serving import Function
+from tests.support.programs.installed import find_program
+from tests.support.server.serving import Function
 
 BODY = json.dumps({"instances": [[0.25, 0.5, 0.75, 1.0]]})
 JAVA = Path(__file__).resolve().parent / "clients" / "Post.java"

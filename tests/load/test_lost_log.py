@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.serving import running
+from tests.support.server.serving import running
 
 GOOD = json.dumps({"instances": [[0.25, 0.5, 0.75, 1.0]]}).encode()
 STDOUT = {"closed": ">&-", "full": ">/dev/full", "broken": "> >(exec true)"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.load.conftest import Start
-from tests.support.raw_http import Answer, RawConnection, chunked, head, post
-from tests.support.serving import Function
-from tests.support.tiny import scores
+from tests.support.models.tiny import scores
+from tests.support.network.raw_http import Answer, RawConnection, chunked, head, post
+from tests.support.server.serving import Function
 
 ROW = [0.25, 0.5, 0.75, 1.0]
 GOOD = json.dumps({"instances": [ROW]}).encode()

@@ -13,10 +13,10 @@ import pytest
 import requests
 
 from tests.load.conftest import Start
-from tests.support.holding import HELD_MAIN, MARK, Hold, holding
-from tests.support.raw_http import Answer, RawConnection, head, post
-from tests.support.serving import Function
-from tests.support.tiny import scores
+from tests.support.models.tiny import scores
+from tests.support.network.raw_http import Answer, RawConnection, head, post
+from tests.support.server.holding import HELD_MAIN, MARK, Hold, holding
+from tests.support.server.serving import Function
 
 ROW = [0.25, 0.5, 0.75, 1.0]
 HELD_ROW = [MARK, 0.0, 0.0, 0.0]

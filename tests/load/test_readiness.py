@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_export.registry.opening import open_writable
+from model_export.registry.open import open_writable
 from tests.load.conftest import Start
-from tests.support.holding import HELD_MAIN, holding
-from tests.support.raw_http import RawConnection, head, post
-from tests.support.tiny import WEIGHTS, publish_tiny
+from tests.support.models.tiny import WEIGHTS, publish_tiny
+from tests.support.network.raw_http import RawConnection, head, post
+from tests.support.server.holding import HELD_MAIN, holding
 from tflite_serving.artifacts.folder import FolderStore
 from tflite_serving.contract import layout
 from tflite_serving.contract.golden import read_golden

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.load.conftest import Start
-from tests.support.holding import HELD_MAIN, MARK, holding
-from tests.support.raw_http import Answer, RawConnection, post
-from tests.support.serving import MAIN, Function
+from tests.support.network.raw_http import Answer, RawConnection, post
+from tests.support.server.holding import HELD_MAIN, MARK, holding
+from tests.support.server.serving import MAIN, Function
 
 ROW = [0.25, 0.5, 0.75, 1.0]
 GOOD = json.dumps({"instances": [ROW]}).encode()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.load.conftest import Start
-from tests.support.raw_http import RawConnection, post
-from tests.support.serving import Function
+from tests.support.network.raw_http import RawConnection, post
+from tests.support.server.serving import Function
 
 ROW = [0.25, 0.5, 0.75, 1.0]
 GOOD = json.dumps({"instances": [ROW]}).encode()

@@ -31,12 +31,12 @@ class Saved:
 
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Saved]:
-    """Gives the models of `tests.support.keras_models` by name; each is made once."""
+    """Gives the models of `tests.support.models.keras_models` by name; each is made once."""
     made: dict[str, Saved] = {}
 
     def give(name: str) -> Saved:
         if name not in made:
-            from tests.support import keras_models
+            from tests.support.models import keras_models
 
             folder = tmp_path_factory.mktemp(name)
             model = getattr(keras_models, name)()
@@ -94,7 +94,7 @@ def cli() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def converted(saved: Callable[[str], Saved]) -> Callable[[str], bytes]:
-    """Gives the models of `tests.support.keras_models` as TensorFlow's converter writes them."""
+    """Gives the models of `keras_models` as TensorFlow's converter writes them."""
     made: dict[str, bytes] = {}
 
     def give(name: str) -> bytes:

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from model_export.parity import asking
-from model_export.parity.answers import Answers, read_answers
-from model_export.provenance import source_sha256
-from model_export.recipe import read_recipe
-from tests.support import keras_models
-from tests.support.serving import running
+from model_export.artifact.provenance import source_sha256
+from model_export.recipe.recipe import read_recipe
+from model_export.verification import client
+from model_export.verification.predictions import Answers, read_answers
+from tests.support.models import keras_models
+from tests.support.server.serving import running
 from tflite_serving.artifacts.opening import open_store
-from tflite_serving.catalog import Catalog
+from tflite_serving.catalog.catalog import Catalog
 from tflite_serving.contract.golden import read_golden
 from tflite_serving.contract.manifest import Manifest, read_manifest
 from tflite_serving.settings import Settings
@@ -265,7 +265,7 @@ def test_a_model_with_several_inputs_is_calibrated_measured_and_served_by_name(
     model = keras_models.two_inputs()
     model.save(tmp_path / "two.keras")
     (tmp_path / "pairs_data.py").write_text(
-        "from tests.support import keras_models\n"
+        "from tests.support.models import keras_models\n"
         "def splits():\n"
         "    names = ('train', 'validation', 'test')\n"
         "    made = [keras_models.pairs(30, seed) for seed in range(3)]\n"
@@ -332,7 +332,7 @@ def test_custom_layers_come_from_the_recipes_folder(
         "    return keras.Sequential([keras.Input((4,), name='features'), Double(),\n"
         "        keras.layers.Dense(3, activation='softmax', name='species')])\n"
     )
-    from model_export.user_code import import_object
+    from model_export.recipe.user_code import import_object
 
     import_object("own_layers:build", tmp_path)().save(tmp_path / "own.keras")
     keras_models.save_npz(tmp_path / "data.npz", keras_models.flowers)
@@ -342,7 +342,7 @@ def test_custom_layers_come_from_the_recipes_folder(
         "[measure]\nstarts = 1\nrounds = 2\n"
     )
     looked = iter(["a" * 64])  # once, at the start: the file may change while it is exported
-    monkeypatch.setattr("model_export.provenance.source_sha256", lambda _: next(looked))
+    monkeypatch.setattr("model_export.artifact.provenance.source_sha256", lambda _: next(looked))
     manifest = export(cli, tmp_path / "recipe.toml", tmp_path / "registry")
     assert manifest.provenance.source_sha256 == "a" * 64
     monkeypatch.undo()
@@ -387,7 +387,7 @@ def test_a_function_that_answers_otherwise_than_was_measured_stops_the_export(
         answers = read_answers(*asked)
         return Answers({name: row[:, ::-1] for name, row in answers.values.items()}, answers.labels)
 
-    monkeypatch.setattr(asking, "read_answers", faulty)  # as if the function's dialect had a fault
+    monkeypatch.setattr(client, "read_answers", faulty)  # as if the function's dialect had a fault
     result = cli("export", recipe_for("dense"), "--registry", tmp_path / "registry")
     assert result.exit_code == 3
     assert "was measured: a difference of" in result.stderr

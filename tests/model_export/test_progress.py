@@ -17,7 +17,7 @@ def told(*, terminal: bool) -> str:
     file = io.StringIO()
     progress = Progress(Console(file=file, force_terminal=terminal, width=80))
     with progress.step("prune") as step:
-        progress.tell("epoch 1: [/b] :smile: [bold]layer[/bold]")
+        progress.log("epoch 1: [/b] :smile: [bold]layer[/bold]")
         step.result = f"50% of {LONG}, [red]"
     return file.getvalue()
 

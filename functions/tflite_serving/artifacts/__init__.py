@@ -1,1 +1,1 @@
-"""Where artifacts come from: a folder or a bucket, verified, cached on local disk."""
+"""Fetches artifacts from a folder or a bucket, verifies them, and caches them on local disk."""

@@ -15,13 +15,13 @@ from tflite_serving.artifacts.bucket_folder import BucketFolder
 from tflite_serving.artifacts.connections import Answer, HttpServer, TooManyBytesError
 from tflite_serving.artifacts.credentials import (
     PASSING_STATUSES,
+    AnonymousCredentials,
     Credentials,
     CredentialsError,
-    Nobody,
     find_credentials,
 )
 from tflite_serving.artifacts.deadline import PIECE_SECONDS
-from tflite_serving.artifacts.retrying import Passing, patiently
+from tflite_serving.artifacts.retrying import TransientError, retry
 from tflite_serving.artifacts.store import StoredObject
 from tflite_serving.contract import layout
 from tflite_serving.errors import StoreError
@@ -50,7 +50,7 @@ def open_bucket(
     waits = min(_SILENCE_SECONDS, patience), min(PIECE_SECONDS, patience)
     emulator = environ.get("STORAGE_EMULATOR_HOST")
     try:
-        credentials = Nobody() if emulator else find_credentials(environ, *waits)
+        credentials = AnonymousCredentials() if emulator else find_credentials(environ, *waits)
         return BucketStore(folder, HttpServer(emulator or _STORAGE, *waits), credentials, warn)
     except ValueError as error:
         name = "STORAGE_EMULATOR_HOST" if emulator else "GCE_METADATA_HOST"
@@ -122,12 +122,12 @@ class BucketStore:
 
     def _get(self, path: str, take: Callable[[Answer], T]) -> T:
         try:
-            return patiently(
+            return retry(
                 lambda: self._ask(path, take),
                 self._folder.patience_seconds,
                 lambda error: self._warn(self._folder.again(path, str(error))),
             )
-        except Passing as error:
+        except TransientError as error:
             raise self._folder.unreachable(path, str(error)) from error
         except CredentialsError as error:
             raise self._folder.no_credentials(path, str(error)) from error
@@ -142,7 +142,7 @@ class BucketStore:
             self._credentials.renew(shown)
             return self._ask(path, take, is_renewed=True)
         if answer.status in PASSING_STATUSES:
-            raise Passing(str(answer.status))
+            raise TransientError(str(answer.status))
         raise self._folder.refused(path, answer.status, _message(body))
 
     def _target(self, path: str) -> str:
@@ -164,7 +164,7 @@ def _unchanged(answer: Answer, most_bytes: int) -> Iterator[bytes]:
         yield piece
     expected = _md5(answer)
     if expected is not None and expected != base64.b64encode(digest.digest()).decode():
-        raise Passing("changed on its way here: the checksum differs")
+        raise TransientError("changed on its way here: the checksum differs")
 
 
 def _md5(answer: Answer) -> str | None:

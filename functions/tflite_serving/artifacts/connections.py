@@ -22,7 +22,7 @@ from tflite_serving.artifacts.deadline import (
     TimedResponse,
     TooSlowError,
 )
-from tflite_serving.artifacts.retrying import Passing
+from tflite_serving.artifacts.retrying import TransientError
 
 # Beyond it the other end, or something on the way, may have forgotten the connection: between
 # two looks at an alias the platform lets the process sleep.
@@ -69,7 +69,7 @@ class Answer:
             most_bytes: that it may have.
 
         Raises:
-            Passing: it broke off, went silent, or came too slowly.
+            TransientError: it broke off, went silent, or came too slowly.
             TooManyBytesError: it is longer; no more is read of it than that shows.
         """
         expected = self.length
@@ -87,7 +87,7 @@ class Answer:
             yield piece
             self._deadline.extend()
         if expected is not None and arrived < expected:
-            raise Passing(f"{arrived} of {expected} bytes arrived")
+            raise TransientError(f"{arrived} of {expected} bytes arrived")
 
     def read(self, most_bytes: int = _MOST_SMALL_BYTES) -> bytes:
         """The body, whole; see `pieces`."""
@@ -134,7 +134,7 @@ class HttpServer:
             headers: of the request.
 
         Raises:
-            Passing: the server was not reached, went away, went silent, or was too slow.
+            TransientError: the server was not reached, went away, went silent, or was too slow.
         """
         deadline = Deadline(self._silence_seconds, self._piece_seconds)
         connection = self._take()
@@ -184,9 +184,9 @@ def _passing() -> Iterator[None]:
     try:
         yield
     except TooSlowError as error:
-        raise Passing(str(error)) from error
+        raise TransientError(str(error)) from error
     except (OSError, http.client.HTTPException) as error:
-        raise Passing(type(error).__name__) from error
+        raise TransientError(type(error).__name__) from error
 
 
 def _close(kept: list[tuple[float, http.client.HTTPConnection]]) -> None:

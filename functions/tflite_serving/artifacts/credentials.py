@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from tflite_serving.artifacts.connections import HttpServer, TooManyBytesError
 from tflite_serving.artifacts.deadline import PIECE_SECONDS
-from tflite_serving.artifacts.retrying import Passing
+from tflite_serving.artifacts.retrying import TransientError
 from tflite_serving.artifacts.within import within
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Credentials(Protocol):
         """What goes with the next request.
 
         Raises:
-            Passing: who should give them does not answer.
+            TransientError: who should give them does not answer.
             CredentialsError: there are none.
         """
 
@@ -77,7 +77,7 @@ def find_credentials(
     return ApplicationDefault()
 
 
-class Nobody:
+class AnonymousCredentials:
     """For a server that asks nobody who they are: an emulator."""
 
     def headers(self) -> dict[str, str]:
@@ -125,12 +125,12 @@ class MetadataServer:
         try:
             with self._server.get(_TOKEN, {"Metadata-Flavor": "Google"}) as answer:
                 body = answer.read()
-        except Passing as error:
-            raise Passing(f"metadata server: {error}") from error
+        except TransientError as error:
+            raise TransientError(f"metadata server: {error}") from error
         except TooManyBytesError:
             raise CredentialsError("the metadata server's answer is too long for a token") from None
         if answer.status in PASSING_STATUSES:
-            raise Passing(f"metadata server: {answer.status}")
+            raise TransientError(f"metadata server: {answer.status}")
         if answer.status != 200:
             raise CredentialsError(f"the metadata server answered {answer.status}")
         try:
@@ -167,7 +167,7 @@ class ApplicationDefault:
         except TimeoutError:
             # The call that goes on has the account's lock, perhaps for ever.
             self._account = _Account()
-            raise Passing(f"google-auth: no token within {self._seconds:g} s") from None
+            raise TransientError(f"google-auth: no token within {self._seconds:g} s") from None
 
 
 class _Account:
@@ -207,5 +207,5 @@ def _errors() -> Iterator[None]:
         yield
     except exceptions.GoogleAuthError as error:
         if error.retryable or isinstance(error, exceptions.TransportError):
-            raise Passing(type(error).__name__) from error
+            raise TransientError(type(error).__name__) from error
         raise CredentialsError(str(error.args[0] if error.args else error)) from error

@@ -12,16 +12,16 @@ _FIRST_DELAY_SECONDS = 0.25
 _LONGEST_DELAY_SECONDS = 8.0
 
 
-class Passing(Exception):
+class TransientError(Exception):
     """Something went wrong that another try may spare; the message says what."""
 
 
-def patiently(
+def retry(
     ask: Callable[[], T],
     patience_seconds: float,
-    warn: Callable[[Passing], None] = lambda _: None,
+    warn: Callable[[TransientError], None] = lambda _: None,
 ) -> T:
-    """What `ask` returns, as soon as it raises `Passing` no more.
+    """What `ask` returns, as soon as it raises `TransientError` no more.
 
     Between tries it waits twice as long each time, by up to a half less, so that those who failed
     together do not come back together. The last try is when the patience ends.
@@ -35,14 +35,14 @@ def patiently(
         warn: is told what went wrong, each time that there will be another try.
 
     Raises:
-        Passing: it still went wrong when the patience ended.
+        TransientError: it still went wrong when the patience ended.
     """
     deadline = time.monotonic() + patience_seconds
     delay = _FIRST_DELAY_SECONDS
     while True:
         try:
             return ask()
-        except Passing as error:
+        except TransientError as error:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise

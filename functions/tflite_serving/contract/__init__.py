@@ -1,1 +1,1 @@
-"""What the export pipeline and the function agree on. Standard library and numpy only."""
+"""Documents that the export and the function share. Standard library and numpy only."""

@@ -15,7 +15,7 @@ Salt = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hashing:
+class HashingSpec:
     """Values become bins, by a hash of their text: ``keras.layers.Hashing``.
 
     Attributes:

@@ -103,7 +103,7 @@ def decode(
     """
     hints = _hints(cls)  # type: ignore[arg-type]  # a class is hashable
     if not isinstance(value, Mapping):
-        raise ContractError(path, f"expected an object, got {describe(value)}")
+        raise ContractError(path, f"expected an object, got {format_json_value(value)}")
     if unknown == "refuse":
         for key in value:
             if key not in hints:
@@ -141,7 +141,7 @@ def to_text(value: object) -> str:
     return json.dumps(encode(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def describe(value: object) -> str:
+def format_json_value(value: object) -> str:
     """A JSON value as complaints show it."""
     if value is None:
         return "null"
@@ -161,14 +161,16 @@ def _decode(hint: Any, value: object, path: str, unknown: Literal["ignore", "ref
     if origin is Literal:
         choices = typing.get_args(hint)
         if not any(value == choice and type(value) is type(choice) for choice in choices):
-            raise ContractError(path, f"expected one of {_list(choices)}, got {describe(value)}")
+            raise ContractError(
+                path, f"expected one of {_list(choices)}, got {format_json_value(value)}"
+            )
         return value
     if origin is tuple:
         return _decode_tuple(typing.get_args(hint), value, path, unknown)
     if origin is Mapping:
         item = typing.get_args(hint)[1]
         if not isinstance(value, Mapping):
-            raise ContractError(path, f"expected an object, got {describe(value)}")
+            raise ContractError(path, f"expected an object, got {format_json_value(value)}")
         return {
             _decode_scalar(str, key, f"{path}[{key!r}]"): _decode(
                 item, member, f"{path}[{key!r}]", unknown
@@ -193,14 +195,16 @@ def _decode_union(
             return _decode(hint, value, path, unknown)
         except ContractError:
             continue
-    raise ContractError(path, f"expected {' or '.join(map(_name, others))}, got {describe(value)}")
+    raise ContractError(
+        path, f"expected {' or '.join(map(_name, others))}, got {format_json_value(value)}"
+    )
 
 
 def _decode_tuple(
     hints: tuple[Any, ...], value: object, path: str, unknown: Literal["ignore", "refuse"]
 ) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
-        raise ContractError(path, f"expected a list, got {describe(value)}")
+        raise ContractError(path, f"expected a list, got {format_json_value(value)}")
     if len(hints) == 2 and hints[1] is Ellipsis:
         hints = (hints[0],) * len(value)
     if len(value) != len(hints):
@@ -215,11 +219,11 @@ def _decode_scalar(hint: Any, value: object, path: str) -> object:
     if hint is float and type(value) is int:
         return _to_float(value, path)
     if type(value) is not hint:  # not isinstance: a bool is no number here
-        raise ContractError(path, f"expected {_name(hint)}, got {describe(value)}")
+        raise ContractError(path, f"expected {_name(hint)}, got {format_json_value(value)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ContractError(path, f"expected a finite number, got {value}")
     if isinstance(value, str) and not _is_unicode(value):
-        raise ContractError(path, f"expected Unicode text, got {describe(value)}")
+        raise ContractError(path, f"expected Unicode text, got {format_json_value(value)}")
     return value
 
 

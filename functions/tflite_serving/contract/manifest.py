@@ -8,7 +8,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tflite_serving.contract import versions
-from tflite_serving.contract.codec import ContractError, decode, describe, parse_json, to_text
+from tflite_serving.contract.codec import (
+    ContractError,
+    decode,
+    format_json_value,
+    parse_json,
+    to_text,
+)
 from tflite_serving.contract.evidence import Compression, Provenance, Quality, Resources, Runtime
 from tflite_serving.contract.tensors import InputSpec, OutputSpec, Task, Tensors
 
@@ -170,13 +176,14 @@ def _with_tasks(document: Any) -> Any:
 def check_schema_version(document: object, path: str, newest: int) -> None:
     """Raises `ContractError` when a document is of a newer schema, before its fields are read."""
     if not isinstance(document, Mapping):
-        raise ContractError(path, f"expected an object, got {describe(document)}")
+        raise ContractError(path, f"expected an object, got {format_json_value(document)}")
     if "schema_version" not in document:
         raise ContractError(f"{path}.schema_version", "expected a value, got nothing")
     version = document["schema_version"]
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise ContractError(
-            f"{path}.schema_version", f"expected a whole number from 1 on, got {describe(version)}"
+            f"{path}.schema_version",
+            f"expected a whole number from 1 on, got {format_json_value(version)}",
         )
     if version > newest:
         raise ContractError(

@@ -15,12 +15,12 @@ from tflite_serving.contract.categories import (
     Concatenation,
     Discretization,
     HashedCrossing,
-    Hashing,
+    HashingSpec,
     Salt,
     check_salt,
 )
 from tflite_serving.contract.codec import ContractError, decode, parse_json, to_text
-from tflite_serving.contract.tokens import Tokens
+from tflite_serving.contract.tokens import TokensSpec
 
 PREPROCESSING_FILE = "preprocessing.json"
 
@@ -105,7 +105,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
+class LookupSpec:
     """Words or values become indices, or rows of numbers.
 
     Attributes:
@@ -126,7 +126,13 @@ class Lookup:
 
 
 Operation = (
-    Lookup | Hashing | HashedCrossing | Discretization | CategoryEncoding | Concatenation | Tokens
+    LookupSpec
+    | HashingSpec
+    | HashedCrossing
+    | Discretization
+    | CategoryEncoding
+    | Concatenation
+    | TokensSpec
 )
 """What a step may be."""
 
@@ -149,13 +155,13 @@ class Step:
     layer: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    lookup: Lookup | None = None
-    hashing: Hashing | None = None
+    lookup: LookupSpec | None = None
+    hashing: HashingSpec | None = None
     hashed_crossing: HashedCrossing | None = None
     discretization: Discretization | None = None
     category_encoding: CategoryEncoding | None = None
     concatenation: Concatenation | None = None
-    tokens: Tokens | None = None
+    tokens: TokensSpec | None = None
 
     def __post_init__(self) -> None:
         for name in ("inputs", "outputs"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_serving.contract.codec import ContractError, describe
+from tflite_serving.contract.codec import ContractError, format_json_value
 
 Value = bool | int | float | str
 """One value of a record, as JSON has it."""
@@ -87,7 +87,7 @@ def check_value(value: Value | None, dtype: str, path: str) -> None:
     else:
         good = _fits(value, np.dtype(dtype))
     if not good:
-        raise ContractError(path, f"expected a value of {dtype}, got {describe(value)}")
+        raise ContractError(path, f"expected a value of {dtype}, got {format_json_value(value)}")
 
 
 def _fits(value: float, dtype: np.dtype[Any]) -> bool:

@@ -52,7 +52,7 @@ class WordRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
+class TokensSpec:
     """A text becomes the ids of its tokens: a start, the tokens, an end, and padding.
 
     Attributes:

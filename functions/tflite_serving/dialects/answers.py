@@ -11,7 +11,7 @@ import orjson
 
 from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.dialects.options import Options
-from tflite_serving.scores import answered_classes, answered_labels, class_scores
+from tflite_serving.runtime.postprocess import answered_classes, answered_labels, class_scores
 
 Array = npt.NDArray[Any]
 _HALF = 0.5

@@ -10,7 +10,7 @@ import orjson
 
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.batch import check_batch
-from tflite_serving.inputs.complaint import shortened, what_of
+from tflite_serving.inputs.diagnose import join_names, shortened
 from tflite_serving.inputs.fields import Fields
 from tflite_serving.inputs.raw import RawInput
 
@@ -127,7 +127,7 @@ def columns(
     if not isinstance(inputs, dict):
         raise RequestError(
             "wrong_shape",
-            f"inputs: expected an object with {what_of(layout.names)}, got {_kind(inputs)}",
+            f"inputs: expected an object with {join_names(layout.names)}, got {_kind(inputs)}",
         )
     layout.check_names(inputs, "inputs.")
     for name, values in inputs.items():

@@ -10,7 +10,7 @@ _NPY = b"\x93NUMPY"
 _START = 64  # bytes that tell what a body is
 
 
-def advice(body: bytes, manifest: Manifest) -> str:
+def content_type_hint(body: bytes, manifest: Manifest) -> str:
     """What to do about a body that is no JSON, for the end of a complaint; "" if nobody knows.
 
     Args:

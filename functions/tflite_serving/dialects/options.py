@@ -10,7 +10,7 @@ from itertools import islice
 
 from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.errors import RequestError
-from tflite_serving.inputs.complaint import shortened
+from tflite_serving.inputs.diagnose import shortened
 
 OPTIONS = ("top_k", "threshold")
 _MOST_COMPARED = 100  # with these names: each takes ten microseconds

@@ -13,11 +13,11 @@ from tflite_serving.dialects.dialect import PredictionRequest, batch_of
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import parse_object, rows
 from tflite_serving.dialects.media_type import check_parameters, media_type
-from tflite_serving.dialects.misplaced import advice
+from tflite_serving.dialects.misplaced import content_type_hint
 from tflite_serving.dialects.options import OPTIONS, read_options
 from tflite_serving.errors import RequestError, UnsupportedMediaType
 from tflite_serving.inputs.batch import ANY_SIZE, check_batch
-from tflite_serving.inputs.complaint import nearest, shortened
+from tflite_serving.inputs.diagnose import nearest, shortened
 from tflite_serving.inputs.fields import Fields
 from tflite_serving.inputs.npy import read_npy
 from tflite_serving.inputs.raw import RawInput
@@ -96,7 +96,7 @@ class SimpleCodec:
             if found is not None:
                 _, numbers = found
                 return PredictionRequest({self._only.name: numbers}, len(numbers.values))
-        document = parse_object(body, lambda body: advice(body, self._manifest))
+        document = parse_object(body, lambda body: content_type_hint(body, self._manifest))
         for member in document:
             if member != "instances":
                 raise self._no_such_field(member)

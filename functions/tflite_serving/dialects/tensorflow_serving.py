@@ -16,10 +16,10 @@ from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec
 from tflite_serving.dialects.dialect import PredictionRequest, batch_of
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import columns, parse_object, rows
-from tflite_serving.dialects.misplaced import advice
+from tflite_serving.dialects.misplaced import content_type_hint
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.batch import ANY_SIZE
-from tflite_serving.inputs.complaint import shortened, show
+from tflite_serving.inputs.diagnose import format_value, shortened
 from tflite_serving.inputs.fields import Fields
 from tflite_serving.inputs.raw import RawInput
 
@@ -72,11 +72,11 @@ class TensorFlowServingCodec:
                 return PredictionRequest(
                     {self._only.name: numbers}, len(numbers.values), form.member == "inputs"
                 )
-        document = parse_object(body, lambda body: advice(body, self._manifest))
+        document = parse_object(body, lambda body: content_type_hint(body, self._manifest))
         signature = document.get("signature_name", _SIGNATURE)
         if signature not in (_SIGNATURE, ""):
             is_large = isinstance(signature, (list, dict))  # of whose values no text is made
-            got = show(signature) if is_large else repr(shortened(str(signature)))
+            got = format_value(signature) if is_large else repr(shortened(str(signature)))
             raise RequestError(
                 "unknown_signature", f"signature_name: expected {_SIGNATURE!r}, got {got}"
             )

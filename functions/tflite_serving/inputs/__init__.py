@@ -1,1 +1,1 @@
-"""What people send becomes tensors: one module per kind of preprocessing."""
+"""Converts request values to tensors, one module per input kind."""

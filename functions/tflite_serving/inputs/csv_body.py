@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.batch import ANY_SIZE, check_batch
-from tflite_serving.inputs.complaint import nearest, shortened
+from tflite_serving.inputs.diagnose import nearest, shortened
 from tflite_serving.inputs.fields import Fields, Layout
-from tflite_serving.inputs.missing import advice, default_of
+from tflite_serving.inputs.missing import default_of, missing_value_hint
 from tflite_serving.inputs.raw import RawInput
 
 # A long text is a text; but the reader keeps eight bytes for each character of a cell.
@@ -111,7 +111,7 @@ def _check_header(header: list[str], layout: Layout) -> None:
         raise RequestError(
             "missing_input",
             f"line 1: expected the column {missing.name!r}; the first line has the columns' names"
-            f"{advice(missing, missing.name)}",
+            f"{missing_value_hint(missing, missing.name)}",
         )
 
 
@@ -134,7 +134,7 @@ def _value(index: int, text: str, field: InputSpec) -> object:
     try:
         return read(text)
     except ValueError:
-        got = repr(shortened(text)) if text else f"nothing{advice(field, field.name)}"
+        got = repr(shortened(text)) if text else f"nothing{missing_value_hint(field, field.name)}"
         raise RequestError(
             "wrong_dtype", f"rows[{index}].{field.name}: expected {kind}, got {got}"
         ) from None

@@ -9,8 +9,8 @@ from typing import Any
 
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import RequestError
-from tflite_serving.inputs.complaint import nearest, shortened, what_of
-from tflite_serving.inputs.missing import advice, default_of
+from tflite_serving.inputs.diagnose import join_names, nearest, shortened
+from tflite_serving.inputs.missing import default_of, missing_value_hint
 from tflite_serving.inputs.raw import RawInput
 
 
@@ -119,7 +119,7 @@ class Layout:
                 raise RequestError(
                     "unknown_input",
                     f"{place}{name}: expected either {spec.name!r} as a list or its values by name "
-                    f"({what_of(names)}), and the same in all of a request, got both",
+                    f"({join_names(names)}), and the same in all of a request, got both",
                 )
 
     def check_names(self, names: Collection[str], place: str) -> None:
@@ -141,7 +141,7 @@ class Layout:
             raise RequestError(
                 "missing_input",
                 f"{place}{missing.name}: expected a value, got nothing"
-                f"{advice(missing, missing.name)}",
+                f"{missing_value_hint(missing, missing.name)}",
             )
 
     def unknown(self, names: Iterable[str]) -> str | None:
@@ -163,7 +163,7 @@ class Layout:
         if not isinstance(record, dict):
             raise RequestError(
                 "wrong_shape",
-                f"{place}: expected an object with {what_of(self.names)}, got {_kind(record)}",
+                f"{place}: expected an object with {join_names(self.names)}, got {_kind(record)}",
             )
         self.check_names(record, f"{place}.")
         return tuple(record.get(name) for name in self.names)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tflite_serving.contract.image import Resize
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import PayloadTooLarge, RequestError
-from tflite_serving.inputs.complaint import fits, show, show_shape
+from tflite_serving.inputs.diagnose import fits, format_value, show_shape
 from tflite_serving.inputs.image_limits import oversize
 from tflite_serving.inputs.raw import Numbers, RawInput
 from tflite_serving.inputs.tensor import to_tensor
@@ -283,7 +283,7 @@ def _file(value: object, place: str, spec: InputSpec) -> bytes:
     raise RequestError(
         "wrong_dtype",
         f'{place}: expected a picture, {{"b64": "…"}} or numbers of shape '
-        f"{show_shape(spec.instance_shape)}, got {show(value)}{advice}",
+        f"{show_shape(spec.instance_shape)}, got {format_value(value)}{advice}",
     )
 
 

@@ -59,7 +59,7 @@ def fill_nan(values: npt.NDArray[Any], spec: InputSpec) -> npt.NDArray[Any]:
     return np.where(missing, defaults if record.columns else defaults[0], values)
 
 
-def advice(spec: InputSpec, name: str) -> str:
+def missing_value_hint(spec: InputSpec, name: str) -> str:
     """What to do about a value that is missing, for the end of a message; "" if nothing.
 
     Args:

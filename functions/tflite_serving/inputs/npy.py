@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import RequestError
-from tflite_serving.inputs.complaint import fits, shortened, show_shape
+from tflite_serving.inputs.diagnose import fits, shortened, show_shape
 from tflite_serving.inputs.raw import Numbers
 
 _LARGEST_HEADER = 4096

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from tflite_serving.contract.tensors import InputSpec
 from tflite_serving.errors import RequestError
-from tflite_serving.inputs.complaint import explain, fits, show
-from tflite_serving.inputs.missing import advice, fill, fill_nan
+from tflite_serving.inputs.diagnose import explain, fits, format_value
+from tflite_serving.inputs.missing import fill, fill_nan, missing_value_hint
 from tflite_serving.inputs.raw import Numbers, RawInput
 
 _SMALL = 2**12
@@ -50,9 +50,9 @@ def _strings(raw: RawInput, spec: InputSpec) -> npt.NDArray[np.object_]:
         index, value = next(
             (index, value) for index, value in enumerate(raw.values) if not isinstance(value, str)
         )
-        hint = advice(spec, spec.name) if value is None else ""
+        hint = missing_value_hint(spec, spec.name) if value is None else ""
         raise RequestError(
-            "wrong_dtype", f"{raw.at(index)}: expected a string, got {show(value)}{hint}"
+            "wrong_dtype", f"{raw.at(index)}: expected a string, got {format_value(value)}{hint}"
         )
     array = np.empty(len(raw.values), dtype=object)
     array[:] = raw.values

@@ -1,1 +1,1 @@
-"""What a model's first layers did, computed the way Keras computes it, without Keras."""
+"""Computes the preprocessing layers of a Keras model exactly as Keras does, without Keras."""

@@ -6,8 +6,8 @@ from bisect import bisect_left
 from pathlib import Path
 
 from tflite_serving.errors import TooLongWord
-from tflite_serving.preprocess.encode import some_apart
 from tflite_serving.preprocess.tokenizer_file import encode_all, load
+from tflite_serving.preprocess.tokenizer_protocol import some_apart
 
 _LONG = 16
 """Characters for each token that is kept: a longer text is read only as far as need be."""

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_serving.contract import categories
-from tflite_serving.preprocess.encoding import encode
-from tflite_serving.preprocess.operation import Made
+from tflite_serving.preprocess.operation import StepOutput
+from tflite_serving.preprocess.row_encoding import encode
 
 
 class Discretization:
@@ -24,12 +24,12 @@ class Discretization:
         self._encoding = discretization.encoding
         self._edges = np.array(discretization.edges, np.float32)
 
-    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
         """The bins of a batch, [batch, …] of numbers, as `encoding.encode` makes them."""
         (array,) = values
         rows = array.reshape(len(array), -1).astype(np.float32, copy=False)
         bins = np.searchsorted(self._edges, rows, side="right")
-        return Made((encode(bins, self._encoding, len(self._edges) + 1),))
+        return StepOutput((encode(bins, self._encoding, len(self._edges) + 1),))
 
 
 class CategoryEncoding:
@@ -42,16 +42,18 @@ class CategoryEncoding:
     def __init__(self, encoding: categories.CategoryEncoding) -> None:
         self._encoding = encoding
 
-    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
         """The rows of a batch, [batch, …] of indices, as `encoding.encode` makes them."""
         (array,) = values
         rows = array.reshape(len(array), -1)
-        return Made((encode(rows, self._encoding.encoding, self._encoding.width),))
+        return StepOutput((encode(rows, self._encoding.encoding, self._encoding.width),))
 
 
 class Concatenation:
     """Puts the values of several inputs side by side."""
 
-    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
         """[batch, …] of each input become [batch, values]."""
-        return Made((np.concatenate([each.reshape(len(each), -1) for each in values], axis=1),))
+        return StepOutput(
+            (np.concatenate([each.reshape(len(each), -1) for each in values], axis=1),)
+        )

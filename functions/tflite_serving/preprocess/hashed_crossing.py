@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_serving.contract import categories
-from tflite_serving.preprocess.encoding import encode
 from tflite_serving.preprocess.hashing import fingerprint
-from tflite_serving.preprocess.operation import Made
+from tflite_serving.preprocess.operation import StepOutput
+from tflite_serving.preprocess.row_encoding import encode
 
 # tf.sparse.cross_hashed begins with this key, and joins one fingerprint after the other to it:
 # tensorflow/core/kernels/sparse_cross_op.cc, and FingerprintCat64 of core/platform/fingerprint.h.
@@ -31,7 +31,7 @@ class HashedCrossing:
         self._crossing = crossing
         self._fingerprint = fingerprint(None)
 
-    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
         """Crosses a batch.
 
         Args:
@@ -48,7 +48,7 @@ class HashedCrossing:
                 joined = _join(joined, part)
             bins.append(joined % crossing.bins)
         found = np.array(bins, np.int64)[:, np.newaxis]
-        return Made((encode(found, crossing.encoding, crossing.bins),))
+        return StepOutput((encode(found, crossing.encoding, crossing.bins),))
 
     def _fingerprints(self, values: npt.NDArray[Any]) -> Iterable[int]:
         flat = values.ravel().tolist()

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from tflite_serving.contract import categories
 from tflite_serving.contract.categories import Salt
-from tflite_serving.preprocess.encoding import encode
-from tflite_serving.preprocess.operation import Made
+from tflite_serving.preprocess.operation import StepOutput
+from tflite_serving.preprocess.row_encoding import encode
 
 Fingerprint = Callable[[bytes], int]
 """A hash of 64 bits, without a sign."""
@@ -25,14 +25,14 @@ class Hashing:
         hashing: what the layer does.
     """
 
-    def __init__(self, hashing: categories.Hashing) -> None:
+    def __init__(self, hashing: categories.HashingSpec) -> None:
         self._hashing = hashing
         self._fingerprint = fingerprint(hashing.salt)
         masked = hashing.masked
         self._masked = masked.encode() if isinstance(masked, str) else masked
         self._bins = hashing.bins - (masked is not None)
 
-    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
         """Hashes a batch.
 
         Args:
@@ -54,7 +54,7 @@ class Hashing:
                 else rows == masked
             )
             found = np.where(is_masked, 0, found + 1)
-        return Made((encode(found, self._hashing.encoding, self._hashing.bins),))
+        return StepOutput((encode(found, self._hashing.encoding, self._hashing.bins),))
 
 
 def fingerprint(salt: Salt | None) -> Fingerprint:

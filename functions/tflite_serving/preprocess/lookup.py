@@ -13,9 +13,9 @@ import numpy.typing as npt
 from tflite_serving.contract import preprocessing
 from tflite_serving.contract.preprocessing import Vocabulary
 from tflite_serving.errors import UnknownValue
-from tflite_serving.inputs.complaint import shortened
-from tflite_serving.preprocess.encoding import count, encode
-from tflite_serving.preprocess.operation import Made
+from tflite_serving.inputs.diagnose import shortened
+from tflite_serving.preprocess.operation import StepOutput
+from tflite_serving.preprocess.row_encoding import count, encode
 from tflite_serving.preprocess.words import words_of
 
 Key = bytes | int
@@ -32,13 +32,13 @@ class Lookup:
         lookup: what the layer does.
     """
 
-    def __init__(self, lookup: preprocessing.Lookup) -> None:
+    def __init__(self, lookup: preprocessing.LookupSpec) -> None:
         self._words = lookup.words
         self._vocabulary = lookup.vocabulary
         self._indices = _index_of(lookup.vocabulary)
         self._weights = np.array(lookup.vocabulary.weights, np.float32)
 
-    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
         """Looks a batch up.
 
         Args:
@@ -53,12 +53,12 @@ class Lookup:
         """
         (array,) = values
         if self._words is None:
-            return Made((self._of_values(array),))
+            return StepOutput((self._of_values(array),))
         texts = array.reshape(len(array)).tolist()
         if self._words.length is None:
-            return Made((self._counted(texts),))
+            return StepOutput((self._counted(texts),))
         rows = [self._of_text(text, index) for index, text in enumerate(texts)]
-        return Made((np.array(rows, np.int64),))
+        return StepOutput((np.array(rows, np.int64),))
 
     def _of_values(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         vocabulary, each = self._vocabulary, array.size // len(array)

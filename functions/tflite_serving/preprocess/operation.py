@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Made:
+class StepOutput:
     """What a step makes of a batch.
 
     Attributes:
@@ -26,7 +26,7 @@ class Made:
 class Operation(Protocol):
     """What one step does, ready to run."""
 
-    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
         """Computes a batch.
 
         Args:

@@ -15,8 +15,8 @@ from tflite_serving.contract import preprocessing as contract
 from tflite_serving.contract.preprocessing import Preprocessing
 from tflite_serving.contract.tensors import Arrays, Shape
 from tflite_serving.errors import RefusedValue
-from tflite_serving.groups import Group, by_length
 from tflite_serving.preprocess.operation import Operation
+from tflite_serving.runtime.length_buckets import SubBatch, by_length
 
 Assets = Mapping[str, Path]
 """Files of the artifact, by the names that the steps have for them."""
@@ -38,7 +38,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ready:
+class PreparedBatch:
     """What the model takes.
 
     Attributes:
@@ -46,7 +46,7 @@ class Ready:
         cut: places of the instances that have more tokens than the model takes.
     """
 
-    groups: list[Group]
+    groups: list[SubBatch]
     cut: Sequence[int] = ()
 
 
@@ -76,17 +76,19 @@ class Pipeline:
         self._shapes = shapes
         self._sequence = preprocessing.sequence
 
-    def prepare(self, inputs: Arrays) -> Ready:
+    def prepare(self, inputs: Arrays) -> PreparedBatch:
         """What the model takes, from what clients sent, with sequences as long as need be.
 
         Args, Raises: see `run`.
         """
         batch, step = self.run(inputs), self._sequence
         if step is None or step.tokens is None:
-            return Ready([Group(batch.arrays)])
+            return PreparedBatch([SubBatch(batch.arrays)])
         groups = by_length(batch.arrays, step.outputs, batch.counts, step.tokens.buckets)
         most = step.tokens.length
-        return Ready(groups, [row for row, count in enumerate(batch.counts) if count > most])
+        return PreparedBatch(
+            groups, [row for row, count in enumerate(batch.counts) if count > most]
+        )
 
     def run(self, inputs: Arrays) -> Batch:
         """What the model takes, from what clients sent.
@@ -126,13 +128,13 @@ def _in_shape(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
     return array.reshape(len(array), *(-1 if size is None else size for size in shape[1:]))
 
 
-def _lookup(operation: contract.Lookup, _: Assets) -> Operation:
+def _lookup(operation: contract.LookupSpec, _: Assets) -> Operation:
     from tflite_serving.preprocess.lookup import Lookup
 
     return Lookup(operation)
 
 
-def _hashing(operation: categories.Hashing, _: Assets) -> Operation:
+def _hashing(operation: categories.HashingSpec, _: Assets) -> Operation:
     from tflite_serving.preprocess.hashing import Hashing
 
     return Hashing(operation)
@@ -162,7 +164,7 @@ def _concatenation(_: categories.Concatenation, __: Assets) -> Operation:
     return Concatenation()
 
 
-def _tokens(operation: tokens.Tokens, assets: Assets) -> Operation:
+def _tokens(operation: tokens.TokensSpec, assets: Assets) -> Operation:
     from tflite_serving.preprocess.tokens import Tokens
 
     return Tokens(operation, assets)
@@ -170,11 +172,11 @@ def _tokens(operation: tokens.Tokens, assets: Assets) -> Operation:
 
 # Each imports what its kind of step needs, and no model needs all of them.
 _MAKERS: Mapping[type, Callable[[Any, Assets], Operation]] = {
-    contract.Lookup: _lookup,
-    categories.Hashing: _hashing,
+    contract.LookupSpec: _lookup,
+    categories.HashingSpec: _hashing,
     categories.HashedCrossing: _hashed_crossing,
     categories.Discretization: _discretization,
     categories.CategoryEncoding: _category_encoding,
     categories.Concatenation: _concatenation,
-    tokens.Tokens: _tokens,
+    tokens.TokensSpec: _tokens,
 }

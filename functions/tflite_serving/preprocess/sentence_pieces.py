@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from tflite_serving.contract.codec import ContractError
-from tflite_serving.contract.tokens import Tokens
+from tflite_serving.contract.tokens import TokensSpec
 from tflite_serving.errors import TooLongWord
-from tflite_serving.preprocess.encode import some_apart
+from tflite_serving.preprocess.tokenizer_protocol import some_apart
 
 _LONG = 128
 """Characters for each token that is kept: a longer text is read only as far as need be."""
@@ -41,7 +41,7 @@ class SentencePieces:
         ContractError: the file is damaged.
     """
 
-    def __init__(self, operation: Tokens, path: Path, most: int) -> None:
+    def __init__(self, operation: TokensSpec, path: Path, most: int) -> None:
         from sentencepiece import SentencePieceProcessor  # which only its models pay for
 
         try:

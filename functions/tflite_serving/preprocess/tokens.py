@@ -12,8 +12,8 @@ import numpy.typing as npt
 from tflite_serving.contract import tokens as contract
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.tokens import TOKENIZER_FILE
-from tflite_serving.preprocess.encode import Encode
-from tflite_serving.preprocess.operation import Made
+from tflite_serving.preprocess.operation import StepOutput
+from tflite_serving.preprocess.tokenizer_protocol import Encode
 
 
 class Tokens:
@@ -27,7 +27,7 @@ class Tokens:
         ContractError: the tokenizer's file is damaged, or Python's Unicode too old for it.
     """
 
-    def __init__(self, operation: contract.Tokens, assets: Mapping[str, Path]) -> None:
+    def __init__(self, operation: contract.TokensSpec, assets: Mapping[str, Path]) -> None:
         if operation.file not in assets:
             raise ContractError(
                 "tokens.file",
@@ -38,7 +38,7 @@ class Tokens:
         self._most = operation.length - 1
         self._encode = _encoder(operation, assets[operation.file], self._most)
 
-    def run(self, values: Sequence[npt.NDArray[Any]]) -> Made:
+    def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
         """All sequences, as long as the longest bucket, and counts with their starts and ends.
 
         Args:
@@ -61,10 +61,10 @@ class Tokens:
             "segment_ids": np.zeros_like(ids),
         }
         counts = [min(len(tokens), self._most) + 2 for tokens in found]
-        return Made(tuple(made[role] for role in operation.roles), counts)
+        return StepOutput(tuple(made[role] for role in operation.roles), counts)
 
 
-def _encoder(operation: contract.Tokens, path: Path, most: int) -> Encode:
+def _encoder(operation: contract.TokensSpec, path: Path, most: int) -> Encode:
     # Each imports its library, which models with another tokenizer do not pay for.
     if operation.file != TOKENIZER_FILE:
         from tflite_serving.preprocess.sentence_pieces import SentencePieces

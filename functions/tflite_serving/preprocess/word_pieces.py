@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tflite_serving.contract.codec import ContractError
 from tflite_serving.contract.tokens import WordRules
-from tflite_serving.preprocess.encode import some_apart
-from tflite_serving.preprocess.odd_words import OddWords
 from tflite_serving.preprocess.tokenizer_file import encode_all, load
+from tflite_serving.preprocess.tokenizer_protocol import some_apart
+from tflite_serving.preprocess.unicode_words import OddWords
 
 _LONG = 16
 """Characters for each token that is kept: a longer text is split only as far as need be."""

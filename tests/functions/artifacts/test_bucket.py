@@ -16,10 +16,10 @@ from google.auth.exceptions import DefaultCredentialsError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.support.metadata_server import metadata_server
-from tests.support.ports import free_port
-from tests.support.stores import BucketRegistry
-from tests.support.troubled_server import (
+from tests.support.network.ports import free_port
+from tests.support.storage.metadata_server import metadata_server
+from tests.support.storage.stores import BucketRegistry
+from tests.support.storage.troubled_server import (
     Answer,
     TroubledServer,
     silence,

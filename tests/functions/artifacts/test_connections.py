@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.certificate import self_signed
-from tests.support.troubled_server import (
+from tests.support.network.certificate import self_signed
+from tests.support.storage.troubled_server import (
     Answer,
     Handler,
     status,
@@ -18,7 +18,7 @@ from tests.support.troubled_server import (
 )
 from tflite_serving.artifacts import connections
 from tflite_serving.artifacts.connections import HttpServer
-from tflite_serving.artifacts.retrying import Passing
+from tflite_serving.artifacts.retrying import TransientError
 
 SILENCE_SECONDS = 5.0
 
@@ -52,7 +52,7 @@ def test_a_connection_that_is_given_up_is_closed(head: bytes) -> None:
     with troubled_server(trickle(head, b"X-A: b\r\n", 0.01)) as server:
         client = HttpServer(server.url, SILENCE_SECONDS, 0.1)
         for _ in range(3):
-            with pytest.raises(Passing):
+            with pytest.raises(TransientError):
                 ask(client)
         gc.collect()
 
@@ -107,7 +107,9 @@ def test_kept_connections_are_closed_with_the_client() -> None:
 def test_an_answer_that_breaks_off_is_told(arrived: bytes) -> None:
     with troubled_server(stops_after(arrived, 2)) as server:
         client = HttpServer(server.url, SILENCE_SECONDS)
-        with pytest.raises(Passing, match=f"{len(arrived)} of {len(arrived) + 2} bytes arrived"):
+        with pytest.raises(
+            TransientError, match=f"{len(arrived)} of {len(arrived) + 2} bytes arrived"
+        ):
             ask(client)
 
 
@@ -142,5 +144,5 @@ def test_https_is_for_servers_that_an_authority_vouches_for(
         if is_trusted:
             assert ask(client) == b"secure"
         else:
-            with pytest.raises(Passing, match="SSLCertVerificationError"):
+            with pytest.raises(TransientError, match="SSLCertVerificationError"):
                 ask(client)

@@ -14,9 +14,10 @@ import google.auth.exceptions
 import pytest
 from google.oauth2.credentials import Credentials as UserCredentials
 
-from tests.support.metadata_server import PATH, metadata_server, token_answer
-from tests.support.ports import free_port
-from tests.support.troubled_server import (
+from tests.support.network.ports import free_port
+from tests.support.server.held_registry import Clock
+from tests.support.storage.metadata_server import PATH, metadata_server, token_answer
+from tests.support.storage.troubled_server import (
     Answer,
     TroubledServer,
     silence,
@@ -24,7 +25,6 @@ from tests.support.troubled_server import (
     trickle,
     troubled_server,
 )
-from tests.support.world import Clock
 from tflite_serving.artifacts.connections import HttpServer
 from tflite_serving.artifacts.credentials import (
     ApplicationDefault,
@@ -32,7 +32,7 @@ from tflite_serving.artifacts.credentials import (
     MetadataServer,
     find_credentials,
 )
-from tflite_serving.artifacts.retrying import Passing
+from tflite_serving.artifacts.retrying import TransientError
 
 SILENCE_SECONDS = 5.0
 
@@ -100,16 +100,19 @@ def test_threads_that_need_a_token_at_once_ask_for_it_once() -> None:
 def test_a_metadata_server_in_trouble_may_be_asked_again(code: int) -> None:
     with troubled_server(status(code), token_answer("late")) as server:
         credentials = asking(server)
-        with pytest.raises(Passing, match=f"metadata server: {code}"):
+        with pytest.raises(TransientError, match=f"metadata server: {code}"):
             credentials.headers()
         assert credentials.headers() == bearer("late")
 
 
 def test_a_metadata_server_that_is_silent_or_absent_may_be_asked_again() -> None:
-    with troubled_server(silence) as server, pytest.raises(Passing, match="metadata server: T"):
+    with (
+        troubled_server(silence) as server,
+        pytest.raises(TransientError, match="metadata server: T"),
+    ):
         MetadataServer(HttpServer(server.url, 0.05)).headers()
     absent = HttpServer(f"http://127.0.0.1:{free_port()}", SILENCE_SECONDS)
-    with pytest.raises(Passing, match="metadata server: ConnectionRefusedError"):
+    with pytest.raises(TransientError, match="metadata server: ConnectionRefusedError"):
         MetadataServer(absent).headers()
 
 
@@ -211,7 +214,7 @@ def test_a_login_whose_server_is_not_reached_may_be_tried_again(
         raise google.auth.exceptions.TransportError("no route")  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr("google.auth.default", fail)
-    with pytest.raises(Passing, match="TransportError"):
+    with pytest.raises(TransientError, match="TransportError"):
         ApplicationDefault().headers()
 
 
@@ -233,6 +236,6 @@ def test_a_login_whose_server_trickles_is_given_up_and_tried_again(
     trickling = trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"{", 0.02)
     with logged_in(monkeypatch, trickling, token_of_user("token-1")):
         credentials = ApplicationDefault(seconds=0.5)
-        with pytest.raises(Passing, match=r"google-auth: no token within 0\.5 s"):
+        with pytest.raises(TransientError, match=r"google-auth: no token within 0\.5 s"):
             credentials.headers()
         assert credentials.headers()["authorization"] == "Bearer token-1"

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from model_export.registry.operations import move_alias, publish
 from model_export.registry.store import WritableStore
-from model_export.registry.verbs import move_alias, publish
-from tests.support.stores import (
+from tests.support.storage.stores import (
     PATIENCE_SECONDS,
     Artifact,
     BucketRegistry,

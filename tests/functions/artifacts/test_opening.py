@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stores import FolderRegistry, Registry
+from tests.support.storage.stores import FolderRegistry, Registry
 from tflite_serving.artifacts.opening import open_store
 from tflite_serving.errors import StoreError
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stores import Artifact
-from tests.support.tiny import WEIGHTS
-from tests.support.troubled_server import (
+from tests.support.models.tiny import WEIGHTS
+from tests.support.server.held_registry import REFRESH, World, get, refusal, settle
+from tests.support.storage.stores import Artifact
+from tests.support.storage.troubled_server import (
     Answer,
     Handler,
     TroubledServer,
@@ -26,19 +27,20 @@ from tests.support.troubled_server import (
     trickle,
     troubled_server,
 )
-from tests.support.world import REFRESH, World, get, refusal, settle
 from tflite_serving.artifacts.bucket import BucketStore
 from tflite_serving.artifacts.bucket_folder import BucketFolder
 from tflite_serving.artifacts.connections import HttpServer
 from tflite_serving.artifacts.credentials import (
+    AnonymousCredentials,
     Credentials,
     CredentialsError,
     MetadataServer,
-    Nobody,
 )
 from tflite_serving.artifacts.folder import FolderStore
 from tflite_serving.artifacts.loading import load_artifact, resolve_alias
-from tflite_serving.artifacts.retrying import Passing
+from tflite_serving.artifacts.retrying import TransientError
+from tflite_serving.catalog.entry import REFUSED_SECONDS, RETRY_AFTER_SECONDS, CatalogEntry
+from tflite_serving.catalog.loader import Loader
 from tflite_serving.contract import layout
 from tflite_serving.errors import (
     ArtifactRefused,
@@ -47,9 +49,7 @@ from tflite_serving.errors import (
     StoreError,
     StoreUnreachable,
 )
-from tflite_serving.loader import Loader
 from tflite_serving.settings import ModelRef
-from tflite_serving.slot import REFUSED_SECONDS, RETRY_AFTER_SECONDS, Slot
 from tflite_serving.telemetry import Timings
 
 MIB = 2**20
@@ -88,7 +88,7 @@ def bucket(*answers: Answer) -> Iterator[tuple[BucketStore, TroubledServer]]:
 
 def store_of(server: TroubledServer, credentials: Credentials | None = None) -> BucketStore:
     folder = BucketFolder("shop", "", PATIENCE_SECONDS)
-    return BucketStore(folder, client(server), credentials or Nobody())
+    return BucketStore(folder, client(server), credentials or AnonymousCredentials())
 
 
 @contextmanager
@@ -112,7 +112,9 @@ def test_a_read_that_trickles_is_given_up_as_a_whole(part: str, tmp_path: Path) 
 def test_a_read_that_trickled_once_is_tried_again() -> None:
     with troubled_server(trickling(LENGTH % 1_000, b"t"), status(200, b"there")) as server:
         lines: list[str] = []
-        store = BucketStore(BucketFolder("shop", "", 10.0), client(server), Nobody(), lines.append)
+        store = BucketStore(
+            BucketFolder("shop", "", 10.0), client(server), AnonymousCredentials(), lines.append
+        )
         with at_most(4):
             assert store.read(PATH).data == b"there"
         (line,) = lines
@@ -241,7 +243,7 @@ TOKEN = status(200, b'{"access_token": "a", "expires_in": 3600}')
 def test_a_token_that_trickles_is_given_up_and_asked_for_again(part: str) -> None:
     with troubled_server(trickling(*TRICKLES[part]), TOKEN) as metadata:
         credentials = MetadataServer(client(metadata))
-        with at_most(4), pytest.raises(Passing, match="metadata server: too slow"):
+        with at_most(4), pytest.raises(TransientError, match="metadata server: too slow"):
             credentials.headers()
         with bucket(status(200, b"there")) as (_, server):
             assert store_of(server, credentials).read(PATH).data == b"there"
@@ -266,28 +268,28 @@ class Mood:
 
 
 @contextmanager
-def served_by_bucket(world: World) -> Iterator[tuple[Slot, Mood]]:
+def served_by_bucket(world: World) -> Iterator[tuple[CatalogEntry, Mood]]:
     """The world's registry, in a bucket that has moods."""
     mood = Mood(registry(world.registry.root))
     with bucket(mood) as (store, _):
         loader = Loader(store, world.settings("iris"), world.log)
         ref = ModelRef.parse("iris")
-        yield Slot(ref, loader, REFRESH, world.log, world.clock), mood
+        yield CatalogEntry(ref, loader, REFRESH, world.log, world.clock), mood
 
 
 @pytest.mark.parametrize("trouble", [trickling(*TRICKLES["headers"]), silence, status(503)])
 def test_a_rollback_arrives_when_the_bucket_is_well_again(world: World, trouble: Answer) -> None:
     old, new = world.publish(), world.publish(weights=-WEIGHTS)
-    with served_by_bucket(world) as (slot, mood):
-        assert get(slot).manifest == new
+    with served_by_bucket(world) as (entry, mood):
+        assert get(entry).manifest == new
         world.move("production", old.version)
         well, mood.now = mood.now, trouble
         if trouble is silence:  # which is as long as the client has patience for it
-            slot._loader._store._server._silence_seconds = PIECE_SECONDS  # type: ignore[attr-defined]
+            entry._loader._store._server._silence_seconds = PIECE_SECONDS  # type: ignore[attr-defined]
         world.clock.now += REFRESH
         with at_most(4):
-            assert get(slot, 0).manifest == new
-            settle(slot)
+            assert get(entry, 0).manifest == new
+            settle(entry)
         line = world.lines.entries[-1]
         assert (line["severity"], line["code"]) == ("WARNING", "registry_unreachable")
         assert f"gs://shop/{PATH}: no answer within" in line["message"]
@@ -297,15 +299,15 @@ def test_a_rollback_arrives_when_the_bucket_is_well_again(world: World, trouble:
         assert (line["seconds"], line["retry_seconds"]) == (0.0, 5.0)  # by the world's clock
         mood.now = well
         world.clock.now += RETRY_AFTER_SECONDS
-        assert get(slot, 0).manifest == new
-        settle(slot)
-        assert get(slot, 0).manifest == old
+        assert get(entry, 0).manifest == new
+        settle(entry)
+        assert get(entry, 0).manifest == old
 
 
 def test_a_new_versions_file_that_trickles_leaves_the_old_one_answering(world: World) -> None:
     old = world.publish()
-    with served_by_bucket(world) as (slot, mood):
-        assert get(slot).manifest == old
+    with served_by_bucket(world) as (entry, mood):
+        assert get(entry).manifest == old
         new, well = world.publish(weights=-WEIGHTS), mood.now
 
         def files_trickle(handler: Handler) -> None:
@@ -316,52 +318,52 @@ def test_a_new_versions_file_that_trickles_leaves_the_old_one_answering(world: W
         mood.now = files_trickle
         world.clock.now += REFRESH
         with at_most(4):
-            get(slot, 0)
-            settle(slot)
-        assert get(slot, 0).manifest == old
+            get(entry, 0)
+            settle(entry)
+        assert get(entry, 0).manifest == old
         assert (
             f"model.tflite: no answer within {PATIENCE_SECONDS:g} s (too slow: "
             in (world.lines.messages("WARNING")[-1])
         )
         mood.now = well
         world.clock.now += RETRY_AFTER_SECONDS
-        get(slot, 0)
-        settle(slot)
-        assert get(slot, 0).manifest == new
+        get(entry, 0)
+        settle(entry)
+        assert get(entry, 0).manifest == new
 
 
 def test_a_cold_start_succeeds_as_soon_as_the_bucket_is_well_again(world: World) -> None:
     manifest = world.publish()
-    with served_by_bucket(world) as (slot, mood):
+    with served_by_bucket(world) as (entry, mood):
         well, mood.now = mood.now, trickling(*TRICKLES["headers"])
         with at_most(4):
-            assert refusal(slot).code == "registry_unreachable"
+            assert refusal(entry).code == "registry_unreachable"
         mood.now = well
         world.clock.now += RETRY_AFTER_SECONDS
-        assert get(slot).manifest == manifest
+        assert get(entry).manifest == manifest
 
 
 def test_looks_become_rarer_while_the_registry_is_down(world: World) -> None:
     old = world.publish()
-    slot = world.slot()
-    get(slot)
+    entry = world.entry()
+    get(entry)
     world.store.failure = StoreUnreachable("the registry: no answer")
     world.clock.now += REFRESH
     waits = (RETRY_AFTER_SECONDS, 10.0, 20.0, REFRESH, REFRESH)
     for look, wait in enumerate(waits, 2):
-        assert get(slot, 0).manifest == old
-        settle(slot)
+        assert get(entry, 0).manifest == old
+        settle(entry)
         assert world.store.looks() == look
         world.clock.now += wait - 0.01
-        get(slot, 0)
+        get(entry, 0)
         assert world.store.looks() == look
         world.clock.now += 0.01
     world.store.failure = None
-    get(slot, 0)
-    settle(slot)
+    get(entry, 0)
+    settle(entry)
     world.clock.now += REFRESH - 0.01
     looks = world.store.looks()
-    get(slot, 0)
+    get(entry, 0)
     assert world.store.looks() == looks, "all is well again, and the alias fresh"
 
 
@@ -369,27 +371,27 @@ def test_a_registry_that_is_looked_at_once_a_day_is_asked_again_within_a_minute(
     world: World,
 ) -> None:
     world.publish()
-    slot = Slot(
+    entry = CatalogEntry(
         ModelRef.parse("iris"),
         Loader(world.store, world.settings("iris"), world.log),
         86_400.0,
         world.log,
         world.clock,
     )
-    get(slot)
+    get(entry)
     world.store.failure = StoreUnreachable("the registry: no answer")
     world.clock.now += 86_400.0
     for look in range(2, 12):
-        get(slot, 0)
-        settle(slot)
+        get(entry, 0)
+        settle(entry)
         assert world.store.looks() == look
         world.clock.now += 60.0
 
 
 def test_a_version_that_was_damaged_on_its_way_is_fetched_again_later(world: World) -> None:
     old = world.publish()
-    with served_by_bucket(world) as (slot, mood):
-        get(slot)
+    with served_by_bucket(world) as (entry, mood):
+        get(entry)
         new, well = world.publish(weights=-WEIGHTS), mood.now
 
         def log_in(handler: Handler) -> None:
@@ -398,14 +400,14 @@ def test_a_version_that_was_damaged_on_its_way_is_fetched_again_later(world: Wor
 
         mood.now = log_in
         world.clock.now += REFRESH
-        get(slot, 0)
-        settle(slot)
-        assert get(slot, 0).manifest == old
+        get(entry, 0)
+        settle(entry)
+        assert get(entry, 0).manifest == old
         mood.now = well
         world.clock.now += REFUSED_SECONDS
-        get(slot, 0)
-        settle(slot)
-        assert get(slot, 0).manifest == new
+        get(entry, 0)
+        settle(entry)
+        assert get(entry, 0).manifest == new
 
 
 def folder_with(tmp_path: Path, make_odd: str) -> FolderStore:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tiny import write_tiny_artifact
+from tests.support.models.tiny import write_tiny_artifact
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import InputSpec, OutputSpec, TensorBinding, Tensors
 

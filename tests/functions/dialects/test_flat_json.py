@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests.support.strategies import json_values
+from tests.support.examples.strategies import json_values
 from tflite_serving.contract.tensors import ClientDType, InputSpec
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.errors import RequestError

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.strategies import json_values
+from tests.support.examples.strategies import json_values
 from tflite_serving.dialects.json_body import parse_object
 from tflite_serving.errors import RequestError
-from tflite_serving.inputs.complaint import nearest, shortened
+from tflite_serving.inputs.diagnose import nearest, shortened
 
 
 def refusal(body: bytes) -> RequestError:

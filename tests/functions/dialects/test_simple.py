@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.strategies import json_values
+from tests.support.examples.strategies import json_values
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.dialects.dialect import PredictionRequest

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.strategies import json_values
+from tests.support.examples.strategies import json_values
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.record import Column, Record
 from tflite_serving.contract.tensors import InputSpec, OutputSpec, Preprocess, TensorBinding

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image as PillowImage
 
-from tests.support.pictures import b64, encoded, made, smooth, turned
+from tests.support.examples.image_files import b64, encoded, made, smooth, turned
 from tflite_serving.contract.image import METHODS, Image, Library, Resize
 from tflite_serving.contract.tensors import InputSpec, Preprocess, Shape
 from tflite_serving.errors import RequestError

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
-from tests.support.pictures import (
+from tests.support.examples.image_files import (
     FILES,
     encoded,
     file_of,

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
-from tests.support.pictures import FILES, file_of, smooth, turned
+from tests.support.examples.image_files import FILES, file_of, smooth, turned
 from tflite_serving.contract.image import Image, Resize
 from tflite_serving.contract.tensors import InputSpec, Preprocess
 from tflite_serving.errors import RequestError

@@ -14,7 +14,7 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.strategies import resizes
+from tests.support.examples.strategies import resizes
 from tflite_serving.contract.image import METHODS, Fit, Method, Resize
 from tflite_serving.inputs.image_resize import resized
 from tflite_serving.inputs.image_weights import kept_weights

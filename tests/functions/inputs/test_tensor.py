@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests.support.strategies import json_values
+from tests.support.examples.strategies import json_values
 from tflite_serving.contract.record import Record
 from tflite_serving.contract.tensors import ClientDType, InputSpec, Preprocess, Shape
 from tflite_serving.errors import RequestError
-from tflite_serving.inputs.complaint import show_shape
+from tflite_serving.inputs.diagnose import show_shape
 from tflite_serving.inputs.raw import RawInput
 from tflite_serving.inputs.tensor import to_tensor
 

@@ -50,7 +50,7 @@ def test_in_whatever_parts_words_are_counted(
     vocabulary = Vocabulary(
         strings=("is", "it", "a"), first=1, unknown=0, encoding=encoding, width=4, weights=weights
     )
-    step = Lookup(contract.Lookup(words=PLAIN, vocabulary=vocabulary))
+    step = Lookup(contract.LookupSpec(words=PLAIN, vocabulary=vocabulary))
     values = [np.array(texts, object)]
     (whole,) = step.run(values).arrays
     with pytest.MonkeyPatch.context() as patch:

@@ -14,8 +14,9 @@ from typing import Any
 
 from tests.infra.lifecycle.cloud.fake import FakeCloud
 from tests.infra.lifecycle.cloud.server import provider_environment
-from tests.support.programs import find_program
-from tests.support.terraform import ROOT, assert_done
+from tests.support.infra.terraform import assert_done
+from tests.support.places import ROOT
+from tests.support.programs.installed import find_program
 
 # A state in a file: the bucket that infra/ itself asks for needs credentials.
 BACKEND = 'terraform {\n  backend "local" {}\n}\n'

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from tests.infra.lifecycle.deployment import Deployment
-from tests.support.terraform import assert_done
+from tests.support.infra.terraform import assert_done
 
 FUNCTION = 'module.function["digits"].google_cloudfunctions2_function.function'
 SOURCES = "storage/v1/b/example-project-dev-sources/o"

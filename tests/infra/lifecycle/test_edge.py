@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.infra.lifecycle.deployment import BEHIND_EDGE, EDGE, Deployment
-from tests.support.terraform import assert_done
+from tests.support.infra.terraform import assert_done
 
 
 def test_it_is_put_in_front_of_a_function_that_serves(dev: Deployment) -> None:

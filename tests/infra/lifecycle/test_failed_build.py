@@ -7,7 +7,7 @@ import pytest
 from delivery.deletions import deletions
 from tests.infra.lifecycle.cloud.faults import Fault
 from tests.infra.lifecycle.deployment import BEHIND_EDGE, EDGE, Deployment
-from tests.support.terraform import assert_done
+from tests.support.infra.terraform import assert_done
 
 FUNCTION = 'module.function["digits"].google_cloudfunctions2_function.function'
 PATH = "cloudfunctions/v2/projects/example-project/locations/europe-west1/functions/digits"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.infra.lifecycle.deployment import BEHIND_EDGE, EDGE, Deployment
-from tests.support.terraform import assert_done
+from tests.support.infra.terraform import assert_done
 
 REGION = "projects/example-project/locations/europe-west1"
 KEY = f"{REGION}/keyRings/ring/cryptoKeys/key"

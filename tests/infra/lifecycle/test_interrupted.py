@@ -8,7 +8,7 @@ from threading import Event
 
 from tests.infra.lifecycle.cloud.faults import Fault
 from tests.infra.lifecycle.deployment import Deployment
-from tests.support.terraform import assert_done
+from tests.support.infra.terraform import assert_done
 
 FUNCTION = 'module.function["digits"].google_cloudfunctions2_function.function'
 NAME = "projects/example-project/locations/europe-west1/functions/digits"

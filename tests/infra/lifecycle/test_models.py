@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.infra.lifecycle.deployment import Deployment
-from tests.support.terraform import assert_done
+from tests.support.infra.terraform import assert_done
 
 DIGITS = {"models": ["digits@production"]}
 FLOWERS = {"models": ["flowers@production"]}

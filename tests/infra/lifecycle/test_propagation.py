@@ -7,7 +7,7 @@ import pytest
 from delivery.remainder import more_than_is_left
 from tests.infra.lifecycle.cloud.faults import Fault
 from tests.infra.lifecycle.deployment import Deployment
-from tests.support.terraform import assert_done
+from tests.support.infra.terraform import assert_done
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.infra.lifecycle.deployment import Deployment
-from tests.support.terraform import assert_done
+from tests.support.infra.terraform import assert_done
 
 REGISTRY = "storage/v1/b/example-project-dev-models"
 MODEL = f"{REGISTRY}/o/models%2Fdigits%2Faliases%2Fproduction.json"

@@ -6,7 +6,7 @@ from threading import Event
 
 from tests.infra.lifecycle.cloud.faults import Fault
 from tests.infra.lifecycle.deployment import Deployment
-from tests.support.terraform import assert_done
+from tests.support.infra.terraform import assert_done
 
 
 def test_the_second_is_refused_while_the_first_goes_on(fresh: Deployment) -> None:

@@ -16,10 +16,10 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from model_export.errors import ConversionError
-from model_export.flatbuffer import bindings
+from model_export.flatbuffer.inspect import bindings
 from model_export.measure.process import Process, Servable
-from tests.support import tiny
-from tests.support.litert import Graph
+from tests.support.models import tiny
+from tests.support.models.litert import Graph
 from tflite_serving.contract.tensors import Arrays, OutputSpec, Tensors
 
 pytestmark = pytest.mark.usefixtures("measured")
@@ -140,13 +140,13 @@ def test_a_runtime_that_prints_does_not_come_between_the_answers(
     # Python imports this before the process's own code.
     (tmp_path / "sitecustomize.py").write_text(
         "import os\n"
-        "from tflite_serving.model import Model\n"
-        "run = Model.run\n"
+        "from tflite_serving.runtime.interpreter_pool import InterpreterPool\n"
+        "run = InterpreterPool.run\n"
         "def talkative(*arguments):\n"
         "    os.write(1, b'INFO: from the depths of the runtime\\n{}\\n')\n"
         "    print('and from its Python part', flush=True)\n"
         "    return run(*arguments)\n"
-        "Model.run = talkative\n"
+        "InterpreterPool.run = talkative\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with Process() as process:

@@ -10,12 +10,12 @@ from typing import Self
 import pytest
 
 from model_export.errors import ConversionError
-from model_export.flatbuffer import bindings
+from model_export.flatbuffer.inspect import bindings
 from model_export.measure import timing
 from model_export.measure.process import Servable, Start
 from model_export.measure.timing import Timing, time_all, time_each
-from model_export.sections.measure import MeasureSection
-from tests.support import tiny
+from model_export.recipe.measure import MeasureSection
+from tests.support.models import tiny
 from tflite_serving.contract.evidence import Latency
 from tflite_serving.contract.tensors import Arrays, OutputSpec, Tensors
 

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from model_export.errors import RegistryError
-from model_export.registry.opening import open_writable
-from model_export.registry.verbs import list_versions, move_alias, publish, read_named_alias
-from tests.support import publish_until
-from tests.support.fake_gcs import FakeGcs
-from tests.support.stores import (
+from model_export.registry.open import open_writable
+from model_export.registry.operations import list_versions, move_alias, publish, read_named_alias
+from tests.support.storage import publish_until
+from tests.support.storage.fake_gcs import FakeGcs
+from tests.support.storage.stores import (
     PATIENCE_SECONDS,
     Artifact,
     BucketRegistry,
     FolderRegistry,
     Registry,
 )
-from tests.support.troubled_server import forward, forward_half_and_wait, troubled_server
+from tests.support.storage.troubled_server import forward, forward_half_and_wait, troubled_server
 from tflite_serving.artifacts.loading import load_artifact, resolve_alias
 from tflite_serving.artifacts.opening import open_store
 from tflite_serving.errors import ObjectNotFound

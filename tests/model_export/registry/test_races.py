@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from model_export.errors import ConflictError
-from model_export.registry.opening import open_writable
+from model_export.registry.open import open_writable
+from model_export.registry.operations import list_versions, move_alias, publish, read_named_alias
 from model_export.registry.store import WritableStore
-from model_export.registry.verbs import list_versions, move_alias, publish, read_named_alias
-from tests.support.stores import PATIENCE_SECONDS, Artifact, Registry
+from tests.support.storage.stores import PATIENCE_SECONDS, Artifact, Registry
 from tflite_serving.artifacts.loading import load_artifact
 from tflite_serving.artifacts.opening import open_store
 from tflite_serving.telemetry import Timings

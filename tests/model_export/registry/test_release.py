@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_export.errors import ConflictError, RegistryError, UsageError
-from model_export.registry.opening import open_writable
+from model_export.registry.open import open_writable
+from model_export.registry.operations import publish, read_named_alias
 from model_export.registry.release import promote, roll_back
 from model_export.registry.store import WritableStore
-from model_export.registry.verbs import publish, read_named_alias
-from tests.support.stores import Artifact, Registry
-from tests.support.tiny import write_tiny_artifact
+from tests.support.models.tiny import write_tiny_artifact
+from tests.support.storage.stores import Artifact, Registry
 
 ALIAS = "models/iris/aliases/production.json"
 

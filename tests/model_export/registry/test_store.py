@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from model_export.errors import ConflictError
-from model_export.registry.opening import open_writable
+from model_export.registry.open import open_writable
 from model_export.registry.store import WritableStore
-from tests.support.stores import PATIENCE_SECONDS, BucketRegistry, Registry
+from tests.support.storage.stores import PATIENCE_SECONDS, BucketRegistry, Registry
 from tflite_serving.errors import ObjectNotFound, StoreError
 
 PATH = "models/iris/aliases/production.json"

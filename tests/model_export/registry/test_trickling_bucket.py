@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from model_export.errors import ConflictError
-from model_export.registry.bucket import WritableBucket
 from model_export.registry.folder import WritableFolder
-from model_export.registry.opening import open_writable
-from tests.support.stores import BucketRegistry
-from tests.support.troubled_server import (
+from model_export.registry.gcs import WritableBucket
+from model_export.registry.open import open_writable
+from tests.support.storage.stores import BucketRegistry
+from tests.support.storage.troubled_server import (
     Answer,
     TroubledServer,
     endless,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from model_export.report.document import Report
-from model_export.report.page import render
-from tests.support import reports
-from tests.support.browser import Look, look_at
+from model_export.report.document.report import Report
+from model_export.report.page.page import render
+from tests.support.export import reports
+from tests.support.programs.browser import Look, look_at
 
 WIDTHS = (360, 390, 1200)
 KINDS: dict[str, Callable[[], Report]] = {

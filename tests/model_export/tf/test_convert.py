@@ -12,15 +12,15 @@ import pytest
 import tensorflow as tf
 
 from model_export.errors import ConversionError
-from model_export.flatbuffer import inspect
-from model_export.fold_shapes import fold_batch_shapes
-from model_export.quantize import quantize
-from model_export.source_model import SourceModel
+from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
+from model_export.flatbuffer.inspect import inspect
+from model_export.quantization.quantize import quantize
+from model_export.signature.source_model import SourceModel
 from model_export.tf.convert import convert_float32
 from model_export.tf.load import load_source
 from model_export.tf.source import KerasSource
-from tests.support import keras_models
-from tests.support.litert import run
+from tests.support.models import keras_models
+from tests.support.models.litert import run
 
 layers = keras.layers
 

@@ -16,11 +16,11 @@ import pytest
 import tensorflow as tf
 
 from model_export.errors import LoadError
-from model_export.source_model import TensorInfo
+from model_export.signature.source_model import TensorInfo
 from model_export.tf.graph import endings
 from model_export.tf.load import load_source
 from model_export.tf.source import KerasSource, SavedModelSource
-from tests.support import keras_models
+from tests.support.models import keras_models
 
 layers = keras.layers
 X = keras_models.flowers(300, 5).inputs["features"]
@@ -413,7 +413,7 @@ def test_an_unknown_metric_or_optimizer_does_not_matter(tmp_path: Path, suffix: 
     model = trained(loss="mse", metrics=[MyMetric()], optimizer=MyOptimizer(0.25))
     path = save(model, tmp_path / f"model{suffix}")
     told: list[str] = []
-    source = load_source(path, tell=told.append)
+    source = load_source(path, log=told.append)
     assert isinstance(source, KerasSource)
     assert isinstance(source.model.optimizer, keras.optimizers.Adam)
     assert "MyOptimizer" in "".join(told)

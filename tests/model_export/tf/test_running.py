@@ -13,12 +13,12 @@ import keras
 import numpy as np
 import pytest
 
-from model_export.data.splits import Split
+from model_export.dataset.splits import Split
 from model_export.errors import ConversionError, UsageError
 from model_export.tf.convert import convert_float32
 from model_export.tf.running import channels_first, running
 from model_export.tf.source import KerasSource, SavedModelSource
-from tests.support import keras_models
+from tests.support.models import keras_models
 
 layers = keras.layers
 FIRST = {"data_format": "channels_first"}
@@ -154,9 +154,9 @@ def test_channels_first_that_the_processor_cannot_compute_ends_with_the_way_out(
 def test_a_loss_of_the_users_own_that_raises_ends_fine_tuning_with_a_message(
     task: str, wanted: str
 ) -> None:
-    from model_export.sections.prune import PruneSection
-    from model_export.tf.prune import prune
-    from tests.support.pruning import Accuracy, Error
+    from model_export.recipe.prune import PruneSection
+    from model_export.tf.pruning.prune import prune
+    from tests.support.models.pruning import Accuracy, Error
 
     def broken(*_: Any) -> Any:
         raise KeyError("weights of the classes")

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from model_export.errors import LoadError
-from model_export.source_model import SourceModel
+from model_export.signature.source_model import SourceModel
 from model_export.tf.load import load_source
 from model_export.tf.saved_model_operators import find_doubtful
 from tools.harmless_operators import harmless_operators

@@ -12,16 +12,16 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-from model_export.candidates import FormMaker
 from model_export.errors import ConversionError
-from model_export.flatbuffer import inspect
-from model_export.fold_shapes import fold_batch_shapes
-from model_export.interface import Interface
-from model_export.layer_names import STABLE
+from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
+from model_export.flatbuffer.inspect import inspect
+from model_export.flatbuffer.layer_names import STABLE
+from model_export.quantization.candidate import FormMaker
+from model_export.signature.signature import ModelSignature
 from model_export.tf.convert import convert_float32
 from model_export.tf.load import load_source
 from model_export.tf.source import KerasSource
-from tests.support.litert import run
+from tests.support.models.litert import run
 
 Array = npt.NDArray[Any]
 layers, ops = keras.layers, keras.ops
@@ -258,7 +258,9 @@ def test_what_replaces_an_operator_stays_in_float_where_int8_would_be_slower() -
         [keras.Input((3,)), layers.Dense(3, "softplus", name="first"), layers.Dense(2)]
     )
     source = KerasSource(model, "model")
-    maker = FormMaker(convert_float32(source), {}, Interface("regression", (), ()), frozenset())
+    maker = FormMaker(
+        convert_float32(source), {}, ModelSignature("regression", (), ()), frozenset()
+    )
     stable = {o.name for o in maker.facts.operators if STABLE in o.name}
     assert stable
     assert stable <= {o.name for o in maker.left_in_float("static_int8")}

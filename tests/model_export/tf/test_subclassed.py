@@ -13,9 +13,9 @@ import pytest
 from model_export.errors import UsageError
 from model_export.tf.convert import convert_float32
 from model_export.tf.load import load_source
-from model_export.tf.prunable import find, select
+from model_export.tf.pruning.layers import find, select
 from model_export.tf.source import KerasSource
-from tests.support.litert import run
+from tests.support.models.litert import run
 
 layers = keras.layers
 register = keras.saving.register_keras_serializable("subclassed")

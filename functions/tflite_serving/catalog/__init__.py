@@ -1,0 +1,1 @@
+"""The models that the function serves: loaded lazily, refreshed by alias."""

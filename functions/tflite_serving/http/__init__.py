@@ -1,0 +1,1 @@
+"""HTTP requests, responses and routes, independent of any web framework."""

@@ -1,0 +1,1 @@
+"""Runs a loaded model: interpreters, batches, length buckets, postprocessing."""

@@ -1,0 +1,1 @@
+"""Shells between a server and the service: ASGI, WSGI, and the uvicorn protocol."""

@@ -1,0 +1,1 @@
+"""Handles a request: routes to handlers, admits, predicts, responds."""

@@ -1,0 +1,1 @@
+"""Text for people on a terminal: artifacts, aliases, candidates and findings."""

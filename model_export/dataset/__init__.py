@@ -1,0 +1,1 @@
+"""The examples: loaded, checked, cast, split, and arranged as images, texts or records."""

@@ -1,0 +1,1 @@
+"""Reads and rewrites TensorFlow Lite flatbuffers, without TensorFlow."""

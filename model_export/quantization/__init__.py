@@ -1,0 +1,1 @@
+"""Makes candidates of a float32 flatbuffer: quantized, sparse, or of mixed precision."""

@@ -1,0 +1,1 @@
+"""Builds the report document from the results of the export's steps."""

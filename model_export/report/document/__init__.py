@@ -1,0 +1,1 @@
+"""The report as data: what ``report.json`` holds."""

@@ -1,0 +1,1 @@
+"""Renders the report document as one HTML page."""

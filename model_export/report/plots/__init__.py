@@ -1,0 +1,1 @@
+"""Plots of the report, as SVG that takes the page's colours."""

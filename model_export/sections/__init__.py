@@ -1,1 +1,0 @@
-"""A recipe's sections: what each key means, its default, and what it may be."""

@@ -1,1 +1,0 @@
-"""How artifacts, and what is found out about them, look to people."""

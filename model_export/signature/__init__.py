@@ -1,0 +1,1 @@
+"""How clients see a model: inputs, outputs, their kinds and what each output is for."""

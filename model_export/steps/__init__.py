@@ -1,0 +1,1 @@
+"""The steps of an export, which `model_export.pipeline` calls in order."""

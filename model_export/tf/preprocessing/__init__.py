@@ -1,0 +1,1 @@
+"""Extracts preprocessing layers that cannot be converted from the front of a Keras model."""

@@ -1,0 +1,1 @@
+"""Exports that fail, stop or are reported."""

@@ -1,0 +1,1 @@
+"""Terraform and the languages of Google Cloud: CEL, PromQL, gcloud, log filters."""

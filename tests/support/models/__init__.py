@@ -1,0 +1,1 @@
+"""Small models, and LiteRT past the code under test."""

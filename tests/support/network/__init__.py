@@ -1,0 +1,1 @@
+"""Proxies, ports, certificates, raw connections."""

@@ -1,0 +1,31 @@
+"""Commands of this repository, run in this process or in one of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import click
+from click.testing import CliRunner, Result
+
+from tests.support.places import ROOT
+
+
+def here(command: click.Command, *arguments: object) -> Result:
+    """Runs a command in this process, which has TensorFlow already."""
+    return CliRunner().invoke(
+        command, [str(a) for a in arguments], catch_exceptions=False, env={"FORCE_COLOR": None}
+    )
+
+
+def apart(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Runs ``python -m`` a module from the repository's root, as people do; nothing is checked."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "FORCE_COLOR"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,0 +1,1 @@
+"""The function in a process of its own."""

@@ -1,0 +1,1 @@
+"""Registries, storage servers and what they do on a bad day."""
