@@ -15,7 +15,7 @@ from model_export.errors import ConversionError
 from model_export.tf.graph import is_graph, packed_outputs, walk_layers
 from model_export.tf.preprocessing.core import rest_of
 from model_export.tf.preprocessing.nested import holding, opened
-from model_export.tf.preprocessing.operations import kind_of, refusal_of
+from model_export.tf.preprocessing.operations import kind_of
 from model_export.tf.source import KerasSource
 from tflite_serving.contract.preprocessing import Preprocessing, Step
 
@@ -49,10 +49,6 @@ def split(source: KerasSource, where: str) -> SplitModel | None:
         ConversionError: a layer cannot be cut off; named, with advice.
     """
     must = list(_cut_layers(source.model))
-    for path, layer in must:
-        refusal = refusal_of(layer)
-        if refusal:
-            raise ConversionError(f"{where}: layer {path!r} ({type(layer).__name__}): {refusal}")
     if not must:
         return None
     # A Sequential model is not a graph by itself.
@@ -69,7 +65,7 @@ def _cut_layers(model: Any) -> Iterator[tuple[str, Any]]:
         if path.rpartition("/")[0] in found:
             continue  # a part of one: a TextVectorization has a StringLookup of its own
         kind = kind_of(layer)
-        if refusal_of(layer) or (kind is not None and not kind.converts):
+        if kind is not None and not kind.converts:
             found.add(path)
             yield path, layer
 

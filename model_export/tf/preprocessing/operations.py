@@ -64,9 +64,6 @@ _KINDS: Mapping[type, Kind] = {
     ),
 }
 
-# They cannot be converted, and the function cannot do what they do.
-_REFUSED: Mapping[type, str] = {}
-
 
 def kind_of(layer: Any) -> Kind | None:
     """What the function can do in a layer's stead; None if nothing."""
@@ -85,8 +82,3 @@ def _converts(layer: Any) -> bool:
         for node in nodes
         for tensor in node.input_tensors
     )
-
-
-def refusal_of(layer: Any) -> str | None:
-    """Why a layer can neither be converted nor computed by the function, with advice; else None."""
-    return next((why for cls, why in _REFUSED.items() if isinstance(layer, cls)), None)
