@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
 from tests.support.server.held_registry import World
 
 

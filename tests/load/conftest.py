@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
 from model_export.registry.open import open_writable
 from model_export.registry.operations import move_alias, publish
 from tests.support.models.tiny import write_tiny_artifact

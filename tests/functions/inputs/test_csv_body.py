@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
 from tflite_serving.contract.tensors import InputSpec, Preprocess
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.csv_body import read_csv

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile
 from tflite_serving.contract.tensors import ClientDType, InputSpec
 from tflite_serving.errors import RequestError
 from tflite_serving.inputs.npy import read_npy

@@ -8,7 +8,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.dataset.stratified import classes_in_turn
 
 

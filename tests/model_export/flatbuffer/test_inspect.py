@@ -12,7 +12,6 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.dataset.splits import Split
 from model_export.errors import ConversionError
 from model_export.flatbuffer.fold_batch_size import fold_batch_shapes

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.flatbuffer.layer_names import layer_of, layer_of_fused
 
 LAYERS = frozenset({"block", "volume", "volume_1", "depth_2", "norm"})

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.quality.choice import Choice, choose
 from model_export.quality.comparison import PairedComparison
 from model_export.quality.gate import Weighed, judge

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.errors import GateError
 from model_export.quality.classes import ClassChange
 from model_export.quality.comparison import Comparison

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.quality.metrics import find_metric
 from model_export.quality.threshold_tuning import Tuning, randomization_p_value, tune_thresholds
 from model_export.quality.thresholds import accuracy, f1

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.quality.metrics import find_metric
 from model_export.quality.thresholds import best_threshold, quality_of, threshold_curve
 from model_export.quality.thresholds import f1 as f1_of_counts

@@ -13,7 +13,6 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile
 from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
 from model_export.quantization.candidate import FormMaker
 from model_export.quantization.mixed_precision import distance, rank_by_sensitivity, search

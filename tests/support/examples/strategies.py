@@ -7,10 +7,8 @@ Importing this makes every property test try the same examples each time; with
 from __future__ import annotations
 
 import json
-import os
 from typing import Any, get_args
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from tflite_serving.contract.alias import AliasChange, AliasDocument, Share
@@ -44,9 +42,6 @@ from tflite_serving.contract.tensors import (
     Tensors,
 )
 from tflite_serving.contract.versions import is_version
-
-settings.register_profile("steady", deadline=None, derandomize=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 printable = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)

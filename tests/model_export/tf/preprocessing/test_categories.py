@@ -12,7 +12,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
 from model_export.errors import ConversionError
 from model_export.tf.preprocessing.extract import split
 from tests.support.models.parity import Compared, seen, source, strings

@@ -13,7 +13,6 @@ import tensorflow as tf
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import tests.support.examples.strategies  # noqa: F401  # it sets Hypothesis's profile: the same examples each time
 from model_export.errors import ConversionError
 from model_export.tf.preprocessing.extract import split
 from tests.support.models.parity import Compared, parts, seen, source, strings
