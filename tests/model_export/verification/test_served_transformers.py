@@ -276,7 +276,7 @@ def test_tokenizers_are_imported_for_a_model_that_needs_them(
         names = {{"MODEL_REGISTRY": {str(registry)!r}, "MODELS": {name!r}}}
         settings, log = Settings.from_env(names), Log(io.BytesIO(), "ERROR")
         catalog = Catalog(settings, open_store(names["MODEL_REGISTRY"], environ=os.environ), log)
-        catalog.slots[0].get(60)
+        catalog.entries[0].get(60)
         print(json.dumps(sorted(sys.modules)))
     """
     output = subprocess.run(
