@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 GUARDED = {
     "bucket": re.compile(r"google_storage_bucket"),
+    "folder": re.compile(r"google_storage_managed_folder"),
     "function": re.compile(r"google_cloudfunctions2?_function"),
     "service": re.compile(r"google_cloud_run(_v2)?_service"),
     "invoker": re.compile(
         r"google_(cloudfunctions2?_function|cloud_run(_v2)?_service)_iam_(member|binding|policy)"
     ),
     "key": re.compile(r"google_(kms_(key_ring|crypto_key)\w*|service_account_key)"),
+    "account": re.compile(r"google_service_account"),
+    "reader": re.compile(
+        r"google_(storage_(bucket|managed_folder)|secret_manager_secret)_iam_(member|binding|policy)"
+    ),
+    "secret": re.compile(r"google_secret_manager_secret(_version)?"),
+    "image repository": re.compile(r"google_artifact_registry_repository"),
+    "address": re.compile(r"google_compute_(global_)?address"),
+    "listener": re.compile(r"google_compute_(global_)?forwarding_rule"),
 }
 """What is guarded, by the type of resource (whole match).
 
-Buckets hold models and code, functions and services answer, and invokers may ask them. Without a
-key, or the right to use it, all that it encrypts is lost.
+Buckets and folders hold models and code, functions and services answer, and invokers may call them.
+Without a key, or the right to use it, all that it encrypts is lost. A deleted account takes with it
+every role that anybody gave it, without its readers a function loads nothing, services start from
+their images' repository, and the world's DNS points to an address, where a listener answers.
 """
 
 _INDEX = r'(?:\["[^"]*"\]|\[\d+\])?'
@@ -102,7 +114,7 @@ def check_released(found: Sequence[Deletion], release: str) -> None:
         names = "; ".join(dict.fromkeys([*released, *(each.address for each in refused)]))
         raise DeletionError(
             f"the plan takes away what is in use:\n{lines}\n"
-            f"If that is meant, plan again with exactly this:\n  RELEASE='{names}'"
+            f"If that is meant, plan again with exactly this:\n  RELEASE={shlex.quote(names)}"
         )
     for name in released:
         if not any(each.is_within(name) for each in found):

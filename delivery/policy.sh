@@ -3,7 +3,7 @@
 # one, one that deletes or replaces buckets, functions, services, invokers or keys that nobody released
 # by name, and one of functions that do not serve CANDIDATE_ALIAS beside ALIAS.
 #
-# Environment: ALIAS, CANDIDATE_ALIAS; RELEASE, what may be deleted: addresses such as
+# Environment: ENVIRONMENT; ALIAS, CANDIDATE_ALIAS; RELEASE, what may be deleted: addresses such as
 # module.function["old"], separated by ";"; REPLACES, the deployed commit, if this run is to go back to
 # an older one;
 # SIGNING_KEY, PIPELINE_ACCOUNT and KMS as attest.sh: with a key, its signature is verified.
@@ -12,7 +12,8 @@
 set -euo pipefail
 # shellcheck source=delivery/settings.sh
 . "$(dirname "$0")/settings.sh"
-need ALIAS CANDIDATE_ALIAS
+need ENVIRONMENT ALIAS CANDIDATE_ALIAS
+need_signing_key
 
 rm -f "$OUT/allowed"
 if [ -n "${SIGNING_KEY:-}" ]; then

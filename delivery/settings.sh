@@ -23,6 +23,14 @@ need() {
   done
 }
 
+# Approvals are demanded of "prod" by that name, so no other name may pass for it.
+if [ -n "${ENVIRONMENT:-}" ] && [ "$ENVIRONMENT" != prod ]; then
+  if ! [[ "$ENVIRONMENT" =~ ^[a-z][a-z0-9]{1,15}$ ]] || [[ "$ENVIRONMENT" == *prod* ]]; then
+    printf 'ENVIRONMENT: expected prod, or 2 to 16 lower-case letters or digits without "prod" in them, because approvals are demanded of prod by that name, got %q\n' "$ENVIRONMENT" >&2
+    exit 2
+  fi
+fi
+
 # What touches prod does so in a run that approved.sh found to be approved.
 need_approval() {
   if [ "$ENVIRONMENT" = prod ] && [ "$(cat "$OUT/approved" 2>/dev/null)" != "$RUN" ]; then
@@ -31,10 +39,23 @@ need_approval() {
   fi
 }
 
+# Prod runs nothing whose provenance nobody signed.
+need_signing_key() {
+  if [ "$ENVIRONMENT" = prod ] && [ -z "${SIGNING_KEY:-}" ]; then
+    echo "SIGNING_KEY: expected a version of a key in Cloud KMS, because prod deploys nothing that" \
+      "was not signed; infra/bootstrap makes one with signing = true" >&2
+    exit 2
+  fi
+}
+
 # EXPORT_SET, such as "gate.max_drop=0.02; prune.sparsity=0.6", as arguments: SETS.
 SETS=()
 read_sets() {
   local entry entries
+  if [[ "${EXPORT_SET:-}" == *$'\n'* ]]; then
+    echo "EXPORT_SET: expected one line of KEY=VALUE with ; between them, got several lines" >&2
+    exit 2
+  fi
   IFS=';' read -r -a entries <<<"${EXPORT_SET:-}"
   for entry in ${entries[@]+"${entries[@]}"}; do
     entry="${entry#"${entry%%[![:space:]]*}"}"

@@ -6,7 +6,7 @@
 # server say that they are skipped.
 #
 # Environment: CI, set by GitHub Actions; OTHER_PYTHONS, the versions that are tested beside the one
-# that is installed, by default all that are supported and found; UV_CACHE_DIR. Without CI, tests see
+# that is installed, by default all that are supported and found. Without CI, tests see
 # no other variable, and run on one Python.
 # Exit codes: 0 everything passes.
 set -euo pipefail
@@ -16,4 +16,4 @@ if [ -n "${CI:-}" ]; then exec .ci/run; fi
 
 # Tests must not depend on what this run delivers, nor find its registry by mistake.
 exec env -i HOME="${HOME:-/}" PATH="$PATH" LANG=C.UTF-8 \
-  ${UV_CACHE_DIR:+UV_CACHE_DIR="$UV_CACHE_DIR"} make test
+  make test

@@ -10,7 +10,7 @@ variable "environments" {
     approvers       = optional(map(string), {})
     rollbackers     = optional(map(string), {})
     kms_key_name    = optional(string)
-    signing         = optional(bool, false)
+    signing         = optional(bool)
     import_state    = optional(bool, false)
     github          = optional(object({ repository_id = string, owner_id = string, ref = string }))
     trigger = optional(object({

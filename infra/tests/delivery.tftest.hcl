@@ -144,6 +144,7 @@ run "trigger_of_staging" {
 
   variables {
     environment = "staging"
+    rollbackers = {}
     trigger = {
       repository = "projects/example-prod/locations/europe-west1/connections/github/repositories/functions"
       branch     = "^main$"
@@ -241,6 +242,62 @@ run "environment_with_a_dash" {
   module { source = "./modules/delivery" }
   variables { environment = "pre-prod" }
   expect_failures = [var.environment]
+}
+
+run "environment_that_could_be_taken_for_prod" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { environment = "production" }
+  expect_failures = [var.environment]
+}
+
+run "prod_without_signatures" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { signing = false }
+  expect_failures = [var.signing]
+}
+
+run "rollbackers_who_could_deliver" {
+  command = plan
+
+  module {
+    source = "./modules/delivery"
+  }
+
+  variables {
+    environment = "staging"
+    trigger = {
+      repository = "projects/example-prod/locations/europe-west1/connections/github/repositories/functions"
+      branch     = "^main$"
+      images = {
+        python    = "python:3.12@sha256:1111111111111111111111111111111111111111111111111111111111111111"
+        gcloud    = "cli:stable@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+        terraform = "terraform:1.14@sha256:3333333333333333333333333333333333333333333333333333333333333333"
+      }
+    }
+  }
+
+  expect_failures = [var.rollbackers]
+}
+
+run "staging_signs_if_asked" {
+  command = plan
+
+  module {
+    source = "./modules/delivery"
+  }
+
+  variables {
+    environment = "staging"
+    rollbackers = {}
+    trigger     = null
+  }
+
+  assert {
+    condition     = length(google_kms_crypto_key.provenance) == 0
+    error_message = "expected no key that cannot be deleted, unless it is asked for"
+  }
 }
 
 run "prefix_of_the_state" {
@@ -398,7 +455,7 @@ run "rollback_waits_for_nobody" {
   }
 
   assert {
-    condition     = google_project_iam_member.rollback_moves.condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/example-prod-prod-models/objects/\") && resource.name.extract(\"/aliases/{name}.json\") != \"\" && resource.name.extract(\"/versions/{rest}\") == \"\""
+    condition     = google_project_iam_member.rollback_moves.condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/example-prod-prod-models/objects/\") && resource.name.extract(\"/aliases/{name}.json\") != \"\" && resource.name.extract(\"/aliases/{name}.json/\") == \"\" && resource.name.endsWith(\".json\") && resource.name.extract(\"/versions/{rest}\") == \"\""
     error_message = "expected aliases of that bucket to be all that it writes"
   }
 
@@ -447,10 +504,6 @@ run "provenance_is_signed" {
 
   module {
     source = "./modules/delivery"
-  }
-
-  variables {
-    signing = true
   }
 
   assert {

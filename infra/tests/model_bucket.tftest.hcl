@@ -74,7 +74,7 @@ run "writers_replace_nothing_but_aliases" {
   }
 
   assert {
-    condition     = google_storage_bucket_iam_member.aliases["pipeline"].condition[0].expression == "resource.name.extract(\"/aliases/{name}.json\") != \"\" && resource.name.extract(\"/versions/{rest}\") == \"\""
+    condition     = google_storage_bucket_iam_member.aliases["pipeline"].condition[0].expression == "resource.name.extract(\"/aliases/{name}.json\") != \"\" && resource.name.extract(\"/aliases/{name}.json/\") == \"\" && resource.name.endsWith(\".json\") && resource.name.extract(\"/versions/{rest}\") == \"\""
     error_message = "expected the right to replace to hold for aliases alone, and not for a file of a version that is called like one"
   }
 

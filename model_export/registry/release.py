@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model_export.errors import UsageError
@@ -77,7 +78,7 @@ def roll_back(store: WritableStore, name: str, alias: str) -> Release:
         if document is None:
             read_named_alias(store, name, alias)  # says that there is none
             raise AssertionError(alias)
-        standing = _releases(document.history)
+        standing = standing_versions(document.history)
         if standing and standing[-1] == document.version:
             standing.pop()
         if not standing:
@@ -94,8 +95,12 @@ def _release(move: AliasMove) -> Release:
     return Release(move.alias, None if move.former is None else move.former.version, move.ended)
 
 
-def _releases(history: tuple[AliasChange, ...]) -> list[str]:
-    """The versions that were released and not taken back, oldest first."""
+def standing_versions(history: Sequence[AliasChange]) -> list[str]:
+    """The versions that were released and not taken back since, oldest first.
+
+    Args:
+        history: Changes of one alias, oldest first.
+    """
     standing: list[str] = []
     for change in history:
         if change.action == _ROLLBACK and change.version in standing:

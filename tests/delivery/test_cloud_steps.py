@@ -117,7 +117,7 @@ def test_cloud_build_does_not_touch_prod_unless_it_is_approved(cloud: Steps, sta
 
 def test_cloud_build_touches_prod_once_it_is_approved(cloud: Steps) -> None:
     ran(cloud.run("plan", ENVIRONMENT="prod"))
-    ran(cloud.run("policy", ENVIRONMENT="prod"))
+    ran(cloud.run("policy"))  # of staging, which asks for no signature
     ran(cloud.run("apply", ENVIRONMENT="prod", BUILD_ID="b-1", STATE="APPROVED"))
     (asked,) = [call for call in cloud.calls if call.startswith("gcloud builds")]
     assert "describe b-1 --region=europe-west1 --project=example" in asked
@@ -143,6 +143,27 @@ def test_an_approval_of_another_run_is_taken_away(cloud: Steps) -> None:
     assert not (cloud.out / "approved").exists()
 
 
+@pytest.mark.parametrize("name", ["production", "PROD", "prod ", "prod-eu", "preprod", "x;y", "-"])
+def test_no_other_name_passes_for_prod(cloud: Steps, name: str) -> None:
+    """Each would need no approval, because approvals are demanded of prod by that name."""
+    told = ran(cloud.run("approved", ENVIRONMENT=name), 2)
+    assert "ENVIRONMENT: expected prod, or 2 to 16 lower-case letters or digits" in told
+    assert not (cloud.out / "approved").exists()
+
+
+@pytest.mark.parametrize("step", ["attest", "policy"])
+def test_prod_demands_a_signing_key(cloud: Steps, step: str) -> None:
+    told = ran(cloud.run(step, ENVIRONMENT="prod", PIPELINE_ACCOUNT="delivery"), 2)
+    assert "SIGNING_KEY: expected a version of a key in Cloud KMS, because prod deploys" in told
+
+
+def test_overrides_of_several_lines_are_refused(cloud: Steps) -> None:
+    """The second line would be left out without a word."""
+    given = {"RECIPE": "recipe.toml", "REGISTRY": "r", "ALIAS": "a"}
+    told = ran(cloud.run("rollback", EXPORT_SET="model.name=a\nmodel.name=b", **given), 2)
+    assert "EXPORT_SET: expected one line" in told
+
+
 def test_staging_needs_no_approval(cloud: Steps) -> None:
     ran(cloud.run("approved"))
     assert cloud.calls == []
@@ -162,57 +183,6 @@ def test_an_image_without_a_digest_is_refused(steps: Steps, image: str) -> None:
 
 def test_no_image_at_all_is_a_mistake(steps: Steps) -> None:
     assert "got none" in ran(steps.run("pinned"), 2)
-
-
-@pytest.fixture
-def cached(steps: Steps) -> Steps:
-    """A bucket, as far as the cache needs one: a file."""
-    steps.stand_in(
-        "gcloud",
-        """
-        case "$2 $3 $4" in
-          "cp - "*) cat >"$BUCKET" ;;
-          "cat gs://"*) cat "$BUCKET" ;;
-          "ls gs://"*) [ -f "$BUCKET" ] ;;
-          "rm gs://"*) rm "$BUCKET" ;;
-        esac
-        """,
-    )
-    steps.variables.update(
-        BUCKET=str(steps.folder / "object"),
-        DELIVERY_BUCKET="example-delivery",
-        UV_CACHE_DIR=str(steps.folder / "uv"),
-    )
-    return steps
-
-
-def test_what_was_downloaded_is_there_in_the_next_run(cached: Steps) -> None:
-    wheel = cached.folder / "uv" / "wheels" / "numpy.whl"
-    wheel.parent.mkdir(parents=True)
-    wheel.write_text("bytes")
-    ran(cached.run("cache", "save"))
-    ran(cached.run("cache", "save"))
-    assert sum(" cp - gs://example-delivery/cache/uv-" in call for call in cached.calls) == 1
-    wheel.unlink()
-    ran(cached.run("cache", "restore"))
-    assert wheel.read_text() == "bytes"
-
-
-@pytest.mark.parametrize("content", [None, b"no archive"])
-def test_a_cache_that_is_absent_or_broken_is_no_cache(cached: Steps, content: bytes | None) -> None:
-    if content is not None:
-        Path(cached.variables["BUCKET"]).write_bytes(content)
-    done = cached.run("cache", "restore")
-    assert "no usable cache" in done.stdout
-    assert done.returncode == 0
-    assert not Path(cached.variables["UV_CACHE_DIR"]).exists()
-
-
-def test_a_cache_that_cannot_be_kept_fails_no_build(cached: Steps) -> None:
-    done = cached.run("cache", "save", UV_CACHE_DIR="/nowhere")
-    assert "not kept" in done.stdout
-    assert done.returncode == 0
-    assert not Path(cached.variables["BUCKET"]).exists()
 
 
 def test_what_a_model_is_trained_from_is_fetched(cloud: Steps) -> None:

@@ -135,6 +135,37 @@ def removed(project: Project) -> Any:
     return project.plan(["digits"], "EU")
 
 
+MAY_GO = {
+    "google_billing_budget": "tells of costs, and serves nobody",
+    "google_cloudbuild_trigger": "starts deliveries, and is made again as it was",
+    "google_compute_backend_service": "is behind a listener, which is guarded",
+    "google_compute_managed_ssl_certificate": "is replaced for every change of names",
+    "google_compute_region_network_endpoint_group": "goes with its function, which is guarded",
+    "google_compute_security_policy": "is behind a listener, which is guarded",
+    "google_compute_ssl_policy": "is behind a listener, which is guarded",
+    "google_compute_subnetwork_iam_member": "is given again by the next plan",
+    "google_compute_target_http_proxy": "is behind a listener, which is guarded",
+    "google_compute_target_https_proxy": "is behind a listener, which is guarded",
+    "google_compute_url_map": "is behind a listener, which is guarded",
+    "google_iam_workload_identity_pool": "lets a pipeline in, and serves nobody",
+    "google_iam_workload_identity_pool_provider": "lets a pipeline in, and serves nobody",
+    "google_logging_metric": "counts, and serves nobody",
+    "google_monitoring_alert_policy": "warns, and serves nobody",
+    "google_monitoring_custom_service": "counts, and serves nobody",
+    "google_monitoring_dashboard": "shows, and serves nobody",
+    "google_monitoring_notification_channel": "warns, and serves nobody",
+    "google_monitoring_slo": "counts, and serves nobody",
+    "google_monitoring_uptime_check_config": "checks, and serves nobody",
+    "google_project_iam_custom_role": "is the pipeline's, and serves nobody",
+    "google_project_iam_member": "is given again by the next plan, and its account is guarded",
+    "google_project_service": "stays enabled: disable_on_destroy is false",
+    "google_service_account_iam_member": "is the pipeline's, and serves nobody",
+    "google_storage_bucket_object": "is uploaded again by the next delivery",
+    "terraform_data": "is nothing outside the state",
+}
+"""The types of resources that a plan may delete unasked, each with the reason."""
+
+
 def refused(plan: Any, release: str = "") -> str:
     with pytest.raises(DeletionError) as caught:
         check_released(deletions(plan), release)
@@ -193,6 +224,34 @@ def test_what_is_tainted_is_guarded_once_it_has_answered(
     assert [one.kind for one in deletions({"resource_changes": [change]})] == guarded
     change["action_reason"] = "replace_because_cannot_update"
     assert deletions({"resource_changes": [change]})
+
+
+def test_every_type_of_resource_is_guarded_or_may_go_for_a_reason() -> None:
+    types = {
+        found
+        for path in INFRA.rglob("*.tf")
+        for found in re.findall(r'^resource "(\w+)"', path.read_text(), flags=re.MULTILINE)
+    }
+    guarded = {each for each in types if any(kind.fullmatch(each) for kind in GUARDED.values())}
+    assert len(types) > 20
+    assert types - guarded == set(MAY_GO)
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "kind"),
+    [
+        ("google_service_account", "account"),
+        ("google_storage_bucket_iam_member", "reader"),
+        ("google_secret_manager_secret_iam_member", "reader"),
+        ("google_artifact_registry_repository", "image repository"),
+        ("google_compute_global_address", "address"),
+        ("google_compute_global_forwarding_rule", "listener"),
+        ("google_storage_managed_folder", "folder"),
+    ],
+)
+def test_what_a_function_cannot_do_without_is_guarded(resource_type: str, kind: str) -> None:
+    change = {"address": "a", "type": resource_type, "change": {"actions": ["delete"]}}
+    assert [one.kind for one in deletions({"resource_changes": [change]})] == [kind]
 
 
 def test_what_is_added_takes_nothing_away(project: Project) -> None:

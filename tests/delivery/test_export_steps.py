@@ -99,9 +99,9 @@ def test_the_example_of_a_trigger_exports_what_was_uploaded(steps: Steps) -> Non
 
 def overlook(root: Path) -> None:
     """Changes a file, and has Git overlook that."""
-    git = ("git", "-C", str(root), "update-index", "--assume-unchanged", "delivery/cache.sh")
+    git = ("git", "-C", str(root), "update-index", "--assume-unchanged", "delivery/keep.sh")
     subprocess.run(git, check=True)
-    (root / "delivery" / "cache.sh").write_text("another")
+    (root / "delivery" / "keep.sh").write_text("another")
 
 
 def add(root: Path) -> None:
@@ -112,9 +112,9 @@ def add(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda root: (root / "delivery" / "cache.sh").write_text("another"), "delivery/cache.sh"),
+        (lambda root: (root / "delivery" / "keep.sh").write_text("another"), "delivery/keep.sh"),
         (add, "functions/more.py"),
-        (overlook, "delivery/cache.sh"),
+        (overlook, "delivery/keep.sh"),
         (lambda root: shutil.rmtree(root / ".git"), "expected a checkout with its .git folder"),
     ],
     ids=["changed", "one more", "overlooked", "no checkout"],

@@ -152,7 +152,7 @@ def test_every_variable_of_a_script_comes_from_both_pipelines() -> None:
     build = read(CLOUD_BUILD)
     cloud = {line.partition("=")[0] for line in build["options"]["env"]}
     github = set(read(ROOT / ".github/workflows/deliver.yaml")["jobs"]["deliver"]["env"])
-    ours = {"BUILD_ID", "LOCATION", "TOOLS", "UV_CACHE_DIR"}  # of Cloud Build alone
+    ours = {"BUILD_ID", "LOCATION", "TOOLS"}  # of Cloud Build alone
     assert cloud - ours == github - {"GH_TOKEN"}
 
 
@@ -160,8 +160,8 @@ def test_both_pipelines_take_the_same_steps_in_the_same_order() -> None:
     github = delivering(ROOT / ".github/workflows/deliver.yaml")
     assert delivering(ROOT / ".github/workflows/test.yaml") == ["delivery/test.sh"]
     cloud = [script(step) for step in steps()]
-    # GitHub tests in a job of its own, without credentials; actions bring its cache and its tools.
-    others = ("pinned", "cache", "tools", "test")
+    # GitHub tests in a job of its own, without credentials; actions bring its tools.
+    others = ("pinned", "tools", "test")
     assert github == [step for step in cloud if Path(step).stem not in others]
     wanted = ("test", "export", "gate", "publish", "bundle", "attest", "plan", "policy", "apply")
     released = ("candidate", "release", "smoke")  # after everything else

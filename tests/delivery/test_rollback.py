@@ -54,6 +54,20 @@ def test_a_version_that_was_never_released_needs_a_delivery(
     assert alias(prod.variables["REGISTRY"], "candidate") == newer.manifest.version
 
 
+def test_a_version_that_was_taken_back_is_refused_unless_it_is_meant(
+    prod: Steps, newer: Artifact, artifact: Artifact
+) -> None:
+    assert prod.run("rollback").returncode == 0
+    done = prod.run("rollback", VERSION=newer.manifest.version)
+    assert done.returncode == 2
+    assert f"got {newer.manifest.version}, which was taken back" in done.stderr
+    assert f"these stand: {artifact.manifest.version}." in done.stderr
+    assert alias(prod.variables["REGISTRY"], "production") == artifact.manifest.version
+    done = prod.run("rollback", VERSION=newer.manifest.version, EVEN_IF_TAKEN_BACK="1")
+    assert done.returncode == 0, done.stderr
+    assert alias(prod.variables["REGISTRY"], "production") == newer.manifest.version
+
+
 def test_a_rollback_to_what_is_there_changes_nothing(prod: Steps, newer: Artifact) -> None:
     path = Path(prod.variables["REGISTRY"]) / "models/iris/aliases/production.json"
     before = path.read_bytes()

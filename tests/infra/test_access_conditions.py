@@ -178,6 +178,9 @@ CASES = [
     ("aliases only", stored(f"{PROD}-models", "models/aliases/versions/V/manifest.json"), False),
     ("aliases only", stored(f"{PROD}-models", "models/digits/aliases/production.txt"), False),
     ("aliases only", stored(f"{PROD}-models", "models/digits.json"), False),
+    ("aliases only", stored(f"{PROD}-models", "models/digits/aliases/a.json/more.json"), False),
+    ("aliases only", stored(f"{PROD}-models", "models/digits/aliases/a.json.txt"), False),
+    ("aliases only", stored(f"{PROD}-models", "models/digits/aliases/a.json/more"), False),
     ("aliases only", stored(f"{PROD}-models"), False),
     (
         "sources of functions",

@@ -44,7 +44,7 @@ resource "google_service_account" "smoke" {
   project      = var.project_id
   account_id   = "smoke-${var.environment}"
   display_name = "Smoke test of ${var.environment}"
-  description  = "Calls functions, and can do nothing else."
+  description  = "Calls functions for the smoke test."
 
   depends_on = [google_project_service.needed]
 }
@@ -97,18 +97,6 @@ resource "google_storage_bucket" "bucket" {
       num_newer_versions         = 20
       days_since_noncurrent_time = 30
       with_state                 = "ARCHIVED"
-    }
-  }
-
-  # What the pipeline can download or make again.
-  lifecycle_rule {
-    action {
-      type = "Delete"
-    }
-    condition {
-      age            = 30
-      matches_prefix = ["cache/"]
-      with_state     = "ANY"
     }
   }
 

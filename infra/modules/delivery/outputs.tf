@@ -24,7 +24,7 @@ output "state_bucket" {
 }
 
 output "delivery_bucket" {
-  description = "Where runs keep plans, reports and caches, and where trained models wait to be exported."
+  description = "Where runs keep plans and reports, and where trained models wait to be exported."
   value       = google_storage_bucket.bucket[local.kept_bucket].name
 }
 

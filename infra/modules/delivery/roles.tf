@@ -99,7 +99,8 @@ resource "google_project_iam_member" "sources" {
   }
 }
 
-# infra/ gives roles to the accounts that it makes; no others can be given, not even to itself.
+# infra/ gives roles to the accounts that it makes. The pipeline can give these to anybody, and no other
+# role on the project to anybody, itself included.
 resource "google_project_iam_member" "grants" {
   project = var.project_id
   role    = "roles/resourcemanager.projectIamAdmin"

@@ -1,5 +1,6 @@
 # Who takes a release back at once: no approval holds it, because what it moves an alias to was
-# approved and released before. The account can do that and nothing else, and IAM says who may use it.
+# approved and released before. The account replaces aliases and reads models. That an alias names a
+# former version is delivery/rollback.py's check, not IAM's.
 
 locals {
   rollback = "${var.environment}-rollback"
@@ -7,6 +8,8 @@ locals {
   aliases = join(" && ", [
     "resource.name.startsWith(\"projects/_/buckets/${local.bucket_prefix}-models/objects/\")",
     "resource.name.extract(\"/aliases/{name}.json\") != \"\"",
+    "resource.name.extract(\"/aliases/{name}.json/\") == \"\"",
+    "resource.name.endsWith(\".json\")",
     "resource.name.extract(\"/versions/{rest}\") == \"\"",
   ])
 }
@@ -15,7 +18,7 @@ resource "google_service_account" "rollback" {
   project      = var.project_id
   account_id   = "rollback-${var.environment}"
   display_name = "Rollback in ${var.environment}"
-  description  = "Moves aliases, and can do nothing else."
+  description  = "Replaces aliases, and reads models."
 
   depends_on = [google_project_service.needed]
 }
@@ -86,7 +89,8 @@ resource "google_cloudbuild_trigger" "rollback" {
   depends_on = [google_project_iam_member.rollback_log]
 }
 
-# Whoever may start builds may write what they do: as this account, and as no other one.
+# Whoever may start builds of a project may start each of its triggers, and a trigger runs as its own
+# account: so the delivery waits for an approval where there are rollbackers.
 resource "google_project_iam_custom_role" "rollback" {
   count = var.trigger == null ? 0 : 1
 

@@ -11,6 +11,11 @@ variable "environment" {
     condition     = can(regex("^[a-z][a-z0-9]{1,15}$", var.environment))
     error_message = "environment: expected 2 to 16 lower-case letters or digits, such as staging, because accounts, roles and pools are named after it."
   }
+
+  validation {
+    condition     = var.environment == "prod" || !strcontains(var.environment, "prod")
+    error_message = "environment: expected prod, or a name without it, because approvals and signatures are demanded of prod by that name."
+  }
 }
 
 variable "region" {
@@ -41,9 +46,14 @@ variable "kms_key_name" {
 }
 
 variable "signing" {
-  description = "Whether the provenance of bundles is signed, with a key in Cloud KMS that is made here; it cannot be deleted, and costs a few cents a month."
+  description = "Whether the provenance of bundles is signed, with a key in Cloud KMS that is made here; it cannot be deleted, and costs a few cents a month. null: in prod alone."
   type        = bool
-  default     = false
+  default     = null
+
+  validation {
+    condition     = var.environment == "prod" ? coalesce(var.signing, true) : true
+    error_message = "signing: expected true for prod, because prod deploys nothing whose provenance nobody signed."
+  }
 }
 
 variable "grantable_roles" {
@@ -79,6 +89,11 @@ variable "rollbackers" {
   description = "Who may take a release back without an approval: IAM members by a name of your choice."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = length(var.rollbackers) == 0 || var.trigger == null ? true : var.trigger.approval_required
+    error_message = "rollbackers: expected trigger.approval_required = true beside them, because whoever may start the rollback may start any trigger of the project, and the delivery must then wait for an approval."
+  }
 }
 
 variable "trigger" {

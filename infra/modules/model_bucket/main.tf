@@ -130,6 +130,6 @@ resource "google_storage_bucket_iam_member" "aliases" {
   condition {
     title       = "aliases only"
     description = "Versions are created once and never changed; an alias is replaced to release or roll back."
-    expression  = "resource.name.extract(\"/aliases/{name}.json\") != \"\" && resource.name.extract(\"/versions/{rest}\") == \"\""
+    expression  = "resource.name.extract(\"/aliases/{name}.json\") != \"\" && resource.name.extract(\"/aliases/{name}.json/\") == \"\" && resource.name.endsWith(\".json\") && resource.name.extract(\"/versions/{rest}\") == \"\""
   }
 }
