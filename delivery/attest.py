@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from delivery.bill_of_materials import LockError, bill_of_materials
+from delivery.documents import DocumentError
 from delivery.dsse import SignatureError, open_sealed, seal
 from delivery.kms import KMS, Key, KmsError
 from delivery.licences import LicenceError
@@ -44,7 +45,10 @@ class Files:
     @property
     def bundle(self) -> Path:
         """Path of the zip."""
-        return Path((self.folder / "bundle").read_text(encoding="utf-8").strip())
+        name = self.folder / "bundle"
+        if not name.is_file():
+            raise DocumentError(name, "expected the path of the bundle, got no file")
+        return Path(name.read_text(encoding="utf-8").strip())
 
     @property
     def bill(self) -> Path:

@@ -3,7 +3,8 @@
 #
 # The alias CANDIDATE_ALIAS comes to name the version, so that functions load it, and they are asked
 # for it by its id. What clients ask for is answered by the version before, whatever comes out. If
-# it fails, CANDIDATE_ALIAS names again what ALIAS names, so that no function keeps trying to load it.
+# it fails, CANDIDATE_ALIAS names again what ALIAS names, so that no function keeps trying to load it,
+# unless another run has moved it since.
 #
 # Environment: ENVIRONMENT, RUN, REGISTRY; ALIAS, which clients follow; CANDIDATE_ALIAS; SMOKE_ACCOUNT,
 # whose identity token is shown; SMOKE_URL, where to ask, if the functions' own URLs cannot be reached
@@ -16,9 +17,9 @@ set -euo pipefail
 need ENVIRONMENT RUN REGISTRY ALIAS CANDIDATE_ALIAS SMOKE_ACCOUNT
 need_approval
 
-"$PYTHON" -m delivery.release "$OUT/published.json" --registry "$REGISTRY" --alias "$CANDIDATE_ALIAS"
+"$PYTHON" -m delivery.release "$OUT/published.json" --registry "$REGISTRY" --alias "$CANDIDATE_ALIAS" \
+  --json "$OUT/candidate.json"
 if smoke version; then exit 0; fi
-model=$("$PYTHON" -c 'import json, sys; print(json.load(open(sys.argv[1]))["model"])' "$OUT/published.json")
 echo "Clients are served as before; $CANDIDATE_ALIAS is to name what $ALIAS names:" >&2
-"$PYTHON" -m model_export promote "$model" "$ALIAS" "$CANDIDATE_ALIAS" --registry "$REGISTRY" >&2 || true
+"$PYTHON" -m delivery.release --back "$OUT/candidate.json" --to "$ALIAS" --registry "$REGISTRY" >&2 || true
 exit 1

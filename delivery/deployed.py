@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -44,9 +45,16 @@ def deployed(outputs: Mapping[str, Any]) -> list[Deployed]:
 
     Args:
         outputs: As `terraform output -json` prints them, or those that a plan expects.
+
+    Raises:
+        SmokeError: they are not those of infra/.
     """
-    # A plan does not know the URL of a function that it is to make.
-    urls = outputs["urls"].get("value", {})
+    try:
+        # A plan does not know the URL of a function that it is to make.
+        urls = outputs["urls"].get("value", {})
+        environments = outputs["environments"]["value"]
+    except (LookupError, TypeError, AttributeError):
+        raise SmokeError("outputs: expected urls and environments, as infra/ has them") from None
     return [
         Deployed(
             name,
@@ -55,7 +63,7 @@ def deployed(outputs: Mapping[str, Any]) -> list[Deployed]:
             tuple(map(ModelRef.parse, filter(None, environment.get("MODELS", "").split(",")))),
             environment.get("BUNDLE_DIGEST"),
         )
-        for name, environment in outputs["environments"]["value"].items()
+        for name, environment in environments.items()
     ]
 
 
@@ -118,6 +126,33 @@ def check_first(functions: Sequence[Deployed], model: str, candidate: str) -> No
                 f"{', '.join(map(str, function.models))}: the first entry of a model answers those "
                 "who name no alias, and nobody has tested the candidate; see infra/environments/"
             )
+
+
+def check_url(url: str, functions: Sequence[Deployed]) -> None:
+    """Refuses a place where an identity token must not go, or where only one function can be.
+
+    Args:
+        url: Where to ask in place of the functions' own URLs.
+        functions: Functions that would be asked there.
+
+    Raises:
+        SmokeError: it is no https:// name (http:// on this machine alone), has more than a path, or
+            stands for several functions.
+    """
+    parts = urlsplit(url)
+    is_local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
+    has_more = parts.username is not None or parts.query or parts.fragment
+    if not (parts.hostname and (parts.scheme == "https" or is_local)) or has_more:
+        raise SmokeError(
+            "SMOKE_URL: expected https://NAME, without a user, a query or a fragment, because an "
+            f"identity token is sent there, got {parts.scheme}://{parts.hostname or ''}"
+        )
+    if len(functions) > 1:
+        names = ", ".join(function.name for function in functions)
+        raise SmokeError(
+            f"SMOKE_URL: expected one function behind it, got {names}: one URL cannot be each of "
+            "them; leave it empty, so that each is asked at its own"
+        )
 
 
 def audience(outputs: Mapping[str, Any], function: Deployed, url: str) -> str:

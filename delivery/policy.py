@@ -9,7 +9,6 @@ What it allows is one file, by its sha256.
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import click
 
 from delivery.deletions import DeletionError, check_released, deletions
 from delivery.deployed import SmokeError, check_first, testable
+from delivery.documents import part, read_document
 from delivery.publish import Published
 from delivery.revision import Revision
 from delivery.succession import OvertakenError, check_newer
@@ -44,7 +44,7 @@ def main(
     allowed: Path,
 ) -> None:
     """Write the sha256 of the plan to a file if it may be applied; exit code 1 if not."""
-    document = json.loads(plan.read_text(encoding="utf-8"))
+    document = read_document(plan)
     # Of the state that the plan was made of: whoever changes it makes the plan stale. The outputs
     # of `prior_state` are no good, because Terraform shows what they will be.
     deployed = document.get("output_changes", {}).get("release", {}).get("before")
@@ -53,7 +53,8 @@ def main(
     try:
         check_newer(Revision.read(revision), Revision.of_output(deployed), replaces)
         check_released(found, release)
-        functions = testable(document["planned_values"]["outputs"], model, alias, candidate)
+        outputs = part(document, plan, "planned_values", "outputs")
+        functions = testable(outputs, model, alias, candidate)
         check_first(functions, model, candidate)
     except (OvertakenError, DeletionError, SmokeError) as error:
         click.echo(f"REFUSED: {error}", err=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 
+from delivery.documents import read_fields
 from model_export.errors import ExportError, RegistryError, UsageError
 from model_export.recipe.recipe import read_recipe
 from model_export.registry.operations import (
@@ -47,7 +48,7 @@ class Published:
     @classmethod
     def read(cls, path: Path) -> Published:
         """The version that publish.sh left in a file."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        return read_fields(path, cls)
 
 
 def take_over(model: str, version: str, source: WritableStore, target: WritableStore) -> None:

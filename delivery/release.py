@@ -4,7 +4,8 @@
       --alias production --json build/delivery/released.json
     python -m delivery.release --back build/delivery/released.json --registry gs://my-models
 
-The second form undoes the first, unless somebody moved the alias in between.
+The second form undoes the first, unless somebody moved the alias in between. With ``--to ALIAS`` it
+points the alias to what another alias names.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from pathlib import Path
 
 import click
 
+from delivery.documents import read_fields
 from delivery.publish import Published
 from model_export.errors import ExportError, RegistryError, UsageError
-from model_export.registry.operations import change_alias, open_registry
+from model_export.registry.operations import change_alias, open_registry, read_named_alias
 from model_export.registry.release import promote
 from model_export.registry.store import WritableStore
 from tflite_serving.contract.alias import AliasDocument
@@ -46,7 +48,7 @@ class Released:
     @classmethod
     def read(cls, path: Path) -> Released:
         """What release.sh left in a file."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        return read_fields(path, cls)
 
 
 def release(store: WritableStore, published: Published, alias: str) -> Released:
@@ -66,12 +68,13 @@ def release(store: WritableStore, published: Published, alias: str) -> Released:
     return Released(published.model, published.version, alias, before, done.ended)
 
 
-def take_back(store: WritableStore, released: Released) -> str:
+def take_back(store: WritableStore, released: Released, to: str | None = None) -> str:
     """Points an alias to the version that it named before a release.
 
     Args:
         store: Registry that is served from.
         released: The release to undo.
+        to: Alias whose version it is to name instead; None for its own former one.
 
     Returns:
         The version that the alias names now.
@@ -83,6 +86,8 @@ def take_back(store: WritableStore, released: Released) -> str:
     """
     where = f"{store.uri}: {released.model}@{released.alias}"
     before = released.before
+    if to is not None:
+        before = read_named_alias(store, released.model, to).version
     if before is None:
         raise RegistryError(f"{where}: this run did not move it from another version to this one")
 
@@ -101,18 +106,24 @@ def take_back(store: WritableStore, released: Released) -> str:
 @click.command()
 @click.argument("published", type=click.Path(path_type=Path), required=False)
 @click.option("--back", type=click.Path(path_type=Path), help="The release to undo.")
+@click.option("--to", help="With --back: an alias that names the version to go to.")
 @click.option("--registry", required=True, help="URI of the registry that is served from.")
 @click.option("--alias", help="The alias to move.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the outcome here.")
 def main(
-    published: Path | None, back: Path | None, registry: str, alias: str | None, output: Path | None
+    published: Path | None,
+    back: Path | None,
+    to: str | None,
+    registry: str,
+    alias: str | None,
+    output: Path | None,
 ) -> None:
     """Let an alias name a published version, or take that back."""
     try:
         store = open_registry(registry)
         if back is not None:
             undone = Released.read(back)
-            version = take_back(store, undone)
+            version = take_back(store, undone, to)
             click.echo(f"TAKEN BACK: {store.uri}: {undone.model}@{undone.alias} is {version} again")
             return
         if published is None or alias is None:

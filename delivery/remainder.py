@@ -80,15 +80,24 @@ def _released(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {"before": found.get("before"), "after": found.get("after")}
 
 
+def _read(path: Path) -> dict[str, Any]:
+    # Not `documents`: Terraform's image has Python, and no package.
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        sys.exit(f"{path}: expected a plan as JSON; plan.sh leaves it")
+    return document
+
+
 def main() -> None:
     """Compare the two plans of the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--allowed", type=Path, required=True)
     parser.add_argument("--plan", type=Path, required=True)
     arguments = parser.parse_args()
-    plan, allowed = (
-        json.loads(path.read_text(encoding="utf-8")) for path in (arguments.plan, arguments.allowed)
-    )
+    plan, allowed = _read(arguments.plan), _read(arguments.allowed)
     found = more_than_is_left(plan, allowed)
     if found:
         told = "\n".join(f"  {line}" for line in found)

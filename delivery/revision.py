@@ -19,6 +19,8 @@ from typing import Any
 
 import click
 
+from delivery.documents import read_fields
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -51,7 +53,7 @@ class Revision:
     @classmethod
     def read(cls, path: Path) -> Revision:
         """The revision that bundle.sh left in a file."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        return read_fields(path, cls)
 
     @classmethod
     def of_output(cls, value: Mapping[str, Any] | None) -> Revision | None:

@@ -9,14 +9,21 @@ are compared with the Keras model's own, within the tolerance that the export me
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
 
 import click
 
-from delivery.deployed import IAM_CREDENTIALS, SmokeError, audience, identity_token, testable
+from delivery.deployed import (
+    IAM_CREDENTIALS,
+    SmokeError,
+    audience,
+    check_url,
+    identity_token,
+    testable,
+)
+from delivery.documents import read_document
 from delivery.expected import Expected
 from delivery.publish import Published
 from delivery.target import Target, eventually
@@ -91,8 +98,11 @@ def main(
         # Before a first release there is no alias, and no function can be ready.
         ready = by == "alias" or alias in alias_names(open_registry(registry), version.model)
         expected = Expected.of(registry, version)
-        document = json.loads(outputs.read_text(encoding="utf-8"))
-        for function in testable(document, version.model, alias, candidate):
+        document = read_document(outputs)
+        functions = testable(document, version.model, alias, candidate)
+        if url:
+            check_url(url, functions)
+        for function in functions:
             where = url.rstrip("/") or function.url
             token = identity_token(account, audience(document, function, where), iam_credentials)
             smoke(

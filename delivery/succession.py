@@ -9,13 +9,17 @@ of alone; so what is compared with that state cannot be overtaken.
 
 from __future__ import annotations
 
-import json
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
+from delivery.documents import read_document
 from delivery.revision import Revision
+
+_MOST_AHEAD = timedelta(minutes=10)
+"""Clocks of committers may be wrong by so much."""
 
 
 class OvertakenError(Exception):
@@ -32,8 +36,14 @@ def check_newer(ours: Revision, deployed: Revision | None, replaces: str) -> Non
             empty for none. It names the deployed one, so that it permits nothing later on.
 
     Raises:
-        OvertakenError: the deployed one is newer.
+        OvertakenError: the deployed one is newer, or ours is of a time to come.
     """
+    ahead = ours.time - datetime.now(UTC)
+    if ahead > _MOST_AHEAD:
+        raise OvertakenError(
+            f"commit {ours.commit} of {ours.committed_at}: expected a time that is past, because "
+            "nothing could follow it until then; commit again with a clock that is right"
+        )
     if deployed is None or deployed.commit in (ours.commit, replaces):
         return
     # Two of one second, as a rebase makes them: nobody could tell which is the newer.
@@ -65,7 +75,7 @@ def check_deployed(ours: Revision, deployed: Revision | None) -> None:
 @click.option("--revision", type=click.Path(path_type=Path), required=True, help="bundle.sh's.")
 def main(outputs: Path, revision: Path) -> None:
     """Exit code 1 if another run has deployed since this one did."""
-    document = json.loads(outputs.read_text(encoding="utf-8"))
+    document = read_document(outputs)
     try:
         deployed = Revision.of_output(document.get("release", {}).get("value"))
         check_deployed(Revision.read(revision), deployed)

@@ -93,7 +93,7 @@ PLANNED = {
 
 def revision(number: int) -> Revision:
     """A commit that is the younger, the larger its number is."""
-    return Revision(f"{number:040x}", f"2026-12-01T00:00:{number:02}Z", f"{number:064x}")
+    return Revision(f"{number:040x}", f"2026-03-01T00:00:{number:02}Z", f"{number:064x}")
 
 
 def bundled(out: Path, number: int) -> None:

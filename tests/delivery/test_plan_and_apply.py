@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,14 @@ def test_functions_that_give_a_candidate_to_everybody_are_not_made(project: Step
     assert done.returncode == 1
     assert "expected iris@candidate behind the alias that clients follow" in done.stderr
     assert not (project.out / "allowed").exists()
+
+
+def test_a_commit_of_a_time_to_come_locks_nobody_out() -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with pytest.raises(OvertakenError, match="expected a time that is past"):
+        check_newer(replace(revision(1), committed_at=tomorrow), None, "")
+    soon = (datetime.now(UTC) + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    check_newer(replace(revision(1), committed_at=soon), revision(2), "")
 
 
 def test_of_two_commits_of_one_second_nobody_knows_the_newer() -> None:

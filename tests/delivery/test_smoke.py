@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from delivery.deployed import SmokeError, serving
+from delivery.deployed import Deployed, SmokeError, check_url, serving
 from delivery.release import Released
 from model_export.artifact.write import write_artifact
 from model_export.errors import RegistryError
@@ -64,6 +64,35 @@ def test_the_smoke_test_waits_until_roles_have_arrived(steps: Steps, door: Front
     door.held = 1
     done = smoke(steps, door)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "got"),
+    [
+        ("http://predict.example.com", "http://predict.example.com"),
+        ("https://user:secret@predict.example.com", "https://predict.example.com"),
+        (
+            "https://predict.example.com/?to=https://elsewhere.example",
+            "https://predict.example.com",
+        ),
+        ("ftp://127.0.0.1", "ftp://127.0.0.1"),
+        ("predict.example.com", "://"),
+        ("https://", "https://"),
+        ("http://127.0.0.1.example.com", "http://127.0.0.1.example.com"),
+    ],
+)
+def test_a_token_goes_nowhere_in_plain_text(url: str, got: str) -> None:
+    with pytest.raises(SmokeError, match="SMOKE_URL: expected https://NAME") as caught:
+        check_url(url, [Deployed("digits", "https://digits.run.app", ())])
+    assert str(caught.value).endswith(f"got {got}")
+    assert "secret" not in str(caught.value)
+
+
+def test_one_url_is_not_asked_for_several_functions() -> None:
+    functions = [Deployed(name, f"https://{name}.run.app", ()) for name in ("digits", "iris")]
+    check_url("https://predict.example.com/digits", functions[:1])
+    with pytest.raises(SmokeError, match="expected one function behind it, got digits, iris"):
+        check_url("https://predict.example.com", functions)
 
 
 def test_the_smoke_test_notices_a_wrong_label(steps: Steps, door: Front) -> None:
