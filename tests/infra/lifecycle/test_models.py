@@ -48,3 +48,19 @@ def test_another_name_is_another_function(dev: Deployment) -> None:
     assert f"{FUNCTIONS}/numbers" in dev.cloud.resources
     assert f"{FUNCTIONS}/digits" not in dev.cloud.resources
     assert dev.plan().actions == {}
+
+
+def test_a_function_that_leaves_its_network_has_no_interface_in_it(dev: Deployment) -> None:
+    dev.set_models(digits={**DIGITS, "vpc": {"network": "default", "egress": "ALL_TRAFFIC"}})
+    assert_done(dev.apply())
+    config = dev.cloud.resources.get(f"{FUNCTIONS}/digits")["serviceConfig"]
+    assert config["directVpcEgress"] == "VPC_EGRESS_ALL_TRAFFIC"
+    assert config["directVpcNetworkInterface"]
+    dev.set_models(digits=DIGITS)
+    assert_done(dev.apply())
+    config = dev.cloud.resources.get(f"{FUNCTIONS}/digits")["serviceConfig"]
+    assert not config.get("directVpcNetworkInterface")
+    # The provider sends the former egress again, whatever the configuration says: null or empty. The
+    # page says so, and what to do should Google refuse it; once this fails, take that out.
+    assert config["directVpcEgress"] == "VPC_EGRESS_ALL_TRAFFIC"
+    assert dev.plan().actions == {}
