@@ -60,7 +60,7 @@ def test_a_function_that_leaves_its_network_has_no_interface_in_it(dev: Deployme
     assert_done(dev.apply())
     config = dev.cloud.resources.get(f"{FUNCTIONS}/digits")["serviceConfig"]
     assert not config.get("directVpcNetworkInterface")
-    # The provider sends the former egress again, whatever the configuration says: null or empty. The
-    # page says so, and what to do should Google refuse it; once this fails, take that out.
+    # The provider sends the former egress again, be it null or empty in the configuration. The page
+    # says so, and what to do should Google refuse it; once this fails, take that out.
     assert config["directVpcEgress"] == "VPC_EGRESS_ALL_TRAFFIC"
     assert dev.plan().actions == {}
