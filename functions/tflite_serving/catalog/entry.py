@@ -138,7 +138,7 @@ class CatalogEntry:
             with suppress(InvalidStateError):  # it is there
                 pending.set_result(_STOPPING)
         if current is not None:
-            current.model.give_up()
+            current.pool.give_up()
 
     def _is_stale(self) -> bool:
         wait = self._wait_seconds(self._failures)
