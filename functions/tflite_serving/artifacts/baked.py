@@ -1,4 +1,4 @@
-"""Models that the bundle carries: a small registry beside main.py."""
+"""Defaults of MODEL_REGISTRY and MODELS for a bundle that carries its own models."""
 
 from __future__ import annotations
 

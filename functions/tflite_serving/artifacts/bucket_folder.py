@@ -1,4 +1,4 @@
-"""A prefix of a bucket: what its objects are called, and what is said when one is not given."""
+"""Location of a registry in a bucket: object names, and the errors that name them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET over HTTP/1.1, on connections that are kept for the next request.
+"""HTTP/1.1 client for GET requests, with persistent connections.
 
 The standard library's client: functions-framework has imported it already, and any other would
 make the cold start longer; see "Decisions" in docs/1-architecture.md.

@@ -1,4 +1,4 @@
-"""What the function shows to Cloud Storage: the access token of a Google account."""
+"""Credentials for Cloud Storage: OAuth 2.0 access tokens of a Google account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long an answer of a registry may take, however few bytes keep its connection alive."""
+"""Download deadlines: a response that trickles in too slowly is aborted."""
 
 from __future__ import annotations
 

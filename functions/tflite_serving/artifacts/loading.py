@@ -1,4 +1,4 @@
-"""From a registry to verified files on local disk."""
+"""Downloads an artifact from a registry, verifies its files, and caches them on local disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens a registry by its address."""
+"""Opens a registry for reading, by its address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking again while what goes wrong may pass."""
+"""Retries a call after transient errors, with exponential backoff and a time limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much may be written to a folder, which on Cloud Run is memory."""
+"""Free space of a folder in bytes, limited by free memory where the folder is in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a registry, wherever it is. The function only reads; the operator's tools write."""
+"""Read-only interface of a registry, implemented for folders and buckets."""
 
 from __future__ import annotations
 

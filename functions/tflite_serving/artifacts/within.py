@@ -1,4 +1,4 @@
-"""An end to calls that have none of their own."""
+"""Time limit for a call that has no timeout of its own."""
 
 from __future__ import annotations
 

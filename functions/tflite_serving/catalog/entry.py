@@ -1,4 +1,4 @@
-"""The version that answers for one entry of MODELS: loaded once, and kept fresh."""
+"""Catalog entry of one model in MODELS: loads its version once, and refreshes its alias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A version of a model that answers."""
+"""A loaded model version, with its interpreters, input pipeline and cost estimates."""
 
 from __future__ import annotations
 

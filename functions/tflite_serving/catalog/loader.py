@@ -1,4 +1,4 @@
-"""From a version in the registry to a model that may answer."""
+"""Loads a model version from the registry, and checks that it reproduces its golden examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The address of a registry."""
+"""Parses the address of a registry: a ``gs://`` or ``file://`` URI, or a path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The alias document: a mutable pointer to the version that answers now."""
+"""The alias document: a mutable pointer to the version that is served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps that make categories of values, and numbers of categories, as Keras's layers do."""
+"""Specifications of categorical preprocessing: hashing, crossing, binning, encoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured about an artifact before it was published, and where it came from."""
+"""Evidence in a manifest: measured quality, latency and compression, and provenance."""
 
 from __future__ import annotations
 

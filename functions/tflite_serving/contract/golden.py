@@ -1,4 +1,4 @@
-"""Golden examples: a few real requests and the Keras model's own answers.
+"""Golden examples: a few real inputs with the Keras model's predictions.
 
 They travel in the artifact as ``golden.npz``. A function that cannot reproduce them does not
 serve the version: another processor, another runtime or a damaged conversion shows here, before

@@ -1,4 +1,4 @@
-"""How a picture becomes the tensor that the model was fed with."""
+"""Specification of an image input: decoding, orientation, channels, resizing, scaling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things are in a registry, relative to its root."""
+"""Paths of artifacts and aliases in a registry, relative to its root."""
 
 from __future__ import annotations
 

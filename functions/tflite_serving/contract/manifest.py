@@ -1,4 +1,4 @@
-"""The manifest: what one artifact is, and the only thing that export and function share."""
+"""The manifest: the JSON document that describes one artifact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to inputs before the model sees them: the layers that were cut off its front.
+"""The preprocessing document: layers that were cut off the model, as steps to compute.
 
 They travel in the artifact as ``preprocessing.json``, with their vocabularies. The function
 computes them as Keras would have, from the same inputs.

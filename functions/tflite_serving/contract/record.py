@@ -1,4 +1,4 @@
-"""Records: values that are sent by name, and what stands for those that are not there."""
+"""Specification of a record input: named values, and defaults for missing ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes in and out of a model: in the client's terms, and in the flatbuffer's."""
+"""Specifications of inputs and outputs, as clients see them and as the model's tensors."""
 
 from __future__ import annotations
 

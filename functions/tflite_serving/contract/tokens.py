@@ -1,4 +1,4 @@
-"""How texts become the tokens of a transformer.
+"""Specification of a tokenizer, and of the layout of its token sequences.
 
 Most of it is in a file of the artifact that the tokenizer's own library reads. What is here is what
 KerasHub does around it.

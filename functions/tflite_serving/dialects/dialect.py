@@ -1,4 +1,4 @@
-"""What every dialect has in common: its shape, and what goes through it."""
+"""Interface of a dialect, and the prediction request that its parser returns."""
 
 from __future__ import annotations
 

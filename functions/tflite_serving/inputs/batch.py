@@ -1,4 +1,4 @@
-"""The count of instances in one request, checked before anything is made of them."""
+"""Checks the batch size of a request, before any tensor is built."""
 
 from __future__ import annotations
 

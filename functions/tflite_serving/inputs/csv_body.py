@@ -1,4 +1,4 @@
-"""Records as CSV with a header, as RFC 4180 has it."""
+"""Parses CSV request bodies with a header (RFC 4180) into records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with values that are no tensor, and where."""
+"""Locates and describes the first invalid value of an input, for error messages."""
 
 from __future__ import annotations
 

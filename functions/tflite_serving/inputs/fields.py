@@ -1,4 +1,4 @@
-"""What clients send by name: a model's inputs, and the columns of those that are rows of values."""
+"""Field names of a request: a model's inputs, and the columns of its record inputs."""
 
 from __future__ import annotations
 

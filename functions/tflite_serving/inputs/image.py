@@ -1,4 +1,4 @@
-"""Pictures become tensors: files, as bytes or in base64, or the values of their pixels."""
+"""Converts image inputs to tensors: files, as bytes or in base64, or pixel values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures as files: JPEG, PNG and WebP, decoded by Pillow as `keras.utils.load_img` does."""
+"""Decodes JPEG, PNG and WebP files with Pillow, as `keras.utils.load_img` does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which format of picture bytes are, told from the first of them."""
+"""Detects the file format of image bytes by their signature."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resizes pictures as `keras.layers.Resizing` and `keras.layers.CenterCrop` do, without Keras."""
+"""Resizes images as `keras.layers.Resizing` and `keras.layers.CenterCrop` do, without Keras."""
 
 from __future__ import annotations
 

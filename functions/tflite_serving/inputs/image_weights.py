@@ -1,4 +1,4 @@
-"""Which pixels of a row make each pixel of a resized row, and how much of each.
+"""Interpolation weights for image resizing, along one axis.
 
 These are the weights of TensorFlow's kernels, which `tf.image.resize` and Keras's `Resizing` call,
 in float32 as theirs are: another rounding can mean another pixel.

@@ -1,4 +1,4 @@
-"""What stands for the values of a record that a client left out, or sent as null."""
+"""Default values for the missing values of a record: omitted, null or NaN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy's own file format: a tensor as bytes, which is viewed and never copied."""
+"""Parses ``.npy`` request bodies into tensors, without a copy."""
 
 from __future__ import annotations
 

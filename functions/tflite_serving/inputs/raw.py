@@ -1,4 +1,4 @@
-"""The values of one input as a client sent them, and how to name their places in complaints."""
+"""Unvalidated values of one input, and their places in the request for error messages."""
 
 from __future__ import annotations
 

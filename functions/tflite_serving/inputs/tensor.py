@@ -1,4 +1,4 @@
-"""Numbers in the input's own shape: nested lists become an array, or a precise complaint."""
+"""Converts an input's values, such as nested lists of numbers, to a validated tensor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Byte pairs: texts become words by a pattern, and the bytes of words are joined by rank."""
+"""Byte-pair encoding (BPE) tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bins of numbers, and rows of numbers for indices, as Keras's layers make them."""
+"""Keras's Discretization, CategoryEncoding and Concatenate layers, in NumPy."""
 
 from __future__ import annotations
 

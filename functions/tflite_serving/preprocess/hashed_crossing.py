@@ -1,4 +1,4 @@
-"""Values that occur together become one bin, as `keras.layers.HashedCrossing` makes it."""
+"""Keras's HashedCrossing layer, without TensorFlow: feature crosses hashed into bins."""
 
 from __future__ import annotations
 

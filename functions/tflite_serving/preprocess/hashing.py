@@ -1,4 +1,4 @@
-"""Values become bins by a hash of their text, as `keras.layers.Hashing` makes them."""
+"""Keras's Hashing layer, without TensorFlow: values hashed into bins."""
 
 from __future__ import annotations
 

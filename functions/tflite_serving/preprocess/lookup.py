@@ -1,4 +1,4 @@
-"""What values become: indices, or rows of numbers, as Keras's lookup layers make them."""
+"""Keras's lookup layers, without TensorFlow: StringLookup, IntegerLookup, TextVectorization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one step does, and what comes of it."""
+"""Interface of a preprocessing operation, and its output."""
 
 from __future__ import annotations
 

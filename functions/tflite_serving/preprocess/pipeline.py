@@ -1,4 +1,4 @@
-"""All steps between what clients send and what the model takes."""
+"""The preprocessing pipeline: runs all steps from a request's inputs to the model's tensors."""
 
 from __future__ import annotations
 

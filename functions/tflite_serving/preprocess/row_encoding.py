@@ -1,4 +1,4 @@
-"""Indices become rows of numbers, as Keras makes them."""
+"""Encodes indices as integers, or as one-hot, multi-hot or count vectors, as Keras does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SentencePieces: the pieces of a text that are the likeliest together, or are joined by rank."""
+"""SentencePiece tokenizer (unigram or BPE)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the `tokenizers` library reads."""
+"""Loads and runs a tokenizer file of the `tokenizers` library."""
 
 from __future__ import annotations
 

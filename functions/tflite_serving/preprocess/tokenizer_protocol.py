@@ -1,4 +1,4 @@
-"""What tokenizers are to the step that lays tokens out."""
+"""Interface of the tokenizers, and encoding of batches with exceptional texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts become sequences of tokens, padded."""
+"""Tokenizes texts into padded sequences of token ids."""
 
 from __future__ import annotations
 

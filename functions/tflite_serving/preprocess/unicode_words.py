@@ -1,4 +1,4 @@
-"""Texts become words as KerasHub's WordPiece tokenizers split them, whatever is in them.
+"""Splits any Unicode text into words, as KerasHub's WordPiece tokenizers do.
 
 Of plain ASCII the `tokenizers` library makes the same words itself, and much faster; but always of
 all of it.

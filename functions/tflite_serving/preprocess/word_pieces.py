@@ -1,4 +1,4 @@
-"""WordPieces: texts become words, and words pieces of a vocabulary."""
+"""WordPiece tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How texts become words: what `keras.layers.TextVectorization` does before it looks them up."""
+"""Standardizes and splits texts into words, as `keras.layers.TextVectorization` does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that meet within a window are run as one batch."""
+"""Dynamic batching: requests that arrive within a time window run as one batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instances of one request that are run apart, because their sequences are of different lengths."""
+"""Splits a batch into sub-batches by sequence length, and merges their outputs."""
 
 from __future__ import annotations
 

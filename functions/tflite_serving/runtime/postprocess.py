@@ -1,4 +1,4 @@
-"""From what a model puts out to the scores of classes."""
+"""Postprocessing of model outputs: activations, class scores, predicted classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ASGI shell: between the server and the service.
+"""The ASGI application, which passes requests from the server to the service.
 
 It is an ASGI application of its own, and knows no framework: on the way of every request a router,
 middlewares and request objects would cost more than a small model's whole prediction.

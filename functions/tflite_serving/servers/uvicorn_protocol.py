@@ -1,4 +1,4 @@
-"""The server in front of the function: uvicorn, as functions-framework starts it, set on purpose.
+"""Configuration of uvicorn, and its HTTP protocol with a fast path for short requests.
 
 docs/6-serving-performance.md says why each option is what it is.
 """

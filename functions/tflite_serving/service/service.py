@@ -1,4 +1,4 @@
-"""Request in, response out. Knows no web framework: the shells bring the bytes."""
+"""The service: handles HTTP requests, independent of any web framework."""
 
 from __future__ import annotations
 
