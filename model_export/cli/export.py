@@ -1,4 +1,4 @@
-"""Commands that make something of a recipe: an artifact, or what its layers bear."""
+"""The commands ``export`` and ``sensitivity``, which run a recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that say which version answers."""
+"""The commands ``promote`` and ``rollback``, which move aliases."""
 
 from __future__ import annotations
 

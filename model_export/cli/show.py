@@ -1,4 +1,4 @@
-"""Commands that look at what is published."""
+"""The commands ``show`` and ``list``, which print what is published."""
 
 from __future__ import annotations
 

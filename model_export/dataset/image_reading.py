@@ -1,4 +1,4 @@
-"""The pictures that a data source gives, as arrays or files."""
+"""Reads the images of a data source, given as arrays, files or paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calling the function, or opening the file, that a recipe names as the source of its examples."""
+"""Loads the examples of a recipe, from a Python function or an ``.npz`` file."""
 
 from __future__ import annotations
 

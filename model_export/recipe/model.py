@@ -1,4 +1,4 @@
-"""``[model]`` and ``[data]``: what an export starts from."""
+"""``[model]`` and ``[data]``: the model to export, and its examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loaded model as the export sees it; `tf.source` has the kinds that there are."""
+"""Interface of a loaded source model; `tf.source` implements it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compares the float32 conversion with the Keras model: what is published begins here."""
+"""Compares the float32 conversion's predictions with the Keras model's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The costly steps of an export, each done once: what is in the workspace is not done again."""
+"""Caches the results of an export's costly steps, so that it can be resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which test examples the published model answers otherwise, and how they are shown."""
+"""Selects test examples whose prediction was changed by compression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts together what the report tells of one output."""
+"""Builds the report of one output."""
 
 from __future__ import annotations
 
