@@ -20,16 +20,16 @@ def open_store(
     environ: Mapping[str, str] = MappingProxyType({}),
     warn: Callable[[str], None] = lambda _: None,
 ) -> Store:
-    """Opens a registry for reading. Nothing is asked of a bucket until something is read.
+    """Opens a registry for reading. A bucket is not accessed until something is read.
 
     Args:
-        uri: see `RegistryUri.parse`.
-        patience_seconds: how long to retry a registry that does not answer.
-        environ: where a bucket's server and credentials are looked for; see `open_bucket`.
-        warn: writes a log line about a read that failed and is tried again.
+        uri: Address of the registry; see `RegistryUri.parse`.
+        patience_seconds: Time for which requests to an unreachable registry are retried.
+        environ: Environment variables with a bucket's server and credentials; see `open_bucket`.
+        warn: Log function for a read that failed and will be retried.
 
     Raises:
-        StoreError: it is no address.
+        StoreError: The address is invalid.
     """
     address = parse_address(uri)
     if address.bucket is None:
@@ -40,10 +40,10 @@ def open_store(
 
 
 def parse_address(uri: str) -> RegistryUri:
-    """Where a registry is.
+    """Parses the address of a registry.
 
     Raises:
-        StoreError: it is no address.
+        StoreError: The address is invalid.
     """
     try:
         return RegistryUri.parse(uri)
