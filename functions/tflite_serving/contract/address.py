@@ -18,7 +18,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 @dataclass(frozen=True, slots=True)
 class RegistryUri:
-    """A registry's address: a folder, or a bucket with a prefix."""
+    """Address of a registry: a folder, or a bucket with a prefix."""
 
     folder: Path | None = None
     bucket: str | None = None
@@ -26,10 +26,10 @@ class RegistryUri:
 
     @classmethod
     def parse(cls, text: str) -> RegistryUri:
-        """Reads ``gs://bucket[/prefix]``, ``file:///folder`` or a plain path.
+        """Parses ``gs://bucket[/prefix]``, ``file:///folder`` or a plain path.
 
         Raises:
-            ContractError: the text is none of these.
+            ContractError: The text is none of these.
         """
         scheme = _SCHEME.match(text)
         if scheme is None:
