@@ -1,4 +1,4 @@
-"""Verifies that the function's predictions for an artifact equal its reference's."""
+"""Verifies that the function's predictions for an artifact agree with its reference's."""
 
 from __future__ import annotations
 
