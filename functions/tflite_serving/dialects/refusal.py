@@ -1,4 +1,4 @@
-"""The reply that reports an error, where a dialect has no shape of its own for it."""
+"""The default error reply, for dialects that have no error format of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log line of a request has about its model."""
+"""Log fields about the model and the prediction of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of one HTTP request while it is handled."""
+"""Context of one HTTP request, for its handler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a route does with a request: the shape of all handlers."""
+"""Interface of the handlers, which respond to the requests of a route."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether its models are loaded."""
+"""Handlers of the liveness and readiness routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``GET /``: the models, their routes, and what the function was built from."""
+"""Handler of ``GET /``, which lists the models, their routes and the build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents about one model, such as its status and metadata."""
+"""Handler of the routes that describe one model, such as its status and metadata."""
 
 from __future__ import annotations
 

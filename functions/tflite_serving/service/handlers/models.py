@@ -1,4 +1,4 @@
-"""The model that a request is about."""
+"""Finds the loaded model of a request in the catalog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions, in the dialect of the route."""
+"""Handler of the prediction routes, in the dialect of each."""
 
 from __future__ import annotations
 
