@@ -43,7 +43,7 @@ class DataSection:
 
     Attributes:
         source: ``package.module:function`` or a ``.npz`` file, relative to the recipe; see
-            `model_export.data`.
+            `model_export.dataset.source`.
     """
 
     source: str

@@ -28,7 +28,7 @@ class Changes:
 
     Attributes:
         output: of the model.
-        reference, published: what they answer, as `Interface.scores` gives it.
+        reference, published: what they answer, as `ModelSignature.scores` gives it.
         targets: the right answers.
         inputs: of the examples, shown.
         reference_thresholds: of the reference; None where they are the output's.
