@@ -32,11 +32,7 @@ def open_store(
         StoreError: The address is invalid.
     """
     address = parse_address(uri)
-    if address.bucket is None:
-        assert address.folder is not None
-        return FolderStore(address.folder)
-    folder = BucketFolder(address.bucket, address.prefix, patience_seconds)
-    return open_bucket(folder, environ, warn)
+    return _SCHEMES[address.scheme](address, patience_seconds, environ, warn)
 
 
 def parse_address(uri: str) -> RegistryUri:
@@ -49,3 +45,20 @@ def parse_address(uri: str) -> RegistryUri:
         return RegistryUri.parse(uri)
     except ContractError as error:
         raise StoreError(str(error)) from None
+
+
+def _open_folder(address: RegistryUri, *_: object) -> Store:
+    return FolderStore(address.folder)
+
+
+def _open_gs(
+    address: RegistryUri,
+    patience_seconds: float,
+    environ: Mapping[str, str],
+    warn: Callable[[str], None],
+) -> Store:
+    folder = BucketFolder(address.bucket, address.prefix, patience_seconds)
+    return open_bucket(folder, environ, warn)
+
+
+_SCHEMES: Mapping[str, Callable[..., Store]] = {"file": _open_folder, "gs": _open_gs}
