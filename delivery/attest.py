@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -78,23 +79,26 @@ def make(
         ProvenanceError: the zip is not the one that bundle.sh made.
         LockError, LicenceError, KmsError: see there.
     """
-    revision, lock = _checked(files), _LOCK.read_bytes()
-    bill = json.dumps(bill_of_materials(lock.decode(), python, revision), indent=2).encode()
-    files.bill.write_bytes(bill)
+    revision = _checked(files)
+    bill = bill_of_materials(_LOCK.read_text(encoding="utf-8"), python, revision)
+    files.bill.write_text(json.dumps(bill, indent=2), encoding="utf-8")
     if key is not None:
-        materials = {_LOCK.as_posix(): lock, files.bill.name: bill}
-        document = statement(revision, repository, builder_id(builder), run, materials)
+        document = _statement(files, revision, repository, builder, run)
         sealed = seal(json.dumps(document).encode(), key.name, key.sign)
         files.envelope.write_text(json.dumps(sealed), encoding="utf-8")
 
 
-def verify(files: Files, public_key: Callable[[], bytes], builder: str) -> None:
-    """Refuses a bundle that is not the one that was attested.
+def verify(
+    files: Files, public_key: Callable[[], bytes], repository: str, builder: str, run: str
+) -> None:
+    """Refuses a bundle that is not the one that this run attested.
 
     Args:
         files: What would be deployed.
         public_key: Gives the key of the signer, in PEM.
+        repository: URL of the Git repository that it must be made from.
         builder: Account that must have built it.
+        run: Name of the run that must have built it.
 
     Raises:
         SignatureError, ProvenanceError, KmsError: see there.
@@ -102,7 +106,18 @@ def verify(files: Files, public_key: Callable[[], bytes], builder: str) -> None:
     revision = _checked(files)
     if not files.envelope.exists():
         raise ProvenanceError(f"{files.envelope}: there is no provenance; attest.sh comes first")
-    check(open_sealed(files.envelope.read_bytes(), public_key()), revision, builder_id(builder))
+    payload = open_sealed(files.envelope.read_bytes(), public_key())
+    check(payload, _statement(files, revision, repository, builder, run))
+
+
+def _statement(
+    files: Files, revision: Revision, repository: str, builder: str, run: str
+) -> dict[str, Any]:
+    """What is stated of the files as they are now."""
+    if not files.bill.is_file():
+        raise DocumentError(files.bill, "expected a file")
+    materials = {_LOCK.as_posix(): _LOCK.read_bytes(), files.bill.name: files.bill.read_bytes()}
+    return statement(revision, repository, builder_id(builder), run, materials)
 
 
 def _checked(files: Files) -> Revision:
@@ -120,7 +135,7 @@ def _checked(files: Files) -> Revision:
 @click.option("--key", default="", help="Version of the signing key; empty for no signature.")
 @click.option("--builder", required=True, help="Account of the pipeline.")
 @click.option("--repository", default="", help="URL of the Git repository.")
-@click.option("--run", default="", help="Name of the run.")
+@click.option("--run", required=True, help="Name of the run.")
 @click.option("--python", default="3.12", help="Minor version that the function runs on.")
 @click.option("--kms", default=KMS, help="URL of Cloud KMS.")
 def main(
@@ -139,7 +154,7 @@ def main(
         if verb == "make":
             make(files, signer if key else None, repository, builder, run, python)
         else:
-            verify(files, signer.public_key, builder)
+            verify(files, signer.public_key, repository, builder, run)
     except _REFUSALS as error:
         click.echo(f"REFUSED: {error}", err=True)
         sys.exit(1)

@@ -95,6 +95,8 @@ def test_a_document_that_is_none_ends_a_command_with_a_line(
 
 def test_a_bundle_that_was_never_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "revision.json").write_text(json.dumps(asdict(revision(1))))
-    result = CliRunner().invoke(attest.main, ["make", f"--folder={tmp_path}", "--builder=b"])
+    result = CliRunner().invoke(
+        attest.main, ["make", f"--folder={tmp_path}", "--builder=b", "--run=1"]
+    )
     assert result.exit_code == 1
     assert "bundle: expected the path of the bundle, got no file" in result.output
