@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from delivery.bill_of_materials import LockError, bill_of_materials
-from delivery.documents import DocumentError
+from delivery.documents import check_file
 from delivery.dsse import SignatureError, open_sealed, seal
 from delivery.kms import KMS, Key, KmsError
 from delivery.licences import LicenceError
@@ -46,10 +46,8 @@ class Files:
     @property
     def bundle(self) -> Path:
         """Path of the zip."""
-        name = self.folder / "bundle"
-        if not name.is_file():
-            raise DocumentError(name, "expected the path of the bundle, got no file")
-        return Path(name.read_text(encoding="utf-8").strip())
+        name = check_file(self.folder / "bundle")
+        return check_file(Path(name.read_text(encoding="utf-8").strip()))
 
     @property
     def bill(self) -> Path:
@@ -114,9 +112,8 @@ def _statement(
     files: Files, revision: Revision, repository: str, builder: str, run: str
 ) -> dict[str, Any]:
     """What is stated of the files as they are now."""
-    if not files.bill.is_file():
-        raise DocumentError(files.bill, "expected a file")
-    materials = {_LOCK.as_posix(): _LOCK.read_bytes(), files.bill.name: files.bill.read_bytes()}
+    bill = check_file(files.bill)
+    materials = {_LOCK.as_posix(): _LOCK.read_bytes(), bill.name: bill.read_bytes()}
     return statement(revision, repository, builder_id(builder), run, materials)
 
 

@@ -16,7 +16,7 @@ import click
 
 from delivery.deletions import DeletionError, check_released, deletions
 from delivery.deployed import SmokeError, check_first, testable
-from delivery.documents import part, read_document
+from delivery.documents import check_file, part, read_document, reading
 from delivery.publish import Published
 from delivery.revision import Revision
 from delivery.succession import OvertakenError, check_newer
@@ -47,11 +47,13 @@ def main(
     document = read_document(plan)
     # Of the state that the plan was made of: whoever changes it makes the plan stale. The outputs
     # of `prior_state` are no good, because Terraform shows what they will be.
-    deployed = document.get("output_changes", {}).get("release", {}).get("before")
-    found = deletions(document)
+    with reading(plan):
+        before = document.get("output_changes", {}).get("release", {}).get("before")
+        found = deletions(document)
+    deployed = Revision.of_output(before, plan)
     model = Published.read(published).model
     try:
-        check_newer(Revision.read(revision), Revision.of_output(deployed), replaces)
+        check_newer(Revision.read(revision), deployed, replaces)
         check_released(found, release)
         outputs = part(document, plan, "planned_values", "outputs")
         functions = testable(outputs, model, alias, candidate)
@@ -59,7 +61,7 @@ def main(
     except (OvertakenError, DeletionError, SmokeError) as error:
         click.echo(f"REFUSED: {error}", err=True)
         sys.exit(1)
-    allowed.write_text(hashlib.sha256(file.read_bytes()).hexdigest(), encoding="utf-8")
+    allowed.write_text(hashlib.sha256(check_file(file).read_bytes()).hexdigest(), encoding="utf-8")
     click.echo("\n".join(["the plan may be applied", *(f"  released: {each}" for each in found)]))
 
 

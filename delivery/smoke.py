@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from delivery.deployed import Deployed, SmokeError, testable
-from delivery.documents import read_document
+from delivery.documents import read_document, reading
 from delivery.expected import Expected
 from delivery.identity import IAM_CREDENTIALS, audience, check_url, identity_token, public_names
 from delivery.publish import Published
@@ -109,14 +109,15 @@ def main(
     version = Published.read(published)
     selector = f"versions/{version.version}" if by == "version" else f"labels/{alias}"
     try:
+        document, url = read_document(outputs), url.rstrip("/")
+        functions = testable(document, version.model, alias, candidate)
+        with reading(outputs):
+            names = dict(public_names(document))
+        if url:
+            check_url(url, functions, names)
         # Before a first release there is no alias, and no function can be ready.
         ready = by == "alias" or alias in alias_names(open_registry(registry), version.model)
         expected = Expected.of(registry, version)
-        document = read_document(outputs)
-        functions = testable(document, version.model, alias, candidate)
-        names, url = public_names(document), url.rstrip("/")
-        if url:
-            check_url(url, functions, names)
         for function, where in places(functions, url):
             token = identity_token(account, audience(names, function, where), iam_credentials)
             try:

@@ -193,7 +193,7 @@ def test_a_bill_of_materials_that_changed_since_is_refused(attested: Steps) -> N
     (attested.out / "sbom.cdx.json").write_text("{}")
     assert "resolvedDependencies.2.digest.sha256: expected" in refused(attested)
     (attested.out / "sbom.cdx.json").unlink()
-    assert "sbom.cdx.json: expected a file" in refused(attested)
+    assert "sbom.cdx.json: expected a file, got none" in refused(attested)
 
 
 @pytest.mark.parametrize(
