@@ -1,6 +1,7 @@
 """Whether a plan may be applied: it goes back to nothing, deletes nothing unasked, can be tested.
 
-    python -m delivery.policy --plan plan.json --file plan.tfplan --revision revision.json \
+    python -m delivery.policy --environment staging --plan plan.json --file plan.tfplan \
+      --revision revision.json --published published.json --alias staging --candidate candidate \
       --allowed allowed
 
 What it allows is one file, by its sha256.
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,7 +25,30 @@ from delivery.revision import Revision
 from delivery.succession import OvertakenError, check_newer
 
 
+class UnapprovedError(Exception):
+    """A plan is of prod, and the run is not."""
+
+
+def check_environment(plan: Mapping[str, Any], environment: str) -> None:
+    """Refuses a plan of prod in a run of which nobody demanded an approval.
+
+    Args:
+        plan: The plan, as `terraform show -json` prints it.
+        environment: Environment that the run delivers to.
+
+    Raises:
+        UnapprovedError: it is one.
+    """
+    planned = plan.get("variables", {}).get("environment", {}).get("value")
+    if planned == "prod" and environment != "prod":
+        raise UnapprovedError(
+            f'infra/environments/{environment}.tfvars: expected another environment than "prod", '
+            f"because a run to {environment} needs no approval; deliver with ENVIRONMENT=prod"
+        )
+
+
 @click.command()
+@click.option("--environment", required=True, help="The environment that the run delivers to.")
 @click.option("--plan", type=click.Path(path_type=Path), required=True, help="As JSON.")
 @click.option("--file", type=click.Path(path_type=Path), required=True, help="As Terraform has it.")
 @click.option("--revision", type=click.Path(path_type=Path), required=True, help="bundle.sh's.")
@@ -33,6 +59,7 @@ from delivery.succession import OvertakenError, check_newer
 @click.option("--candidate", required=True, help="The alias that names a version to be tested.")
 @click.option("--allowed", type=click.Path(path_type=Path), required=True, help="Write it here.")
 def main(
+    environment: str,
     plan: Path,
     file: Path,
     revision: Path,
@@ -53,12 +80,14 @@ def main(
     deployed = Revision.of_output(before, plan)
     model = Published.read(published).model
     try:
+        with reading(plan):
+            check_environment(document, environment)
         check_newer(Revision.read(revision), deployed, replaces)
         check_released(found, release)
         outputs = part(document, plan, "planned_values", "outputs")
         functions = testable(outputs, model, alias, candidate)
         check_first(functions, model, candidate)
-    except (OvertakenError, DeletionError, SmokeError) as error:
+    except (UnapprovedError, OvertakenError, DeletionError, SmokeError) as error:
         click.echo(f"REFUSED: {error}", err=True)
         sys.exit(1)
     allowed.write_text(hashlib.sha256(check_file(file).read_bytes()).hexdigest(), encoding="utf-8")

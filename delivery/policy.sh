@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Refuses a bundle that is not the one that was attested, a plan of an older commit than the deployed
 # one, one that deletes or replaces what is in use (delivery/deletions.py) and nobody released by name,
-# and one of functions that do not serve CANDIDATE_ALIAS beside ALIAS.
+# one of prod in a run to another environment, and one of functions that do not serve CANDIDATE_ALIAS
+# beside ALIAS.
 #
 # Environment: ENVIRONMENT; ALIAS, CANDIDATE_ALIAS; RELEASE, what may be deleted: addresses such as
 # module.function["old"], separated by ";"; REPLACES, the deployed commit, if this run is to go back to
@@ -20,7 +21,7 @@ if [ -n "${SIGNING_KEY:-}" ]; then
   need PIPELINE_ACCOUNT RUN
   attest verify
 fi
-"$PYTHON" -m delivery.policy --plan "$OUT/plan.json" --file "$OUT/plan.tfplan" \
+"$PYTHON" -m delivery.policy --environment "$ENVIRONMENT" --plan "$OUT/plan.json" --file "$OUT/plan.tfplan" \
   --revision "$OUT/revision.json" --release "${RELEASE:-}" --replaces "${REPLACES:-}" \
   --published "$OUT/published.json" --alias "$ALIAS" --candidate "$CANDIDATE_ALIAS" \
   --allowed "$OUT/allowed"

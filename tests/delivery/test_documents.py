@@ -34,6 +34,7 @@ BROKEN = {
 def _policy(folder: Path, **paths: Path) -> list[str]:
     given = {name: paths.get(name, folder / f"{name}.json") for name in ("plan", "revision")}
     return [
+        "--environment=staging",
         *(f"--{name}={path}" for name, path in given.items()),
         f"--published={paths.get('published', folder / 'published.json')}",
         f"--file={folder / 'plan.tfplan'}",
@@ -102,6 +103,7 @@ def test_a_document_that_is_none_ends_a_command_with_a_line(
 
 
 PLAN = {
+    "variables": {"environment": {"value": "staging"}},
     "output_changes": {"release": {"before": asdict(revision(1))}},
     "resource_changes": [
         {
