@@ -281,6 +281,31 @@ run "rollbackers_who_could_deliver" {
   expect_failures = [var.rollbackers]
 }
 
+run "signatures_by_substitution" {
+  command = plan
+
+  module {
+    source = "./modules/delivery"
+  }
+
+  variables {
+    environment = "staging"
+    rollbackers = {}
+    trigger = {
+      repository = "projects/example-prod/locations/europe-west1/connections/github/repositories/functions"
+      branch     = "^main$"
+      images = {
+        python    = "python:3.12@sha256:1111111111111111111111111111111111111111111111111111111111111111"
+        gcloud    = "cli:stable@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+        terraform = "terraform:1.14@sha256:3333333333333333333333333333333333333333333333333333333333333333"
+      }
+      substitutions = { _SIGNING_KEY = "" }
+    }
+  }
+
+  expect_failures = [var.trigger]
+}
+
 run "staging_signs_if_asked" {
   command = plan
 

@@ -125,6 +125,11 @@ variable "trigger" {
   }
 
   validation {
+    condition     = var.trigger == null ? true : length(setintersection(keys(var.trigger.substitutions), ["_ENVIRONMENT", "_SIGNING_KEY"])) == 0
+    error_message = "trigger: expected neither _ENVIRONMENT nor _SIGNING_KEY among substitutions, because approvals and signatures depend on them; environment and signing set them."
+  }
+
+  validation {
     condition     = var.trigger == null || var.environment != "prod" ? true : var.trigger.approval_required
     error_message = "trigger: expected approval_required = true for prod, because nobody else asks whether it should be released."
   }
