@@ -25,6 +25,11 @@ variables {
 run "a_service_beside_a_function" {
   command = apply
 
+  override_resource {
+    target = module.service["digits us-east1"].google_cloud_run_v2_service.service
+    values = { uri = "https://digits-abc-ue.a.run.app" }
+  }
+
   assert {
     condition     = toset(keys(module.function)) == toset(["flowers"]) && toset(keys(module.service)) == toset(["birds", "digits", "digits us-east1"])
     error_message = "expected each entry on its platform, and a service in each of its regions"
@@ -38,6 +43,15 @@ run "a_service_beside_a_function" {
   assert {
     condition     = toset(keys(output.console["digits"])) == toset(["europe-west1", "us-east1"]) && toset(keys(output.console["flowers"])) == toset(["europe-west1"]) && startswith(output.console["digits"]["us-east1"].logs, "https://console.cloud.google.com/run/detail/us-east1/digits/logs?")
     error_message = "expected pages of each region"
+  }
+
+  assert {
+    condition = jsonencode(output.functions) == jsonencode({
+      birds   = { regions = { europe-west1 = "https://digits-abc-ew.a.run.app" }, url = "https://digits-abc-ew.a.run.app" }
+      digits  = { regions = { europe-west1 = "https://digits-abc-ew.a.run.app", us-east1 = "https://digits-abc-ue.a.run.app" }, url = "https://digits-abc-ew.a.run.app" }
+      flowers = { regions = { europe-west1 = "https://digits-abc-ew.a.run.app" }, url = "https://digits-abc-ew.a.run.app" }
+    })
+    error_message = "expected the URL of each function in each of its regions"
   }
 
   assert {
