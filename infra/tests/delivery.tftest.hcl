@@ -474,3 +474,45 @@ run "key_of_another_region" {
   variables { kms_key_name = "projects/example-prod/locations/us-central1/keyRings/r/cryptoKeys/k" }
   expect_failures = [var.kms_key_name]
 }
+
+run "approvers_by_address_alone" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { approvers = { me = "me@example.com" } }
+  expect_failures = [var.approvers]
+}
+
+run "approvers_by_an_unknown_kind" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { approvers = { me = "users:me@example.com" } }
+  expect_failures = [var.approvers]
+}
+
+run "approvers_under_no_name" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { approvers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.approvers]
+}
+
+run "rollbackers_by_address_alone" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { rollbackers = { me = "me@example.com" } }
+  expect_failures = [var.rollbackers]
+}
+
+run "rollbackers_by_an_unknown_kind" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { rollbackers = { me = "users:me@example.com" } }
+  expect_failures = [var.rollbackers]
+}
+
+run "rollbackers_under_no_name" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { rollbackers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.rollbackers]
+}

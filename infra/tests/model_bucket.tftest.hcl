@@ -57,7 +57,13 @@ run "made" {
 
   variables {
     writers = { pipeline = "serviceAccount:pipeline@example-project.iam.gserviceaccount.com" }
-    readers = { people = "group:science@example.com" }
+    readers = {
+      people   = "group:science@example.com"
+      company  = "domain:example.com"
+      cluster  = "serviceAccount:example-project.svc.id.goog[default/reader]"
+      pipeline = "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/attribute.repository/example/models"
+      one      = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/me"
+    }
   }
 
   assert {
@@ -191,4 +197,46 @@ run "retention_days" {
   module { source = "./modules/model_bucket" }
   variables { retention_days = 0 }
   expect_failures = [var.retention_days]
+}
+
+run "readers_by_address_alone" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { readers = { me = "me@example.com" } }
+  expect_failures = [var.readers]
+}
+
+run "readers_by_an_unknown_kind" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { readers = { me = "users:me@example.com" } }
+  expect_failures = [var.readers]
+}
+
+run "readers_under_no_name" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { readers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.readers]
+}
+
+run "writers_by_address_alone" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { writers = { me = "me@example.com" } }
+  expect_failures = [var.writers]
+}
+
+run "writers_by_an_unknown_kind" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { writers = { me = "users:me@example.com" } }
+  expect_failures = [var.writers]
+}
+
+run "writers_under_no_name" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { writers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.writers]
 }

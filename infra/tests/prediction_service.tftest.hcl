@@ -678,3 +678,24 @@ run "build_worker_pool" {
   variables { build_worker_pool = "private" }
   expect_failures = [var.build_worker_pool]
 }
+
+run "invokers_by_address_alone" {
+  command = plan
+  module { source = "./modules/prediction_service" }
+  variables { invokers = { me = "me@example.com" } }
+  expect_failures = [var.invokers]
+}
+
+run "invokers_by_an_unknown_kind" {
+  command = plan
+  module { source = "./modules/prediction_service" }
+  variables { invokers = { me = "users:me@example.com" } }
+  expect_failures = [var.invokers]
+}
+
+run "invokers_under_no_name" {
+  command = plan
+  module { source = "./modules/prediction_service" }
+  variables { invokers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.invokers]
+}

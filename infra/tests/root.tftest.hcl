@@ -301,3 +301,21 @@ run "release_without_a_time" {
   }
   expect_failures = [var.release]
 }
+
+run "publishers_everybody" {
+  command = plan
+  variables { publishers = { all = "allUsers" } }
+  expect_failures = [var.publishers]
+}
+
+run "publishers_by_address_alone" {
+  command = plan
+  variables { publishers = { me = "me@example.com" } }
+  expect_failures = [var.publishers]
+}
+
+run "publishers_under_no_name" {
+  command = plan
+  variables { publishers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.publishers]
+}
