@@ -48,7 +48,6 @@ class GateError(ExportError):
     Args:
         candidates: all that were measured; what each one missed, and by how much, is its
             `why_not`.
-        metric: of their quality.
         failed: the forms that could not be measured.
     """
 
@@ -57,7 +56,6 @@ class GateError(ExportError):
     def __init__(
         self,
         candidates: tuple[Candidate, ...],
-        metric: str = "quality",
         failed: tuple[FailedCandidate, ...] = (),
     ) -> None:
         super().__init__(
@@ -66,7 +64,6 @@ class GateError(ExportError):
             "judged again without being measured again"
         )
         self.candidates = candidates
-        self.metric = metric
         self.failed = failed
 
 

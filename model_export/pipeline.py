@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from model_export.artifact import provenance
+from model_export.artifact.compression import describe_compression
 from model_export.artifact.write import choose_golden, write_artifact
 from model_export.errors import RegistryError, UsageError
 from model_export.flatbuffer.inspect import check_zeros
 from model_export.progress import Progress
-from model_export.quality import gate
-from model_export.quantization.candidate import Answered, FormMaker
+from model_export.quantization.candidate_factory import CandidateFactory
+from model_export.quantization.float32_model import Float32Model
 from model_export.recipe.recipe import Recipe
 from model_export.registry.operations import move_alias, open_registry, publish
 from model_export.registry.store import WritableStore
@@ -21,7 +22,7 @@ from model_export.report.build.build import ExportFindings, build_report
 from model_export.report.page.page import render
 from model_export.signature.source_model import SourceModel
 from model_export.steps.convert import convert, find_ranges, fitting
-from model_export.steps.describe import build_description
+from model_export.steps.describe import draft_manifest
 from model_export.steps.evaluate import CandidateEvaluation
 from model_export.steps.float32_check import Float32Check
 from model_export.steps.prepare import PreparedExport, load, prepare
@@ -29,7 +30,7 @@ from model_export.steps.step_cache import StepCache
 from model_export.steps.workspace import export_key, open_workspace
 from model_export.verification.verify import verify_artifact
 from tflite_serving.contract.codec import to_text
-from tflite_serving.contract.evidence import Compression, Provenance, Pruning
+from tflite_serving.contract.evidence import Provenance, Pruning
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.versions import rfc3339
 
@@ -85,32 +86,28 @@ def export(request: Request, progress: Progress) -> Export:
     store = None if request.registry is None else open_registry(request.registry)
     # Before it is loaded: somebody may train it again meanwhile.
     source_sha256 = provenance.source_sha256(folder / recipe.model.source)
-    source, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
+    source, prepared = prepare(load(recipe, folder, progress), recipe, folder, progress)
     made_from = provenance.collect_provenance(
-        folder, source_sha256, recipe.sha256, ready.client_splits.sha256
+        folder, source_sha256, recipe.sha256, prepared.client_splits.sha256
     )
     key = export_key(recipe, made_from.source_sha256, made_from.data_sha256)
     work = open_workspace(request.work or folder, recipe.model.name, key, resume=request.resume)
     with work as workspace:
-        finished = StepCache(workspace)
-        float32, pruning = _compress(source, ready, recipe, finished, progress)
-        layers = frozenset(source.layers)
+        step_cache = StepCache(workspace)
+        model, prepared, pruning = _compress(source, prepared, recipe, step_cache, progress)
         del source  # what comes now needs its memory, and nothing of it
-        ready = fitting(ready, float32)
-        ranges = find_ranges(float32, ready, recipe.calibration, recipe.quantize.variants, progress)
-        pruned = pruning.layers if pruning else ()
-        maker = FormMaker(
-            float32, ranges, ready.signature, layers, pruned, recipe.quantize.float_where_faster
+        ranges = find_ranges(
+            model.flatbuffer, prepared, recipe.calibration, recipe.quantize.variants, progress
         )
-        unknown = check_zeros(maker.facts, pruned, "float32")
+        unknown = check_zeros(model.facts, model.pruned, "float32")
         if unknown:
             progress.log(
                 f"not found in the flatbuffer by name, so that their zeros are not checked there: "
                 f"{', '.join(unknown)}"
             )
-        findings = _choose(
-            CandidateEvaluation(recipe, maker, ready, finished, progress), pruning, made_from
-        )
+        factory = CandidateFactory(model, ranges, recipe.quantize.float_where_faster)
+        evaluation = CandidateEvaluation(recipe, factory, prepared, step_cache, progress)
+        findings = _choose(evaluation, pruning, made_from)
         with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
             artifact = Path(temporary)
             manifest = _write(artifact, findings, request)
@@ -118,7 +115,7 @@ def export(request: Request, progress: Progress) -> Export:
                 manifest,
                 artifact,
                 findings.test,
-                findings.answered.outputs,
+                findings.published.quality.predictions,
                 findings.reference,
                 progress,
             )
@@ -131,32 +128,42 @@ def export(request: Request, progress: Progress) -> Export:
 
 def _compress(
     source: SourceModel,
-    ready: PreparedExport,
+    prepared: PreparedExport,
     recipe: Recipe,
-    finished: StepCache,
+    step_cache: StepCache,
     progress: Progress,
-) -> tuple[bytes, Pruning | None]:
-    """Prunes, converts and compares, or takes what an earlier export finished."""
-    known = finished.float32()
+) -> tuple[Float32Model, PreparedExport, Pruning | None]:
+    """Prunes, converts and compares, or takes what an earlier export finished.
+
+    Returns:
+        The converted model; what was prepared, as it fits that; and how the model was pruned.
+    """
+    layers = frozenset(source.layers)
+    known = step_cache.float32()
     if known is not None:
+        float32, pruning = known
         with progress.step("resume") as step:
-            step.result = "pruned and converted before" if known[1] else "converted before"
-        return known
-    pruning = _prune(source, ready, recipe, finished, progress)
-    float32 = convert(source, ready, progress)
-    expected = ready.reference.outputs if ready.is_whole and pruning is None else None
-    check = Float32Check(source, float32, fitting(ready, float32), recipe.measure.threads)
-    check.run(expected, finished, progress)
-    # Not before: what is kept is not compared again.
-    finished.keep_float32(float32, pruning)
-    return float32, pruning
+            step.result = "pruned and converted before" if pruning else "converted before"
+    else:
+        pruning = _prune(source, prepared, recipe, step_cache, progress)
+        float32 = convert(source, prepared, progress)
+    prepared = fitting(prepared, float32)
+    pruned = pruning.layers if pruning else ()
+    model = Float32Model(float32, prepared.signature, layers, pruned)
+    if known is None:
+        expected = prepared.reference.outputs if prepared.is_whole and pruning is None else None
+        check = Float32Check(source, model, prepared, recipe.measure.threads)
+        check.run(expected, step_cache, progress)
+        # Not before: what is kept is not compared again.
+        step_cache.keep_float32(float32, pruning)
+    return model, prepared, pruning
 
 
 def _prune(
     source: SourceModel,
-    ready: PreparedExport,
+    prepared: PreparedExport,
     recipe: Recipe,
-    finished: StepCache,
+    step_cache: StepCache,
     progress: Progress,
 ) -> Pruning | None:
     if recipe.prune.method == "none":
@@ -173,14 +180,14 @@ def _prune(
         pruning = prune(
             source.model,
             recipe.prune,
-            ready.splits.train,
-            ready.splits.validation,
+            prepared.splits.train,
+            prepared.splits.validation,
             [
                 Goal(each.metric, each.output.activation, each.gate.allowed_drop, each.name)
-                for each in ready.criteria
+                for each in prepared.criteria
             ],
             progress.log,
-            finished.training,
+            step_cache.training,
         )
         layers = ", ".join(layer.name for layer in pruning.layers)
         epochs = f"{pruning.epochs} epoch{'' if pruning.epochs == 1 else 's'}"
@@ -189,31 +196,28 @@ def _prune(
 
 
 def _choose(
-    judging: CandidateEvaluation, pruning: Pruning | None, made_from: Provenance
+    evaluation: CandidateEvaluation, pruning: Pruning | None, made_from: Provenance
 ) -> ExportFindings:
-    recipe, ready = judging.recipe, judging.ready
-    candidates = judging.candidates()
-    verdict, lengths = judging.verdict(candidates)
-    name = gate.require_choice(verdict)
-    chosen = next(
-        each for each in candidates if isinstance(each, Answered) and each.form.name == name
-    )
-    compression = Compression(
-        quantization=name,
-        candidates=verdict.candidates,
-        float32_bytes=len(judging.maker.float32),
+    recipe, prepared = evaluation.recipe, evaluation.prepared
+    result = evaluation.run()
+    compression = describe_compression(
+        result.evaluated,
+        result.choice,
+        result.failed,
+        float32_bytes=len(evaluation.factory.model.flatbuffer),
         batch=recipe.measure.batch,
         pruning=pruning,
-        failed=verdict.failed,
     )
-    description = build_description(recipe, ready, compression, chosen, made_from, lengths)
+    chosen = result.choice.chosen
+    assert chosen is not None  # or there would be no compression to describe
+    draft = draft_manifest(recipe, prepared, compression, chosen, made_from, result.by_length)
     return ExportFindings(
-        description,
+        draft,
         chosen,
-        ready.reference.outputs,
-        ready.client_splits.test,
-        ready.signature,
-        ready.criteria,
+        prepared.reference.outputs,
+        prepared.client_splits.test,
+        prepared.signature,
+        prepared.criteria,
     )
 
 
@@ -224,18 +228,18 @@ def _write(folder: Path, findings: ExportFindings, request: Request) -> Manifest
         report = build_report(findings, request.recipe, version, rfc3339(now), request.command)
         return {"report.html": render(report), "report.json": to_text(report).encode()}
 
-    outputs = findings.answered.outputs
+    outputs = findings.published.quality.predictions
     return write_artifact(
         folder,
-        findings.description,
-        findings.answered.form.flatbuffer,
+        findings.draft,
+        findings.published.candidate.flatbuffer,
         choose_golden(
             findings.test,
             findings.reference,
             outputs,
             findings.signature.outputs,
             findings.signature.pictures,
-            findings.answered.form.variant,
+            findings.published.candidate.variant,
         ),
         now,
         evidence,

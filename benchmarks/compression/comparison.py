@@ -17,8 +17,8 @@ from model_export.pipeline import Request, export
 from model_export.progress import Progress
 from model_export.quality import gate
 from model_export.recipe.measure import MeasureSection
-from model_export.recipe.quantize import DENSE
 from model_export.recipe.recipe import Recipe, read_recipe
+from model_export.recipe.variants import DENSE
 from tflite_serving.contract import layout
 from tflite_serving.contract.tensors import TensorBinding, TensorDType, Tensors
 from tflite_serving.runtime.interpreter_pool import import_runtime
@@ -93,7 +93,7 @@ def _compare(model: str, folder: Path, section: MeasureSection, progress: Progre
     servables = [*_baselines(opened, progress), *chosen.values()]
     # Both preferences may choose the same file: it is measured once, and listed twice.
     distinct = {servable.flatbuffer: servable for servable in servables}
-    measured = measure(list(distinct.values()), opened.ready, section, progress)
+    measured = measure(list(distinct.values()), opened.prepared, section, progress)
     by_file = dict(zip(distinct, measured, strict=True))
     preferences = [None] * (len(servables) - len(chosen)) + list(chosen)
     return [
@@ -132,8 +132,8 @@ def _baselines(opened: Opened, progress: Progress) -> list[Servable]:
     # Not at the top: it imports TensorFlow, which takes seconds.
     from benchmarks.compression.baselines import Kind, convert_baseline
 
-    (examples,) = opened.ready.splits.train.inputs.values()
-    signature = opened.ready.signature
+    (examples,) = opened.prepared.splits.train.inputs.values()
+    signature = opened.prepared.signature
     found = []
     with progress.step("baselines") as step:
         for kind in get_args(Kind):

@@ -15,13 +15,14 @@ from benchmarks.compression.forms import convert
 from benchmarks.compression.measured import measure
 from benchmarks.compression.recipes import Opened, open_recipe, write_recipe
 from model_export.progress import Progress
-from model_export.quantization.candidate import FormMaker
+from model_export.quantization.candidate_factory import CandidateFactory
+from model_export.quantization.float32_model import Float32Model
 from model_export.quantization.quantize import calibrate, choose_calibration
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import VariantName
 
 _MODEL, _SMALL_MODEL = "fashion_mobile", "breast_cancer"
 # The converter's own names are those of `benchmarks.compression.baselines`, in the same order.
-_VARIANTS: tuple[Variant, ...] = ("float32", "float16", "dynamic_int8", "static_int8")
+_VARIANTS: tuple[VariantName, ...] = ("float32", "float16", "dynamic_int8", "static_int8")
 _ROUNDS = 3
 Seconds = dict[str, list[float]]
 
@@ -37,32 +38,33 @@ def run(progress: Progress, *, quick: bool) -> list[Block]:
     convert(opened.source)
     for turn in range(1 if quick else _ROUNDS):
         with progress.step(f"round {turn + 1}"):
-            maker = _make_ours(opened, ours)
+            factory = _make_ours(opened, ours)
             _make_theirs(opened, theirs)
     began = time.perf_counter()
-    servables = [maker.make(variant).servable(maker.signature) for variant in _VARIANTS]
+    servables = [factory.make(variant) for variant in _VARIANTS]
     making = time.perf_counter() - began
-    measure(servables, opened.ready, opened.recipe.measure, progress)
+    measure(servables, opened.prepared, opened.recipe.measure, progress)
     measuring = time.perf_counter() - began - making
     return _describe(model, ours, theirs, measuring)
 
 
-def _make_ours(opened: Opened, seconds: Seconds) -> FormMaker:
-    source, ready = opened.source, opened.ready
+def _make_ours(opened: Opened, seconds: Seconds) -> CandidateFactory:
+    source, prepared = opened.source, opened.prepared
     float32 = _timed(seconds, "convert once", lambda: convert(source))
-    examples = choose_calibration(ready.splits.train, opened.recipe.calibration)
+    examples = choose_calibration(prepared.splits.train, opened.recipe.calibration)
     ranges = _timed(seconds, "calibrate", lambda: calibrate(float32, examples))
-    maker = FormMaker(float32, ranges, ready.signature, source.layers)
+    model = Float32Model(float32, prepared.signature, frozenset(source.layers))
+    factory = CandidateFactory(model, ranges)
     for variant in _VARIANTS:
-        _timed(seconds, f"`{variant}`", partial(maker.make, variant))
-    return maker
+        _timed(seconds, f"`{variant}`", partial(factory.make, variant))
+    return factory
 
 
 def _make_theirs(opened: Opened, seconds: Seconds) -> None:
     # Not at the top: it imports TensorFlow, which takes seconds.
     from benchmarks.compression.baselines import Kind, convert_baseline
 
-    (examples,) = opened.ready.splits.train.inputs.values()
+    (examples,) = opened.prepared.splits.train.inputs.values()
     for kind in get_args(Kind):
         made = convert_baseline(opened.source.model, kind, examples)
         seconds.setdefault(f"convert, {kind}", []).append(made.seconds)

@@ -32,7 +32,7 @@ class Measured:
 
 def measure(
     servables: Sequence[Servable],
-    ready: PreparedExport,
+    prepared: PreparedExport,
     section: MeasureSection,
     progress: Progress,
 ) -> list[Measured]:
@@ -40,21 +40,21 @@ def measure(
 
     Args:
         servables: the forms.
-        ready: the examples, and the Keras model's answers.
+        prepared: the examples, and the Keras model's answers.
         section: how to time.
         progress: told of both steps.
 
     Returns:
         in the order of `servables`.
     """
-    inputs = ready.splits.test.inputs
+    inputs = prepared.splits.test.inputs
     with progress.step("answer") as step:
         compared = []
         for index, servable in enumerate(servables):
             with Process(section.threads) as process:
                 process.load(servable, inputs)
-                scores = ready.signature.scores(process.answer(inputs))
-            ((name, paired),) = ready.reference.test.items()
+                scores = prepared.signature.scores(process.answer(inputs))
+            ((name, paired),) = prepared.reference.test.items()
             compared.append(paired.against(scores[name]))
             step.advance((index + 1) / len(servables))
         step.result = f"{len(servables)} forms"

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.compression.document import Block, Picture, Table, drawing, picture
-from benchmarks.compression.forms import make, maker
+from benchmarks.compression.forms import make, make_factory
 from benchmarks.compression.measured import Measured, measure
 from benchmarks.compression.recipes import Opened, open_recipe, write_recipe
 from model_export.measure.process import Servable
 from model_export.progress import Progress
 from model_export.recipe.measure import MeasureSection
 from model_export.recipe.prune import DistillSection, PruneSection
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import VariantName
 from model_export.steps.prepare import load
 
 _MODEL, _SMALL_MODEL = "fashion_cnn", "breast_cancer"
-_VARIANTS: tuple[Variant, ...] = ("float32", "static_int8")
+_VARIANTS: tuple[VariantName, ...] = ("float32", "static_int8")
 _EPOCHS = 2
 _COLOURS = {"not at all": "#8a8a8a", "fine-tuned": "#c05a1c", "distilled": "#005a9c"}
 
@@ -48,7 +48,7 @@ def run(progress: Progress, *, quick: bool) -> list[Block]:
         recipe = write_recipe(Path(folder), _SMALL_MODEL if quick else _MODEL, {})
         opened = open_recipe(recipe, progress)
         servables = [form for way in ways for form in _forms(way, opened, recipe.parent, progress)]
-    measured = measure(servables, opened.ready, section, progress)
+    measured = measure(servables, opened.prepared, section, progress)
     found = [(way, variant) for way in ways for variant in _VARIANTS]
     rows = [(way, v, one) for (way, v), one in zip(found, measured, strict=True)]
     return [_table(rows), _draw(rows)]
@@ -77,7 +77,7 @@ def _gradual(sparsity: float, distill: DistillSection | None = None) -> PruneSec
 
 
 def _forms(way: Way, opened: Opened, folder: Path, progress: Progress) -> list[Servable]:
-    ready = opened.ready
+    prepared = opened.prepared
     source: Any = load(opened.recipe, folder, progress)
     with progress.step(f"{way.sparsity:.0%}") as step:
         pruned = None
@@ -88,17 +88,17 @@ def _forms(way: Way, opened: Opened, folder: Path, progress: Progress) -> list[S
             pruned = prune(
                 source.model,
                 way.section,
-                ready.splits.train,
-                ready.splits.validation,
-                ready.criteria[0].metric,
+                prepared.splits.train,
+                prepared.splits.validation,
+                prepared.criteria[0].metric,
                 progress.log,
             )
-        forms = make(maker(source, ready, pruned.layers if pruned else ()), _VARIANTS)
+        factory = make_factory(source, prepared, pruned.layers if pruned else ())
         step.result = way.trained
-    return [form.servable(ready.signature) for form in forms]
+    return list(make(factory, _VARIANTS))
 
 
-def _table(rows: Sequence[tuple[Way, Variant, Measured]]) -> Table:
+def _table(rows: Sequence[tuple[Way, VariantName, Measured]]) -> Table:
     return Table(
         ("zeros", "trained", "variant", "accuracy", "drop", "bytes", "gzip -6", "p50 ms"),
         tuple(
@@ -118,7 +118,7 @@ def _table(rows: Sequence[tuple[Way, Variant, Measured]]) -> Table:
     )
 
 
-def _draw(rows: Sequence[tuple[Way, Variant, Measured]]) -> Picture:
+def _draw(rows: Sequence[tuple[Way, VariantName, Measured]]) -> Picture:
     description = "Accuracy by compressed size, for each fraction of zeros and each variant"
     with drawing(7.0, 3.4) as figure:
         axes = figure.subplots()

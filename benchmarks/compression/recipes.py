@@ -25,12 +25,12 @@ class Opened:
     Attributes:
         recipe: as it was read.
         source: a `model_export.tf.load.KerasSource`.
-        ready: the examples, and the model's answers.
+        prepared: the examples, and the model's answers.
     """
 
     recipe: Recipe
     source: Any
-    ready: PreparedExport
+    prepared: PreparedExport
 
 
 def write_recipe(folder: Path, name: str, sections: Mapping[str, Section]) -> Path:
@@ -65,5 +65,5 @@ def export_command(recipe: Path, registry: Path) -> list[str]:
 def open_recipe(path: Path, progress: Progress) -> Opened:
     """Loads the model of a recipe and asks it about its examples."""
     recipe = read_recipe(path)
-    source, ready = prepare(load(recipe, path.parent, progress), recipe, path.parent, progress)
-    return Opened(recipe, source, ready)
+    source, prepared = prepare(load(recipe, path.parent, progress), recipe, path.parent, progress)
+    return Opened(recipe, source, prepared)

@@ -9,19 +9,19 @@ import numpy as np
 from benchmarks.compression.document import Block, Table
 from benchmarks.compression.forms import convert
 from model_export.dataset.splits import Split
-from model_export.flatbuffer.inspect import inspect
 from model_export.measure.process import Servable
 from model_export.measure.timing import time_all
 from model_export.progress import Progress
-from model_export.quantization.candidate import FormMaker
+from model_export.quantization.candidate_factory import CandidateFactory
+from model_export.quantization.float32_model import Float32Model
 from model_export.quantization.quantize import calibrate, quantize
 from model_export.recipe.measure import MeasureSection
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import VariantName
 from model_export.signature.signature import ModelSignature
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
 
 _CHANNELS = (1, 3, 4, 8, 16)
-_VARIANTS: tuple[Variant, ...] = ("dynamic_int8", "static_int8")
+_VARIANTS: tuple[VariantName, ...] = ("dynamic_int8", "static_int8")
 _SIDE, _CLASSES, _EXAMPLES = 64, 10, 16
 # All of them: an operator of an unknown layer counts as part of the one before it.
 _LAYERS = frozenset({"first", "second", "third", "scores"})
@@ -44,9 +44,9 @@ def _measure(channels: int, section: MeasureSection) -> list[tuple[str, ...]]:
     images = np.random.default_rng(0).random((_EXAMPLES, _SIDE, _SIDE, channels), dtype=np.float32)
     float32, signature = _network(channels)
     ranges = calibrate(float32, Split({"pixels": images}, np.zeros(_EXAMPLES, np.int64)))
-    maker = FormMaker(float32, ranges, signature, _LAYERS)
+    factory = CandidateFactory(Float32Model(float32, signature, _LAYERS), ranges)
     servables = [
-        _form(maker, variant, first_in_float=in_float)
+        _form(factory, variant, first_in_float=in_float)
         for variant in _VARIANTS
         for in_float in (False, True)
     ]
@@ -58,14 +58,12 @@ def _measure(channels: int, section: MeasureSection) -> list[tuple[str, ...]]:
     ]
 
 
-def _form(maker: FormMaker, variant: Variant, *, first_in_float: bool) -> Servable:
+def _form(factory: CandidateFactory, variant: VariantName, *, first_in_float: bool) -> Servable:
     """A form in which the first layer alone is in float, or none, whatever the rule says."""
-    operators = inspect(maker.float32, maker.layers).operators
-    first = [operator.name for operator in operators if operator.layer == "first"]
-    made = quantize(
-        maker.float32, variant, maker.ranges_for(variant), but=first if first_in_float else ()
-    )
-    return Servable(variant, made, maker.bind(made), maker.signature.outputs)
+    model, ranges = factory.model, factory.ranges_for(variant)
+    first = [operator.name for operator in model.facts.operators if operator.layer == "first"]
+    made = quantize(model.flatbuffer, variant, ranges, but=first if first_in_float else ())
+    return Servable(variant, made, model.bind(made), model.signature.outputs)
 
 
 def _network(channels: int) -> tuple[bytes, ModelSignature]:

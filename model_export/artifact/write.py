@@ -16,7 +16,7 @@ from model_export.dataset.image_encoding import as_golden
 from model_export.dataset.splits import Split
 from model_export.dataset.stratified import classes_in_turn
 from model_export.quality.rounding import ROUNDING
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import VARIANTS, VariantName
 from tflite_serving.contract.evidence import Compression, Provenance, Quality, Resources, Runtime
 from tflite_serving.contract.golden import GOLDEN_FILE, GoldenExamples, write_golden
 from tflite_serving.contract.manifest import (
@@ -42,7 +42,6 @@ _GOLDEN_BYTES = 2_000_000  # of pictures
 _GOLDEN_SLACK = 0.02
 # Where nothing was quantized. What was measured there is rounding: `float32_check` stops at more.
 _FLOAT_SLACK = 1e-3
-_NOT_QUANTIZED: frozenset[Variant] = frozenset({"float32", "sparse_float32"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +68,7 @@ def choose_golden(
     published: Arrays,
     outputs: tuple[OutputSpec, ...] = (),
     pictures: Collection[str] = (),
-    variant: Variant = "static_int8",
+    variant: VariantName = "static_int8",
 ) -> GoldenExamples:
     """A few examples of the test split, all classes in turn, with the reference's answers.
 
@@ -84,7 +83,7 @@ def choose_golden(
         pictures: names of the inputs that are.
         variant: of the published model.
     """
-    slack = _FLOAT_SLACK if variant in _NOT_QUANTIZED else _GOLDEN_SLACK
+    slack = _FLOAT_SLACK if VARIANTS[variant].method is None else _GOLDEN_SLACK
     values = {output.name for output in outputs if output.task == "regression"}
     sizes = _picture_bytes(test, pictures)
     in_turn = classes_in_turn(test.strata, np.argsort(sizes, kind="stable"))[:_GOLDEN_EXAMPLES]
@@ -139,7 +138,7 @@ def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def write_artifact(
     folder: Path,
-    description: ManifestDraft,
+    draft: ManifestDraft,
     flatbuffer: bytes,
     golden: GoldenExamples,
     created_at: datetime,
@@ -149,7 +148,7 @@ def write_artifact(
 
     Args:
         folder: an empty folder, not yet in a registry.
-        description: of the artifact.
+        draft: Manifest of the artifact, without its files.
         flatbuffer: the chosen candidate.
         golden: see `choose_golden`.
         created_at: now, in any time zone.
@@ -159,31 +158,31 @@ def write_artifact(
         the manifest, as it was written.
     """
     content = {MODEL_FILE: flatbuffer, GOLDEN_FILE: write_golden(golden)}
-    if description.preprocessing is not None:
-        content[PREPROCESSING_FILE] = write_preprocessing(description.preprocessing)
-    content |= description.assets
+    if draft.preprocessing is not None:
+        content[PREPROCESSING_FILE] = write_preprocessing(draft.preprocessing)
+    content |= draft.assets
     digest = content_digest(_entries(content))
     version = version_id(created_at, digest)
     evidence = make_evidence(version)
     files = _entries(content) | _entries(evidence, is_evidence=True)
     manifest = Manifest(
-        name=description.name,
+        name=draft.name,
         version=version,
         created_at=rfc3339(created_at),
         content_digest=digest,
-        task=description.task,
+        task=draft.task,
         files=dict(sorted(files.items())),
-        inputs=description.inputs,
-        outputs=description.outputs,
-        tensors=description.tensors,
-        compression=description.compression,
-        quality=description.quality,
-        runtime=description.runtime,
-        resources=description.resources,
+        inputs=draft.inputs,
+        outputs=draft.outputs,
+        tensors=draft.tensors,
+        compression=draft.compression,
+        quality=draft.quality,
+        runtime=draft.runtime,
+        resources=draft.resources,
         golden=GOLDEN_FILE,
-        preprocessing=PREPROCESSING_FILE if description.preprocessing is not None else None,
-        assets=tuple(sorted(description.assets)),
-        provenance=description.provenance,
+        preprocessing=PREPROCESSING_FILE if draft.preprocessing is not None else None,
+        assets=tuple(sorted(draft.assets)),
+        provenance=draft.provenance,
     )
     for path, data in {**content, **evidence}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

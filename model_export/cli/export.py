@@ -68,9 +68,7 @@ def export(
             done = run(request, Progress(Console(file=stderr)))
         except GateError as error:
             console = open_console(stderr)
-            console.print(
-                candidates_table(error.candidates, error.metric, console.width, error.failed)
-            )
+            console.print(candidates_table(error.candidates, console.width, error.failed))
             raise
         except KeyboardInterrupt:
             raise Interrupted("interrupted; --resume goes on where it was") from None

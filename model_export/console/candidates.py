@@ -11,7 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tflite_serving.contract import layout
-from tflite_serving.contract.evidence import Candidate, FailedCandidate, FloatOperator
+from tflite_serving.contract.evidence import (
+    Candidate,
+    FailedCandidate,
+    FloatOperator,
+    OutputQuality,
+)
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.settings import DEFAULT_ALIAS
 
@@ -28,10 +33,8 @@ _WHY = {
 
 def print_candidates(manifest: Manifest, console: Console) -> None:
     """Prints every candidate, and what the mixtures among them left in float."""
-    compression, metric = manifest.compression, manifest.quality.metric
-    console.print(
-        candidates_table(compression.candidates, metric, console.width, compression.failed)
-    )
+    compression = manifest.compression
+    console.print(candidates_table(compression.candidates, console.width, compression.failed))
     for candidate in compression.candidates:
         for (name, why), kept in groupby(candidate.kept_in_float, _where_and_why):
             # Of a layer that became many operators, one line.
@@ -46,7 +49,6 @@ def _where_and_why(kept: FloatOperator) -> tuple[str, str]:
 
 def candidates_table(
     candidates: Sequence[Candidate],
-    metric: str,
     width: int,
     failed: Sequence[FailedCandidate] = (),
 ) -> Table:
@@ -54,12 +56,11 @@ def candidates_table(
 
     Args:
         candidates: of one export.
-        metric: of quality.
         width: of the console; a narrow one gets the columns that matter most.
         failed: the forms that could not be measured.
     """
     wide = width >= _WIDE
-    cells = [_candidate_cells(candidate, metric) for candidate in candidates]
+    cells = [_candidate_cells(candidate) for candidate in candidates]
     table = Table(box=box.SIMPLE)
     for name in cells[0]:
         if name == "why not":
@@ -78,12 +79,10 @@ def candidates_table(
 def outcome(done: Export) -> str:
     """What an export came to, in a sentence or two."""
     manifest = done.manifest
-    quality, each = manifest.quality, manifest.compression.chosen.outputs
-    drop = f"{quality.metric} {quality.reference:.4f} → {quality.published:.4f}"
-    if each:
-        drop = ", ".join(
-            f"{one.output} {one.metric} {one.reference:.4f} → {one.quality:.4f}" for one in each
-        )
+    drop = ", ".join(
+        f"{name} {each.reference:.4f} → {each.quality:.4f}"
+        for name, each in _by_name(manifest.compression.chosen).items()
+    )
     if done.registry is None:
         return f"dry run: {manifest.compression.quantization} would be published; {drop}"
     place = f"{done.registry}/{layout.version_folder(manifest.name, manifest.version)}"
@@ -99,14 +98,21 @@ def outcome(done: Export) -> str:
     )
 
 
-def _candidate_cells(candidate: Candidate, metric: str) -> dict[str, str]:
-    quality = {f"{each.output} {each.metric}": f"{each.quality:.4f}" for each in candidate.outputs}
-    intervals = [each.drop_interval_95 for each in candidate.outputs]
+def _by_name(candidate: Candidate) -> dict[str, OutputQuality]:
+    """The quality of each output, by its metric; of several, with the output's name before it."""
+    several = len(candidate.outputs) > 1
+    return {
+        f"{each.output} {each.metric}" if several else each.metric: each
+        for each in candidate.outputs
+    }
+
+
+def _candidate_cells(candidate: Candidate) -> dict[str, str]:
     return {
         "candidate": candidate.name,
-        **(quality or {metric: f"{candidate.quality:.4f}"}),
+        **{name: f"{each.quality:.4f}" for name, each in _by_name(candidate).items()},
         "drop, 95 %": "; ".join(
-            "{:+.4f} to {:+.4f}".format(*each) for each in intervals or [candidate.drop_interval_95]
+            "{:+.4f} to {:+.4f}".format(*each.drop_interval_95) for each in candidate.outputs
         ),
         "bytes": f"{candidate.bytes:,}",
         "gzip": f"{candidate.gzip_bytes:,}",

@@ -129,7 +129,8 @@ def _facts_table(manifest: Manifest) -> Table:
         "made from": f"model {manifest.provenance.source_sha256[:12]}, recipe "
         f"{manifest.provenance.recipe_sha256[:12]}, data {manifest.provenance.data_sha256[:12]}",
     }
-    several = manifest.compression.chosen.outputs
+    outputs = manifest.compression.chosen.outputs
+    several = outputs if len(outputs) > 1 else ()
     if several:
         facts["task"] = ", ".join(f"{spec.name} {spec.task}" for spec in manifest.outputs)
         facts["quality"] = f"on {quality.examples} examples of {quality.dataset}"

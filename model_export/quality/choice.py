@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from model_export.quality.evaluated_candidate import EvaluatedCandidate
 from model_export.recipe.gate import Preference
-from tflite_serving.contract.evidence import Candidate
 
 SAME_LATENCY = 1.05
 """Two measurements of one model differ by this much: within it, neither candidate is faster."""
@@ -36,16 +36,18 @@ class Choice:
     """What is published of several candidates.
 
     Attributes:
-        chosen: The candidate; None if there was none to choose from.
-        reasons: Why each other one is not, by name.
+        chosen: The candidate; None if none keeps the budget.
+        passing: Names of the candidates that keep the budget.
+        reasons: Why each other one is not chosen, by name.
     """
 
-    chosen: Candidate | None
+    chosen: EvaluatedCandidate | None
+    passing: frozenset[str]
     reasons: Mapping[str, str]
 
 
 def choose(
-    passing: Sequence[Candidate],
+    passing: Sequence[EvaluatedCandidate],
     prefer: Preference,
     drops: Mapping[str, float],
     outperforms: Outperforms,
@@ -64,11 +66,11 @@ def choose(
     for other in order.candidates:
         if chosen is not None and other is not chosen:
             reasons[other.name] = f"passes, but {chosen.name} {order.advantage(chosen, other)}"
-    return Choice(chosen, reasons)
+    return Choice(chosen, frozenset(one.name for one in passing), reasons)
 
 
 def _significantly_worse(
-    passing: Sequence[Candidate], drops: Mapping[str, float], outperforms: Outperforms
+    passing: Sequence[EvaluatedCandidate], drops: Mapping[str, float], outperforms: Outperforms
 ) -> dict[str, str]:
     """Why candidates are out before any preference, by name."""
     ranked = sorted(passing, key=lambda one: (drops[one.name], one.name))
@@ -90,16 +92,19 @@ class _Order:
     """What the recipe prefers, as costs that can be compared one after the other."""
 
     def __init__(
-        self, candidates: Sequence[Candidate], prefer: Preference, drops: Mapping[str, float]
+        self,
+        candidates: Sequence[EvaluatedCandidate],
+        prefer: Preference,
+        drops: Mapping[str, float],
     ) -> None:
         self.candidates = candidates
         self._drops = drops
         self._advantages = (*_ORDERS[prefer], *_LAST)
-        self._fastest = min((one.latency_ms.p50 for one in candidates), default=0.0)
+        self._fastest = min((one.p50_ms for one in candidates), default=0.0)
 
-    def costs(self, candidate: Candidate) -> tuple[tuple[float, ...], str]:
+    def costs(self, candidate: EvaluatedCandidate) -> tuple[tuple[float, ...], str]:
         """Lower is better, the first the most important; a name, so that no two are equal."""
-        latency = candidate.latency_ms.p50
+        latency = candidate.p50_ms
         costs = {
             # Against the fastest, not of two: "as fast as" one after the other leads far away.
             _FASTER: max(latency, self._fastest * SAME_LATENCY),
@@ -110,7 +115,7 @@ class _Order:
         }
         return tuple(costs[advantage] for advantage in self._advantages), candidate.name
 
-    def advantage(self, chosen: Candidate, other: Candidate) -> str:
+    def advantage(self, chosen: EvaluatedCandidate, other: EvaluatedCandidate) -> str:
         """The most important thing in which the chosen candidate is better."""
         costs, others = self.costs(chosen)[0], self.costs(other)[0]
         pairs = zip(self._advantages, costs, others, strict=True)

@@ -3,66 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from model_export.errors import GateError
-from model_export.quality.choice import SAME_LATENCY, choose
+from model_export.quality.choice import SAME_LATENCY, Choice, choose
 from model_export.quality.comparison import Comparison
+from model_export.quality.evaluated_candidate import EvaluatedCandidate
 from model_export.quality.sample_size import DROP_EPSILON, examples_needed
 from model_export.quality.significance import advantage
 from model_export.recipe.gate import GateSection
-from model_export.recipe.quantize import Variant
-from tflite_serving.contract.evidence import Candidate, FailedCandidate
-
-_DENSE: Variant = "float32"
-_SPARSE: Variant = "sparse_float32"
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """A candidate with its quality against the reference: of each output, by name."""
-
-    candidate: Candidate
-    comparisons: Mapping[str, Comparison]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the gate decided.
-
-    Attributes:
-        chosen: name of the candidate to publish; None if none keeps the budget.
-        candidates: all that were measured, with the reason why each was not chosen.
-        metric: of their quality.
-        failed: the forms that could not be measured.
-    """
-
-    chosen: str | None
-    candidates: tuple[Candidate, ...]
-    metric: str
-    failed: tuple[FailedCandidate, ...] = ()
+from model_export.recipe.variants import VARIANTS, VariantName
 
 
 def judge(
-    weighed: Sequence[Weighed],
+    evaluated: Sequence[EvaluatedCandidate],
     gate: GateSection,
     budgets: Mapping[str, GateSection] | None = None,
-) -> Verdict:
+) -> Choice:
     """Applies the budget, then chooses; see `choice`.
 
     Args:
-        weighed: the candidates.
-        gate: the budget of all but quality, and the preference.
-        budgets: of quality, by output name; None is `gate` for all.
+        evaluated: The candidates.
+        gate: The budget of all but quality, and the preference.
+        budgets: Budgets of quality, by output name; None is `gate` for all.
+
+    Returns:
+        What is published, and the reason why each other candidate is not.
     """
     if budgets is None:
-        budgets = {name: gate for one in weighed for name in one.comparisons}
-    candidates = [w.candidate for w in weighed]
-    dense = next((candidate for candidate in candidates if candidate.variant == _DENSE), None)
-    misses = {w.candidate.name: _misses(w, gate, budgets, dense) for w in weighed}
-    passing = [candidate for candidate in candidates if not misses[candidate.name]]
-    drops = {w.candidate.name: worst_drop(_drops(w.comparisons), budgets) for w in weighed}
-    compared = {w.candidate.name: w.comparisons for w in weighed}
+        budgets = {name: gate for one in evaluated for name in one.comparisons}
+    first = {one.candidate.variant: one for one in reversed(evaluated)}
+    misses = {one.name: _misses(one, gate, budgets, first) for one in evaluated}
+    passing = [one for one in evaluated if not misses[one.name]]
+    drops = {one.name: worst_drop(_drops(one.comparisons), budgets) for one in evaluated}
+    compared = {one.name: one.comparisons for one in evaluated}
 
     def outperforms(better: str, worse: str) -> str | None:
         if gate.spend_budget:
@@ -70,30 +43,8 @@ def judge(
         return advantage(compared[better], compared[worse], budgets, gate.sure)
 
     choice = choose(passing, gate.prefer, drops, outperforms)
-    chosen = choice.chosen
-
-    def why_not(candidate: Candidate) -> str | None:
-        return "; ".join(misses[candidate.name]) or choice.reasons.get(candidate.name)
-
-    return Verdict(
-        chosen.name if chosen else None,
-        tuple(
-            replace(c, passes=not misses[c.name], chosen=c is chosen, why_not=why_not(c))
-            for c in candidates
-        ),
-        next(iter(weighed[0].comparisons.values())).metric,
-    )
-
-
-def require_choice(verdict: Verdict) -> str:
-    """The name of the chosen candidate.
-
-    Raises:
-        GateError: there is none; it has what each candidate missed, and by how much.
-    """
-    if verdict.chosen is None:
-        raise GateError(verdict.candidates, verdict.metric, verdict.failed)
-    return verdict.chosen
+    missed = {name: "; ".join(found) for name, found in misses.items() if found}
+    return replace(choice, reasons={**choice.reasons, **missed})
 
 
 def quality_misses(
@@ -174,36 +125,37 @@ def _how_many(comparison: Comparison, gate: GateSection) -> str:
     )
 
 
-def _sparse_misses(candidate: Candidate, dense: Candidate | None) -> list[str]:
-    """Sparse encoding must be smaller than the same weights in full, and as fast."""
-    if candidate.variant != _SPARSE or dense is None:
-        return []
-    found = []
-    if candidate.bytes >= dense.bytes:
-        found.append(f"not smaller than {dense.name}, which has the same weights")
-    slower = candidate.latency_ms.p50 / dense.latency_ms.p50
-    if slower > SAME_LATENCY:
-        found.append(f"{slower:.2f} times as slow as {dense.name}, which has the same weights")
-    return found
-
-
 def _misses(
-    weighed: Weighed,
+    evaluated: EvaluatedCandidate,
     gate: GateSection,
     budgets: Mapping[str, GateSection],
-    dense: Candidate | None,
+    by_variant: Mapping[VariantName, EvaluatedCandidate],
 ) -> list[str]:
-    candidate = weighed.candidate
-    found = [*quality_misses(weighed.comparisons, budgets), *_sparse_misses(candidate, dense)]
-    if gate.max_bytes is not None and candidate.bytes > gate.max_bytes:
-        over = candidate.bytes - gate.max_bytes
-        found.append(f"{candidate.bytes:,} bytes, {over:,} over max_bytes {gate.max_bytes:,}")
-    p50 = candidate.latency_ms.p50
+    found = quality_misses(evaluated.comparisons, budgets)
+    compared_with = VARIANTS[evaluated.candidate.variant].compared_with
+    other = None if compared_with is None else by_variant.get(compared_with)
+    if other is not None:
+        found += _same_weights_misses(evaluated, other)
+    if gate.max_bytes is not None and evaluated.bytes > gate.max_bytes:
+        over = evaluated.bytes - gate.max_bytes
+        found.append(f"{evaluated.bytes:,} bytes, {over:,} over max_bytes {gate.max_bytes:,}")
+    p50 = evaluated.p50_ms
     if gate.max_latency_ms is not None and p50 > gate.max_latency_ms:
         over_ms = p50 - gate.max_latency_ms
         found.append(f"p50 {p50:.3f} ms, {over_ms:.3f} over max_latency_ms {gate.max_latency_ms:g}")
-    rss = candidate.peak_rss_mib
+    rss = evaluated.timing.peak_rss_mib
     if gate.max_rss_mib is not None and rss > gate.max_rss_mib:
         over_mib = rss - gate.max_rss_mib
         found.append(f"{rss:.1f} MiB, {over_mib:.1f} over max_rss_mib {gate.max_rss_mib:g}")
+    return found
+
+
+def _same_weights_misses(evaluated: EvaluatedCandidate, other: EvaluatedCandidate) -> list[str]:
+    """Another encoding of the same weights must be smaller, and as fast."""
+    found = []
+    if evaluated.bytes >= other.bytes:
+        found.append(f"not smaller than {other.name}, which has the same weights")
+    slower = evaluated.p50_ms / other.p50_ms
+    if slower > SAME_LATENCY:
+        found.append(f"{slower:.2f} times as slow as {other.name}, which has the same weights")
     return found

@@ -12,9 +12,10 @@ from model_export.dataset.sequence_buckets import in_groups
 from model_export.dataset.splits import Split
 from model_export.errors import ConversionError
 from model_export.measure.process import Process, Servable
-from model_export.quantization.candidate import Form, FormMaker
+from model_export.quantization.candidate import Candidate
+from model_export.quantization.candidate_factory import CandidateFactory
 from model_export.quantization.quantize import quantize
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import VariantName
 from tflite_serving.contract.evidence import FloatOperator
 from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.runtime.length_buckets import merge_outputs
@@ -28,18 +29,18 @@ class MixedPrecisionResult:
     """What the search came to.
 
     Attributes:
-        form: the one with the fewest operators in float among those that kept the budget; None if
-            none did.
-        tries: how many mixtures were tried.
+        candidate: The one with the fewest operators in float among those that kept the budget;
+            None if none did.
+        tries: Number of mixtures that were tried.
     """
 
-    form: Form | None
+    candidate: Candidate | None
     tries: int
 
 
 def rank_by_sensitivity(
-    maker: FormMaker,
-    variant: Variant,
+    factory: CandidateFactory,
+    variant: VariantName,
     examples: Split,
     threads: int = 1,
     advance: Callable[[float], None] = lambda fraction: None,
@@ -50,8 +51,8 @@ def rank_by_sensitivity(
     error of its own tensor, this says what it does to the answer.
 
     Args:
-        maker: of the forms.
-        variant: of quantization.
+        factory: Factory of the candidates.
+        variant: Name of the variant.
         examples: a few of the training split.
         threads: of the interpreter.
         advance: told how much of the work is done, 0 to 1.
@@ -59,11 +60,13 @@ def rank_by_sensitivity(
     Returns:
         the operators that quantization changes at all.
     """
-    in_float = {operator.name for operator in maker.left_in_float(variant)}
-    operators = [operator for operator in maker.facts.operators if operator.name not in in_float]
+    in_float = {operator.name for operator in factory.left_in_float(variant)}
+    operators = [
+        operator for operator in factory.model.facts.operators if operator.name not in in_float
+    ]
     found = []
     with Process(threads) as process:
-        isolation = SingleOperatorQuantization(maker, variant, examples, process)
+        isolation = SingleOperatorQuantization(factory, variant, examples, process)
         for index, operator in enumerate(operators):
             error = isolation.error([operator.name])
             if error > 0:
@@ -94,8 +97,8 @@ class SingleOperatorQuantization:
     """Quantizes a few operators alone, and tells what that does to the answers.
 
     Args:
-        maker: of the forms.
-        variant: of quantization.
+        factory: Factory of the candidates.
+        variant: Name of the variant.
         examples: to answer.
         process: that answers them.
 
@@ -105,20 +108,20 @@ class SingleOperatorQuantization:
     """
 
     def __init__(
-        self, maker: FormMaker, variant: Variant, examples: Split, process: Process
+        self, factory: CandidateFactory, variant: VariantName, examples: Split, process: Process
     ) -> None:
-        self._maker = maker
+        self._factory = factory
         self._variant = variant
         self._examples = examples
         self._process = process
-        self._ranges = maker.ranges_for(variant)
-        self.reference = self._answer(maker.float32)
+        self._ranges = factory.ranges_for(variant)
+        self.reference = self._answer(factory.model.flatbuffer)
 
     def answer(self, names: Sequence[str]) -> Scores | None:
         """The answers with these operators quantized; None if they cannot be."""
-        maker = self._maker
+        float32 = self._factory.model.flatbuffer
         try:
-            made = quantize(maker.float32, self._variant, self._ranges, only=names)
+            made = quantize(float32, self._variant, self._ranges, only=names)
             return self._answer(made)
         except ConversionError:
             # Not every kind of operator can be quantized on its own, and none must be.
@@ -129,13 +132,12 @@ class SingleOperatorQuantization:
         answer = self.answer(names)
         if answer is None:
             return 0.0
-        return distance(answer, self.reference, self._maker.signature.outputs)
+        return distance(answer, self.reference, self._factory.model.signature.outputs)
 
     def _answer(self, flatbuffer: bytes) -> Scores:
-        signature = self._maker.signature
-        servable = Servable(
-            self._variant, flatbuffer, self._maker.bind(flatbuffer), signature.outputs
-        )
+        model = self._factory.model
+        signature = model.signature
+        servable = Servable(self._variant, flatbuffer, model.bind(flatbuffer), signature.outputs)
         groups = in_groups(self._examples.inputs, signature.sequence)
         self._process.load(servable, groups[0].inputs)
         answers = [self._process.answer(group.inputs) for group in groups]
@@ -143,10 +145,10 @@ class SingleOperatorQuantization:
 
 
 def search(
-    maker: FormMaker,
-    variant: Variant,
+    factory: CandidateFactory,
+    variant: VariantName,
     ranked: Sequence[FloatOperator],
-    keeps_budget: Callable[[Form], bool],
+    keeps_budget: Callable[[Candidate], bool],
     max_tries: int,
     advance: Callable[[float], None] = lambda fraction: None,
 ) -> MixedPrecisionResult:
@@ -155,15 +157,15 @@ def search(
     First doubles their number until the budget is kept, then halves the gap.
 
     Args:
-        maker: of the forms.
-        variant: of quantization.
+        factory: Factory of the candidates.
+        variant: Name of the variant.
         ranked: what `rank_by_sensitivity` found.
-        keeps_budget: whether a form does; the costly part.
+        keeps_budget: Function from a candidate to whether it does; the costly part.
         max_tries: how often to ask at most.
         advance: told how much of the tries is used up, 0 to 1.
     """
     tries = 0
-    best: Form | None = None
+    best: Candidate | None = None
     # All of them in float is the float model, which is a candidate of its own.
     counts = _Counts(len(ranked) - 1)
     for count in counts:
@@ -171,13 +173,13 @@ def search(
             break
         tries += 1
         try:
-            form = maker.make(variant, tuple(ranked[:count]))
-            passes = keeps_budget(form)
+            candidate = factory.make(variant, tuple(ranked[:count]))
+            passes = keeps_budget(candidate)
         except ConversionError:
             # A mixture that cannot be made is no reason to give up those that can.
             passes = False
         else:
-            best = form if passes else best
+            best = candidate if passes else best
         counts.tell(passes=passes)
         advance(tries / max_tries)
     return MixedPrecisionResult(best, tries)

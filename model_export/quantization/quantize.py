@@ -20,17 +20,16 @@ from model_export.dataset.sequence_buckets import in_groups
 from model_export.dataset.splits import Split
 from model_export.dataset.stratified import classes_in_turn
 from model_export.errors import ConversionError
-from model_export.recipe.quantize import CalibrationSection, Variant
+from model_export.recipe.quantize import CalibrationSection
+from model_export.recipe.variants import VARIANTS, Variant, VariantName
 from tflite_serving.contract.preprocessing import Step
 
 Ranges = Mapping[str, Any]
 """By tensor name, the smallest and largest value that calibration saw."""
 
-STATIC: frozenset[Variant] = frozenset({"static_int8", "full_int8"})
-"""The variants that need calibration."""
-
 _Operation = qtyping.TFLOperationName
 _EVERYWHERE = ".*"
+_ACTIVATION_BITS = 8
 _RANGES: Mapping[str, Callable[[Any, Any], Any]] = {
     "min_max": qsv_utils.min_max_update,
     "moving_average": qsv_utils.moving_average_update,
@@ -39,7 +38,7 @@ _RANGES: Mapping[str, Callable[[Any, Any], Any]] = {
 
 def quantize(
     flatbuffer: bytes,
-    variant: Variant,
+    variant: VariantName,
     ranges: Ranges,
     *,
     only: Sequence[str] | None = None,
@@ -49,26 +48,28 @@ def quantize(
     """One variant of the model.
 
     Args:
-        flatbuffer: float32, with inputs ``input_0``, ….
-        variant: which.
-        ranges: what `calibrate` found; only the static variants look at them.
-        only: names of the operators to quantize, by the tensor that each makes; None is all.
-        but: names of operators to leave in float.
-        float_inputs: whether the model's inputs stay float32 in `full_int8`, too.
+        flatbuffer: Flatbuffer in float32, with inputs ``input_0``, ….
+        variant: Name of the variant.
+        ranges: Ranges from `calibrate`; used by variants that need calibration.
+        only: Names of the operators to quantize, by the tensor that each makes; None is all.
+        but: Names of operators to leave in float.
+        float_inputs: Whether the model's inputs stay float32 whatever the variant says.
 
     Returns:
-        the variant's flatbuffer; weights are quantized per channel.
+        The variant's flatbuffer, with weights quantized per channel; `flatbuffer` itself where
+        nothing is to be quantized.
 
     Raises:
-        ConversionError: the quantizer refuses the model.
+        ConversionError: The quantizer refuses the model.
     """
-    if variant == "float32" or only == []:
+    row = VARIANTS[variant]
+    if row.method is None or only == []:
         return flatbuffer
     with _quietly(variant):
         quantizer = Quantizer(bytearray(flatbuffer))
         for scope in [_EVERYWHERE] if only is None else map(_scope, only):
-            _CONFIGURE[variant](quantizer, scope)
-        if variant == "static_int8":
+            _configure(quantizer, row, scope)
+        if row.float_interface:
             _leave_in_float(quantizer, _Operation.INPUT, _Operation.OUTPUT)
         if float_inputs:
             _leave_in_float(quantizer, _Operation.INPUT)
@@ -105,7 +106,9 @@ def calibrate(
     """
     with _quietly("calibration"):
         quantizer = Quantizer(bytearray(flatbuffer))
-        _static_int8(quantizer, _EVERYWHERE)
+        quantizer.add_static_config(
+            _EVERYWHERE, _Operation.ALL_SUPPORTED, _ACTIVATION_BITS, _ACTIVATION_BITS
+        )
         manager = RecipeManager()
         manager.load_quantization_recipe(quantizer.get_quantization_recipe())
         calibrator = Calibrator(
@@ -147,36 +150,18 @@ def _scope(name: str) -> str:
     return f"^{re.escape(name)};"
 
 
-def _float16(quantizer: Quantizer, scope: str) -> None:
-    quantizer.add_weight_only_config(
-        scope, _Operation.ALL_SUPPORTED, 16, algorithm_key=AlgorithmName.FLOAT_CASTING
-    )
-
-
-def _weight_int8(quantizer: Quantizer, scope: str) -> None:
-    quantizer.add_weight_only_config(scope, _Operation.ALL_SUPPORTED, 8)
-
-
-def _weight_int4(quantizer: Quantizer, scope: str) -> None:
-    quantizer.add_weight_only_config(scope, _Operation.ALL_SUPPORTED, 4)
-
-
-def _dynamic_int8(quantizer: Quantizer, scope: str) -> None:
-    quantizer.add_dynamic_config(scope, _Operation.ALL_SUPPORTED, 8)
-
-
-def _static_int8(quantizer: Quantizer, scope: str) -> None:
-    quantizer.add_static_config(scope, _Operation.ALL_SUPPORTED, 8, 8)
-
-
-_CONFIGURE: Mapping[Variant, Callable[[Quantizer, str], None]] = {
-    "float16": _float16,
-    "weight_int8": _weight_int8,
-    "weight_int4": _weight_int4,
-    "dynamic_int8": _dynamic_int8,
-    "static_int8": _static_int8,
-    "full_int8": _static_int8,
-}
+def _configure(quantizer: Quantizer, variant: Variant, scope: str) -> None:
+    everything, bits = _Operation.ALL_SUPPORTED, variant.weight_bits
+    match variant.method:
+        case "float_casting":
+            casting = AlgorithmName.FLOAT_CASTING
+            quantizer.add_weight_only_config(scope, everything, bits, algorithm_key=casting)
+        case "weight_only":
+            quantizer.add_weight_only_config(scope, everything, bits)
+        case "dynamic":
+            quantizer.add_dynamic_config(scope, everything, bits)
+        case "static":
+            quantizer.add_static_config(scope, everything, _ACTIVATION_BITS, bits)
 
 
 def _leave_in_float(quantizer: Quantizer, *edges: qtyping.TFLOperationName) -> None:

@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from model_export.recipe.checks import check
+from model_export.recipe.variants import DENSE, VariantName
 from tflite_serving.contract.codec import ContractError
-
-Variant = Literal[
-    "float32",
-    "sparse_float32",
-    "float16",
-    "weight_int8",
-    "weight_int4",
-    "dynamic_int8",
-    "static_int8",
-    "full_int8",
-]
-
-
-DENSE: tuple[Variant, ...] = tuple(
-    variant for variant in get_args(Variant) if variant != "sparse_float32"
-)
-"""All that store every weight; the others need a pruning of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +15,15 @@ class QuantizeSection:
     """``[quantize]``: the variants that become candidates.
 
     Attributes:
-        variants: Which; by default all dense ones, since the gate can choose only what it has.
-        float_where_faster: whether convolutions that int8 makes slower stay in float: those that
-            read an image of few channels, and depthwise ones in dynamic_int8.
-        max_tries: how many mixtures of int8 and float are tried for each int8 variant that misses
-            the budget of quality; 0 tries none.
+        variants: Their names; by default all dense ones, since the gate can choose only what it
+            has.
+        float_where_faster: Whether operators that int8 makes slower stay in float, such as
+            convolutions that read an image of few channels; see `Variant.float_groups`.
+        max_tries: How many mixtures of integers and float are tried for each integer variant that
+            misses the budget of quality; 0 tries none.
     """
 
-    variants: tuple[Variant, ...] = DENSE
+    variants: tuple[VariantName, ...] = DENSE
     float_where_faster: bool = True
     max_tries: int = 8
 

@@ -20,6 +20,7 @@ from model_export.recipe.prune import PruneSection
 from model_export.recipe.publish import PublishSection
 from model_export.recipe.quantize import CalibrationSection, QuantizeSection
 from model_export.recipe.sequence import SequenceSection
+from model_export.recipe.variants import VARIANTS, Variant
 from tflite_serving.contract.codec import ContractError, decode, encode
 
 
@@ -40,15 +41,20 @@ class Recipe:
     publish: PublishSection = field(default_factory=PublishSection)
 
     def __post_init__(self) -> None:
-        if "sparse_float32" not in self.quantize.variants:
-            return
-        if self.prune.method == "none" or list(self.prune.block) != [1, 4]:
+        for name in self.quantize.variants:
+            self._check_variant(VARIANTS[name])
+
+    def _check_variant(self, variant: Variant) -> None:
+        block = variant.block
+        if block and (self.prune.method == "none" or tuple(self.prune.block) != block):
             raise ContractError(
-                "quantize.variants", "sparse_float32 needs prune.method and prune.block = [1, 4]"
+                "quantize.variants",
+                f"{variant.name} needs prune.method and prune.block = {list(block)}",
             )
-        if "float32" not in self.quantize.variants:
+        if variant.compared_with not in (None, *self.quantize.variants):
             raise ContractError(
-                "quantize.variants", "sparse_float32 needs float32 beside it, to compare with"
+                "quantize.variants",
+                f"{variant.name} needs {variant.compared_with} beside it, to compare with",
             )
 
     @property

@@ -8,44 +8,45 @@ from model_export.errors import ConversionError
 from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
 from model_export.flatbuffer.inspect import bindings
 from model_export.progress import Progress
-from model_export.quantization.quantize import STATIC, Ranges, calibrate, choose_calibration
-from model_export.recipe.quantize import CalibrationSection, Variant
+from model_export.quantization.quantize import Ranges, calibrate, choose_calibration
+from model_export.recipe.quantize import CalibrationSection
+from model_export.recipe.variants import VARIANTS, VariantName
 from model_export.signature.source_model import SourceModel
 from model_export.steps.prepare import PreparedExport
 
 
-def convert(source: SourceModel, ready: PreparedExport, progress: Progress) -> bytes:
+def convert(source: SourceModel, prepared: PreparedExport, progress: Progress) -> bytes:
     """The float32 flatbuffer, for sequences of any length, or where that cannot be of the largest.
 
     Args:
         source: what is converted.
-        ready: its examples.
+        prepared: its examples.
         progress: told of the step.
 
     Raises:
         ConversionError: it has what TensorFlow Lite lacks.
     """
     with progress.step("convert") as step:
-        float32 = fold_batch_shapes(_convert(source, ready, progress))
+        float32 = fold_batch_shapes(_convert(source, prepared, progress))
         step.result = f"{len(float32):,} bytes"
     return float32
 
 
-def fitting(ready: PreparedExport, float32: bytes) -> PreparedExport:
+def fitting(prepared: PreparedExport, float32: bytes) -> PreparedExport:
     """What is prepared, with one length of sequences if the converted model takes one alone."""
-    if ready.signature.sequence is None:
-        return ready
-    outputs = tuple(spec.name for spec in ready.signature.outputs)
-    inputs, _ = bindings(float32, ready.signature.tensors, outputs)
+    if prepared.signature.sequence is None:
+        return prepared
+    outputs = tuple(spec.name for spec in prepared.signature.outputs)
+    inputs, _ = bindings(float32, prepared.signature.tensors, outputs)
     is_open = any(None in binding.shape[1:] for binding in inputs)
-    return ready if is_open else ready.of_one_length()
+    return prepared if is_open else prepared.of_one_length()
 
 
 def find_ranges(
     float32: bytes,
-    ready: PreparedExport,
+    prepared: PreparedExport,
     section: CalibrationSection,
-    variants: Collection[Variant],
+    variants: Collection[VariantName],
     progress: Progress,
 ) -> Ranges | ConversionError:
     """The ranges that static variants need; nothing if there are none of them.
@@ -54,17 +55,17 @@ def find_ranges(
 
     Args:
         float32: what `convert` made.
-        ready: the examples, as `fitting` gives them.
+        prepared: the examples, as `fitting` gives them.
         section: of the recipe.
         variants: that will be made.
         progress: told of the step.
     """
-    if not STATIC.intersection(variants):
+    if not any(VARIANTS[name].needs_calibration for name in variants):
         return {}
     with progress.step("calibrate") as step:
-        examples = choose_calibration(ready.splits.train, section)
+        examples = choose_calibration(prepared.splits.train, section)
         try:
-            ranges = calibrate(float32, examples, section.method, ready.signature.sequence)
+            ranges = calibrate(float32, examples, section.method, prepared.signature.sequence)
         except ConversionError as error:
             step.result = f"failed: {error}"
             return error
@@ -72,12 +73,12 @@ def find_ranges(
     return ranges
 
 
-def _convert(source: SourceModel, ready: PreparedExport, progress: Progress) -> bytes:
+def _convert(source: SourceModel, prepared: PreparedExport, progress: Progress) -> bytes:
     # Not at the top: importing TensorFlow takes seconds, and a wrong recipe should not.
     from model_export.tf.convert import convert_float32
     from model_export.tf.source import KerasSource
 
-    sequence = ready.signature.sequence
+    sequence = prepared.signature.sequence
     try:
         return convert_float32(source)
     except ConversionError:

@@ -7,8 +7,7 @@ from importlib import metadata
 
 from model_export.artifact.write import ManifestDraft
 from model_export.dataset.splits import Splits
-from model_export.quality.comparison import Comparison
-from model_export.quantization.candidate import Answered, finite
+from model_export.quality.evaluated_candidate import EvaluatedCandidate
 from model_export.recipe.recipe import Recipe
 from model_export.steps.prepare import PreparedExport
 from tflite_serving.contract.evidence import (
@@ -31,52 +30,53 @@ _SMALLEST_MEMORY_MIB = 256
 _PICTURE_MIB = 300
 
 
-def build_description(
+def draft_manifest(
     recipe: Recipe,
-    ready: PreparedExport,
+    prepared: PreparedExport,
     compression: Compression,
-    answered: Answered,
+    evaluated: EvaluatedCandidate,
     made_from: Provenance,
     by_length: tuple[LengthLatency, ...] = (),
 ) -> ManifestDraft:
     """Everything in the manifest but the files.
 
     Args:
-        recipe: of the export.
-        ready: the model's interface and the examples.
-        compression: with the gate's verdict.
-        answered: the candidate to publish.
-        made_from: model, recipe, data and packages.
-        by_length: its latency, by length of the sequences.
+        recipe: Recipe of the export.
+        prepared: The model's signature and the examples.
+        compression: Account of all candidates.
+        evaluated: The candidate to publish.
+        made_from: Model, recipe, data and packages.
+        by_length: Its latency, by length of the sequences.
     """
-    chosen = compression.chosen
+    chosen, candidate = compression.chosen, evaluated.candidate
     return ManifestDraft(
         name=recipe.model.name,
-        task=ready.signature.task,
-        inputs=ready.signature.inputs,
-        outputs=ready.signature.outputs,
-        tensors=answered.form.tensors,
-        preprocessing=ready.preprocessing,
-        assets=ready.assets,
+        task=prepared.signature.task,
+        inputs=prepared.signature.inputs,
+        outputs=prepared.signature.outputs,
+        tensors=candidate.tensors,
+        preprocessing=prepared.preprocessing,
+        assets=prepared.assets,
         compression=compression,
-        quality=_quality(chosen, answered.first, ready.splits),
-        runtime=Runtime(_RUNTIME, metadata.version(_RUNTIME), answered.form.facts.kinds),
-        resources=_resources(chosen, recipe.measure.threads, by_length, ready.signature.inputs),
+        quality=_quality(chosen, evaluated, prepared.splits),
+        runtime=Runtime(_RUNTIME, metadata.version(_RUNTIME), candidate.facts.kinds),
+        resources=_resources(chosen, recipe.measure.threads, by_length, prepared.signature.inputs),
         provenance=made_from,
     )
 
 
-def _quality(chosen: Candidate, comparison: Comparison, splits: Splits) -> Quality:
+def _quality(chosen: Candidate, evaluated: EvaluatedCandidate, splits: Splits) -> Quality:
+    first = chosen.outputs[0]
     return Quality(
-        metric=comparison.metric,
-        lower_is_better=comparison.lower_is_better,
+        metric=first.metric,
+        lower_is_better=first.lower_is_better,
         dataset=f"{splits.source}, test split",
         examples=len(splits.test),
-        reference=finite(comparison.reference),
-        published=chosen.quality,
-        drop=chosen.drop,
-        drop_interval_95=chosen.drop_interval_95,
-        interval_method=comparison.method,
+        reference=first.reference,
+        published=first.quality,
+        drop=first.drop,
+        drop_interval_95=first.drop_interval_95,
+        interval_method=evaluated.comparisons[first.output].method,
     )
 
 

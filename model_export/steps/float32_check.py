@@ -13,7 +13,8 @@ from model_export.dataset.sequence_buckets import in_groups
 from model_export.errors import ConversionError
 from model_export.progress import Progress
 from model_export.quality.rounding import ROUNDING, disturb, excess, noise, scales, worst_rows
-from model_export.quantization.candidate import Form, FormMaker, answer_all
+from model_export.quantization.candidate import Candidate, predict
+from model_export.quantization.float32_model import Float32Model
 from model_export.signature.source_model import SourceModel
 from model_export.steps.prepare import PreparedExport
 from model_export.steps.step_cache import StepCache
@@ -76,39 +77,37 @@ class Float32Check:
     """Compares one conversion.
 
     Attributes:
-        source: what was converted.
-        float32: the flatbuffer, with the converter's own names.
-        ready: the examples, as `steps.convert.fitting` gives them.
-        threads: of the interpreter.
+        source: Model that was converted.
+        model: The converted model.
+        prepared: The examples, as `convert.fitting` gives them.
+        threads: Threads of the interpreter.
     """
 
     source: SourceModel
-    float32: bytes
-    ready: PreparedExport
+    model: Float32Model
+    prepared: PreparedExport
     threads: int
 
-    def run(self, known: Arrays | None, finished: StepCache, progress: Progress) -> None:
+    def run(self, known: Arrays | None, step_cache: StepCache, progress: Progress) -> None:
         """Compares on the test split, and on some of it with other sizes of inputs.
 
         Args:
             known: the source's outputs for the test split, in natural units, if it was asked.
-            finished: keeps the converted model's outputs for the candidate that they are of.
+            step_cache: Keeps the converted model's outputs for the candidate that they are of.
             progress: told of the step.
 
         Raises:
             ConversionError: the models differ by more than rounding explains; it names the first
                 layer that does. Or the runtime cannot run the conversion.
         """
-        signature, test = self.ready.signature, self.ready.splits.test
+        test = self.prepared.splits.test
         with progress.step("compare") as step:
-            form = FormMaker(self.float32, {}, signature, frozenset(self.source.layers)).make(
-                "float32"
-            )
+            candidate = self.model.candidate
             rows = np.arange(len(test))
             whole = _Question(test.inputs, known or self._predict(test.inputs), rows)
             questions = [whole, *self._scaled(whole, progress)]
-            found = self._answers(form, [each.inputs for each in questions])
-            finished.keep_answers(form, "test", found[0])
+            found = self._predictions(candidate, [each.inputs for each in questions])
+            step_cache.keep_predictions(candidate, "test", found[0])
             compared = list(map(self._compare, questions, found))
             scaled = [f", {len(each.rows)} of them ×{each.factor:g}" for each in questions[1:]]
             magnified = sum(len(rows) for _, rows in compared)
@@ -117,13 +116,13 @@ class Float32Check:
                 f"but for {max(largest for largest, _ in compared):.1e} of a value's size"
             ) + (f", and more in {magnified} that magnify rounding" if magnified else "")
 
-    def _answers(self, form: Form, several: Sequence[Arrays]) -> list[Arrays]:
+    def _predictions(self, candidate: Candidate, several: Sequence[Arrays]) -> list[Arrays]:
         try:
-            return answer_all(form, self.ready.signature, several, self.threads)
+            return predict(candidate, self.prepared.signature, several, self.threads)
         except ConversionError as error:
             raise ConversionError(
-                f"{form.located(str(error))}; so the conversion cannot be compared with the Keras "
-                "model, and all forms are made of it; nothing was published"
+                f"{candidate.located(str(error))}; so the conversion cannot be compared with the "
+                "Keras model, and all forms are made of it; nothing was published"
             ) from error
 
     def _scaled(self, whole: _Question, progress: Progress) -> Iterator[_Question]:
@@ -131,7 +130,7 @@ class Float32Check:
         numbers = max(sum(each[0].size for each in whole.inputs.values()), 1)
         count = max(1, min(len(whole.rows), _MOST_ROWS, _MOST_NUMBERS // numbers))
         few = whole.at(np.linspace(0, len(whole.rows) - 1, count).astype(np.int64))
-        pictures, step = self.ready.signature.pictures, self.ready.signature.sequence
+        pictures, step = self.prepared.signature.pictures, self.prepared.signature.sequence
         fixed = step.outputs if step is not None and step.tokens is not None else ()
         names = [
             name
@@ -162,7 +161,7 @@ class Float32Check:
         Of these, disturbing the Keras model explains the difference.
         """
         largest, magnified = 0.0, set[int]()
-        for output in self.ready.signature.outputs:
+        for output in self.prepared.signature.outputs:
             expected = question.expected[output.name]
             scale = scales(expected, is_score=output.task in _SCORES)
             worst = worst_rows(expected, found[output.name], scale)
@@ -210,9 +209,9 @@ class Float32Check:
         from model_export.tf.first_difference import first_difference
 
         at = difference.place
-        inputs = in_groups(_rows(question.inputs, np.array([at])), self.ready.signature.sequence)
+        inputs = in_groups(_rows(question.inputs, np.array([at])), self.prepared.signature.sequence)
         try:
-            layer = first_difference(self.source, self.float32, inputs[0].inputs)
+            layer = first_difference(self.source, self.model.flatbuffer, inputs[0].inputs)
         except Exception:  # TensorFlow raises whatever it likes; the models differ
             layer = None
         scaled = "" if question.factor == 1 else f" with its inputs ×{question.factor:g}"
@@ -231,8 +230,8 @@ class Float32Check:
         )
 
     def _predict(self, inputs: Arrays) -> Arrays:
-        groups = in_groups(inputs, self.ready.signature.sequence)
-        natural = self.ready.signature.natural
+        groups = in_groups(inputs, self.prepared.signature.sequence)
+        natural = self.prepared.signature.natural
         return merge_outputs(groups, [natural(self.source.predict(each.inputs)) for each in groups])
 
 

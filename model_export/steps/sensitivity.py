@@ -13,10 +13,11 @@ from model_export.flatbuffer.inspect import Operator
 from model_export.measure.process import Process
 from model_export.progress import Progress
 from model_export.quality.gate import worst_drop
-from model_export.quantization.candidate import FormMaker
+from model_export.quantization.candidate_factory import CandidateFactory
+from model_export.quantization.float32_model import Float32Model
 from model_export.quantization.mixed_precision import Scores, SingleOperatorQuantization, distance
-from model_export.recipe.quantize import Variant
 from model_export.recipe.recipe import Recipe
+from model_export.recipe.variants import VARIANTS, Method, VariantName
 from model_export.signature.source_model import SourceModel
 from model_export.steps.convert import convert, find_ranges, fitting
 from model_export.steps.prepare import PreparedExport, load, prepare
@@ -24,7 +25,8 @@ from model_export.steps.prepare import PreparedExport, load, prepare
 if TYPE_CHECKING:
     from model_export.tf.source import KerasSource
 
-_INT8: tuple[Variant, ...] = ("static_int8", "full_int8", "dynamic_int8", "weight_int8")
+_METHODS: tuple[Method, ...] = ("static", "dynamic", "weight_only")
+"""Those that quantize most come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Sensitivity:
     reference: float
     examples: int
     sparsity: float
-    variant: Variant
+    variant: VariantName
     layers: tuple[LayerSensitivity, ...]
 
 
@@ -99,12 +101,18 @@ def measure_sensitivity(recipe: Recipe, folder: Path, progress: Progress) -> Sen
     """
     from model_export.tf.source import KerasSource
 
-    source, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
-    asked = _Asked(ready)
+    source, prepared = prepare(load(recipe, folder, progress), recipe, folder, progress)
+    asked = _Asked(prepared)
     pruning: dict[str, tuple[int, Effect]] = {}
     if isinstance(source, KerasSource):
         pruning = _prune_each(source, asked, recipe.prune.sparsity, progress)
-    variant = next((v for v in _INT8 if v in recipe.quantize.variants), _INT8[0])
+    int8 = [
+        row.name
+        for method in _METHODS
+        for row in VARIANTS.values()
+        if (row.method, row.weight_bits) == (method, 8)
+    ]
+    variant = next((name for name in int8 if name in recipe.quantize.variants), int8[0])
     quantization = _quantize_each(source, asked, recipe, variant, progress)
     layers = [
         LayerSensitivity(
@@ -119,7 +127,7 @@ def measure_sensitivity(recipe: Recipe, folder: Path, progress: Progress) -> Sen
         model=recipe.model.name,
         metric=asked.metric,
         reference=asked.reference,
-        examples=len(ready.splits.validation),
+        examples=len(prepared.splits.validation),
         sparsity=recipe.prune.sparsity,
         variant=variant,
         layers=tuple(sorted(layers, key=_rank)),
@@ -129,13 +137,13 @@ def measure_sensitivity(recipe: Recipe, folder: Path, progress: Progress) -> Sen
 class _Asked:
     """The model's own answers to the validation split, and how far others are from them."""
 
-    def __init__(self, ready: PreparedExport) -> None:
-        self.ready = ready
-        self._paired = ready.reference.validation
-        (first, *others) = ready.criteria
+    def __init__(self, prepared: PreparedExport) -> None:
+        self.prepared = prepared
+        self._paired = prepared.reference.validation
+        (first, *others) = prepared.criteria
         self.metric, self.reference = first.name, self._paired[first.output.name].reference
         if others:
-            names = " and ".join(each.name for each in ready.criteria)
+            names = " and ".join(each.name for each in prepared.criteria)
             self.metric, self.reference = f"parts of the budgets of {names}", 0.0
 
     def effect(self, scores: Scores) -> Effect:
@@ -143,8 +151,8 @@ class _Asked:
         reference = {name: paired.reference_scores for name, paired in self._paired.items()}
         drops = {name: paired.drop(scores[name]) for name, paired in self._paired.items()}
         return Effect(
-            drop=worst_drop(drops, self.ready.budgets),
-            error=distance(scores, reference, self.ready.signature.outputs),
+            drop=worst_drop(drops, self.prepared.budgets),
+            error=distance(scores, reference, self.prepared.signature.outputs),
         )
 
 
@@ -153,7 +161,7 @@ def _prune_each(
 ) -> dict[str, tuple[int, Effect]]:
     from model_export.tf.pruning.prune_each import prune_each
 
-    signature, inputs = asked.ready.signature, asked.ready.splits.validation.inputs
+    signature, inputs = asked.prepared.signature, asked.prepared.splits.validation.inputs
     found = {}
     with progress.step("prune") as step:
         for layer in prune_each(source.model, sparsity):
@@ -165,16 +173,19 @@ def _prune_each(
 
 
 def _quantize_each(
-    source: SourceModel, asked: _Asked, recipe: Recipe, variant: Variant, progress: Progress
+    source: SourceModel, asked: _Asked, recipe: Recipe, variant: VariantName, progress: Progress
 ) -> dict[str, tuple[int, Effect]]:
-    float32 = convert(source, asked.ready, progress)
-    ready = fitting(asked.ready, float32)
-    ranges = find_ranges(float32, ready, recipe.calibration, (variant,), progress)
-    maker = FormMaker(float32, ranges, ready.signature, frozenset(source.layers))
-    groups = _by_layer(maker.facts.operators)
+    float32 = convert(source, asked.prepared, progress)
+    prepared = fitting(asked.prepared, float32)
+    ranges = find_ranges(float32, prepared, recipe.calibration, (variant,), progress)
+    model = Float32Model(float32, prepared.signature, frozenset(source.layers))
+    factory = CandidateFactory(model, ranges)
+    groups = _by_layer(model.facts.operators)
     found = {}
     with progress.step("quantize") as step, Process(recipe.measure.threads) as process:
-        isolation = SingleOperatorQuantization(maker, variant, ready.splits.validation, process)
+        isolation = SingleOperatorQuantization(
+            factory, variant, prepared.splits.validation, process
+        )
         for index, (layer, operators) in enumerate(groups.items()):
             answer = isolation.answer([operator.name for operator in operators])
             if answer is not None and _differ(answer, isolation.reference):

@@ -13,10 +13,11 @@ from model_export.errors import ConversionError
 from model_export.measure.process import Servable
 from model_export.measure.timing import Timing, time_each
 from model_export.measure.worker import read_arrays, write_arrays
-from model_export.quantization.candidate import Form, FormMaker, answer
+from model_export.quantization.candidate import Candidate, predict
+from model_export.quantization.candidate_factory import CandidateFactory
 from model_export.quantization.mixed_precision import rank_by_sensitivity
 from model_export.recipe.measure import MeasureSection
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import VariantName
 from model_export.signature.signature import ModelSignature
 from model_export.steps.workspace import Workspace
 from tflite_serving.contract.codec import decode, to_text
@@ -86,32 +87,42 @@ class StepCache:
         self.workspace.save(_PRUNING, to_text(_Pruned(pruning)).encode())
         self.workspace.save(_FLOAT32, flatbuffer)
 
-    def answers(
-        self, form: Form, signature: ModelSignature, inputs: Arrays, split: str, threads: int
+    def predictions(
+        self,
+        candidate: Candidate,
+        signature: ModelSignature,
+        inputs: Arrays,
+        split: str,
+        threads: int,
     ) -> Arrays:
-        """See `candidate.answer`; `split` names the one that `inputs` are of."""
-        kept = self.workspace.load(_answers(form, split))
+        """See `candidate.predict`; `split` names the one that `inputs` are of."""
+        kept = self.workspace.load(_predictions(candidate, split))
         if kept is not None:
             return read_arrays(BytesIO(kept))
-        outputs = answer(form, signature, inputs, threads)
-        self.keep_answers(form, split, outputs)
+        (outputs,) = predict(candidate, signature, [inputs], threads)
+        self.keep_predictions(candidate, split, outputs)
         return outputs
 
-    def keep_answers(self, form: Form, split: str, outputs: Arrays) -> None:
-        """Keeps what a form answered to a split."""
+    def keep_predictions(self, candidate: Candidate, split: str, outputs: Arrays) -> None:
+        """Keeps a candidate's predictions for a split."""
         file = BytesIO()
         write_arrays(file, outputs)
-        self.workspace.save(_answers(form, split), file.getvalue())
+        self.workspace.save(_predictions(candidate, split), file.getvalue())
 
     def ranking(
-        self, maker: FormMaker, variant: Variant, examples: Split, threads: int, advance: Advance
+        self,
+        factory: CandidateFactory,
+        variant: VariantName,
+        examples: Split,
+        threads: int,
+        advance: Advance,
     ) -> list[FloatOperator]:
         """See `mixed_precision.rank_by_sensitivity`."""
         name = f"ranking-{variant}.json"
         kept = self.workspace.load(name)
         if kept is not None:
             return list(decode(_Ranking, json.loads(kept), name).operators)
-        ranked = rank_by_sensitivity(maker, variant, examples, threads, advance)
+        ranked = rank_by_sensitivity(factory, variant, examples, threads, advance)
         self.workspace.save(name, to_text(_Ranking(tuple(ranked))).encode())
         return ranked
 
@@ -135,8 +146,8 @@ class StepCache:
         return timings
 
 
-def _answers(form: Form, split: str) -> str:
-    return f"{split}-{_digest(form.flatbuffer)}.npz"
+def _predictions(candidate: Candidate, split: str) -> str:
+    return f"{split}-{_digest(candidate.flatbuffer)}.npz"
 
 
 def _digest(data: bytes) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from examples.digits import demo, train
-from model_export.recipe.quantize import DENSE
 from model_export.recipe.recipe import read_recipe
+from model_export.recipe.variants import DENSE
 from tests.support.places import ROOT
 from tests.support.programs.commands import apart, here
 from tflite_serving.contract.manifest import Manifest, read_manifest

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import VariantName
 from tests.support.models.tiny import FEATURES, LABELS, write_tiny_artifact
 from tests.support.server.held_registry import World
 from tflite_serving.http.messages import RequestHead
@@ -27,7 +27,7 @@ Rows = npt.NDArray[np.float32]
 MAX_BATCH = 1024
 EDGES = (1, 2, 63, 64, 65, 127, 128, 129, 1000, MAX_BATCH)
 POOL: Rows = np.random.default_rng(5).random((MAX_BATCH, FEATURES), dtype=np.float32)
-VARIANTS: tuple[Variant, ...] = ("float32", "full_int8")
+VARIANTS: tuple[VariantName, ...] = ("float32", "full_int8")
 TOLERANCE = 1e-6
 
 sizes = st.one_of(st.sampled_from(EDGES), st.integers(1, MAX_BATCH))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tflite_serving.contract.codec import ContractError
@@ -41,7 +41,7 @@ class FloatOperator:
 
 @dataclass(frozen=True, slots=True)
 class OutputQuality:
-    """Cost of compression in quality for one of several outputs, on the test split.
+    """Cost of compression in quality for one output, on the test split.
 
     Attributes:
         output: Name of the output.
@@ -86,7 +86,7 @@ class Candidate:
         peak_rss_mib: Peak memory of a fresh process that loads the model, and predicts one instance
             and one batch.
         kept_in_float: Operators that were not quantized, where the rest was.
-        outputs: Quality of each output, where there are several.
+        outputs: Quality of each output, in the order of the manifest's outputs.
         passes: Whether the candidate keeps the budget.
         chosen: Whether the candidate was published.
         why_not: Reason for which it was not chosen; None for the chosen one.
@@ -108,7 +108,7 @@ class Candidate:
     cold_load_ms: float
     peak_rss_mib: float
     kept_in_float: tuple[FloatOperator, ...] = ()
-    outputs: tuple[OutputQuality, ...] = ()
+    outputs: tuple[OutputQuality, ...] = field(kw_only=True)
     passes: bool = True
     chosen: bool = False
     why_not: str | None = None
@@ -116,6 +116,8 @@ class Candidate:
     def __post_init__(self) -> None:
         if not 0 <= self.sparsity <= 1:
             raise ContractError("sparsity", f"expected 0 to 1, got {self.sparsity}")
+        if not self.outputs:
+            raise ContractError("outputs", "expected at least one, got none")
 
 
 @dataclass(frozen=True, slots=True)

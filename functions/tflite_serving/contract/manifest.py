@@ -157,7 +157,7 @@ def read_manifest(text: str | bytes) -> Manifest:
     """
     document = parse_json(text, "manifest")
     check_schema_version(document, "manifest", SCHEMA_VERSION)
-    return decode(Manifest, _with_tasks(document), "manifest")
+    return decode(Manifest, _with_output_qualities(_with_tasks(document)), "manifest")
 
 
 def write_manifest(manifest: Manifest) -> str:
@@ -174,6 +174,23 @@ def _with_tasks(document: Any) -> Any:
         for output in document["outputs"]
     ]
     return {**document, "outputs": outputs}
+
+
+def _with_output_qualities(document: Any) -> Any:
+    """Where candidates do not list the quality of their only output, as in older manifests."""
+    try:
+        (output,), quality = document["outputs"], document["quality"]
+        known = {
+            "output": output["name"],
+            **{name: quality[name] for name in ("metric", "lower_is_better", "reference")},
+        }
+        candidates = [
+            each if each.get("outputs") else {**each, "outputs": [{**each, **known}]}
+            for each in document["compression"]["candidates"]
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return document  # it has several outputs, or is no manifest, of which `decode` complains
+    return {**document, "compression": {**document["compression"], "candidates": candidates}}
 
 
 def check_schema_version(document: object, path: str, newest: int) -> None:

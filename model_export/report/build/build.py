@@ -10,8 +10,9 @@ import tomli_w
 
 from model_export.artifact.write import ManifestDraft
 from model_export.dataset.splits import Split, targets_of
+from model_export.flatbuffer.inspect import FlatbufferFacts
 from model_export.quality.criteria import OutputCriterion
-from model_export.quantization.candidate import Answered
+from model_export.quality.evaluated_candidate import EvaluatedCandidate
 from model_export.recipe.gate import GateSection
 from model_export.recipe.recipe import Recipe
 from model_export.report.build.output import build_output
@@ -20,7 +21,7 @@ from model_export.report.document.output import OutputReport
 from model_export.report.document.report import Budget, LayerCost, Report
 from model_export.signature.signature import ModelSignature
 from tflite_serving.contract.codec import encode
-from tflite_serving.contract.evidence import Candidate, Quality
+from tflite_serving.contract.evidence import Candidate, OutputQuality
 from tflite_serving.contract.tensors import Arrays
 
 _MOST_CHANGED, _LEAST_CHANGED = 24, 4
@@ -33,16 +34,16 @@ class ExportFindings:
     """What an export found out about the candidate that it publishes.
 
     Attributes:
-        description: of the artifact.
-        answered: the candidate, with its answers to the test split.
+        draft: Manifest of the artifact, without its files.
+        published: The candidate, with its predictions for the test split.
         reference: the Keras model's answers to it.
         test: the test split.
         signature: what clients see.
         criteria: what each output is judged by.
     """
 
-    description: ManifestDraft
-    answered: Answered
+    draft: ManifestDraft
+    published: EvaluatedCandidate
     reference: Arrays
     test: Split
     signature: ModelSignature
@@ -61,44 +62,45 @@ def build_report(
         created_at: RFC 3339.
         command: that makes the artifact again.
     """
-    description = findings.description
-    chosen = description.compression.chosen
+    draft = findings.draft
+    chosen = draft.compression.chosen
     return Report(
-        name=description.name,
+        name=draft.name,
         version=version,
         created_at=created_at,
-        task=description.task,
-        verdict=verdict(chosen, description.quality, description.compression.float32_bytes),
-        quality=description.quality,
-        compression=description.compression,
-        resources=description.resources,
-        provenance=description.provenance,
+        task=draft.task,
+        verdict=verdict(chosen, draft.compression.float32_bytes),
+        quality=draft.quality,
+        compression=draft.compression,
+        resources=draft.resources,
+        provenance=draft.provenance,
         prefer=recipe.gate.prefer,
         budgets=tuple(_budgets(recipe.gate, findings, chosen)),
         outputs=tuple(_outputs(findings)),
-        layers=_layers(findings.answered),
+        layers=_layers(findings.published.candidate.facts),
         recipe=to_toml(recipe),
         reproduce=command,
     )
 
 
-def verdict(chosen: Candidate, quality: Quality, float32_bytes: int) -> str:
+def verdict(chosen: Candidate, float32_bytes: int) -> str:
     """One sentence: what was chosen, and what it cost."""
     share = chosen.bytes / float32_bytes
     size = f"{share * 100:.0f} % of the float32 size" if share < 1 else "no smaller than float32"
-    figures = [
-        (f"{each.output} {each.metric}", each.reference, each.quality, each.drop)
-        for each in chosen.outputs
-    ] or [(quality.metric, quality.reference, quality.published, quality.drop)]
-    if len(figures) > _MOST_TOLD:
-        return f"{chosen.name} keeps the budgets of {len(figures)} outputs: {size}."
+    if len(chosen.outputs) > _MOST_TOLD:
+        return f"{chosen.name} keeps the budgets of {len(chosen.outputs)} outputs: {size}."
+    is_only = len(chosen.outputs) == 1
     changes = (
-        f"the same {name}, {after:.4f}"
-        if drop == 0
-        else f"{name} {after:.4f} instead of {before:.4f}"
-        for name, before, after, drop in figures
+        _change(each.metric if is_only else f"{each.output} {each.metric}", each)
+        for each in chosen.outputs
     )
     return f"{chosen.name} keeps the budget: {size}, and {', '.join(changes)}."
+
+
+def _change(name: str, quality: OutputQuality) -> str:
+    if quality.drop == 0:
+        return f"the same {name}, {quality.quality:.4f}"
+    return f"{name} {quality.quality:.4f} instead of {quality.reference:.4f}"
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -115,14 +117,16 @@ def _without_none(value: Any) -> Any:
 def _outputs(findings: ExportFindings) -> Iterator[OutputReport]:
     signature, criteria = findings.signature, findings.criteria
     reference = signature.scores(findings.reference)
-    published = signature.scores(findings.answered.outputs)
+    published = signature.scores(findings.published.quality.predictions)
     targets = targets_of(findings.test, signature.outputs)
     inputs = InputsShown(findings.test, signature.inputs)
+    qualities = {each.output: each for each in findings.draft.compression.chosen.outputs}
     for criterion in criteria:
         name = criterion.output.name
         yield build_output(
             criterion,
-            findings.answered.comparisons[name],
+            qualities[name],
+            findings.published.comparisons[name],
             (reference[name], published[name], targets[name]),
             inputs,
             max(_MOST_CHANGED // len(criteria), _LEAST_CHANGED),
@@ -132,7 +136,7 @@ def _outputs(findings: ExportFindings) -> Iterator[OutputReport]:
 def _budgets(gate: GateSection, findings: ExportFindings, chosen: Candidate) -> Iterator[Budget]:
     for criterion in findings.criteria:
         name, own = criterion.output.name, criterion.gate
-        comparison = findings.answered.comparisons[name]
+        comparison = findings.published.comparisons[name]
         place = "gate" if criterion.is_only else f"outputs.{name}"
         drop = comparison.drop if own.confidence is None else comparison.interval[1]
         yield Budget(key=f"{place}.max_drop", limit=own.allowed_drop, value=drop, output=name)
@@ -149,7 +153,7 @@ def _budgets(gate: GateSection, findings: ExportFindings, chosen: Candidate) -> 
             yield Budget(key=f"gate.{key}", limit=float(limit), value=float(value))
 
 
-def _layers(answered: Answered) -> tuple[LayerCost, ...]:
+def _layers(facts: FlatbufferFacts) -> tuple[LayerCost, ...]:
     return tuple(
         LayerCost(
             layer=operator.layer,
@@ -161,6 +165,6 @@ def _layers(answered: Answered) -> tuple[LayerCost, ...]:
             bytes=operator.weights.bytes,
             sparsity=operator.weights.sparsity,
         )
-        for operator in answered.form.facts.operators
+        for operator in facts.operators
         if operator.weights
     )

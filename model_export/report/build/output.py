@@ -12,11 +12,11 @@ from model_export.quality.comparison import Comparison
 from model_export.quality.criteria import OutputCriterion
 from model_export.quality.score_calibration import reliability
 from model_export.quality.thresholds import threshold_curve
-from model_export.quantization.candidate import output_quality
 from model_export.report.build.changed import Changes
 from model_export.report.build.shown_inputs import InputsShown
 from model_export.report.build.value_changes import value_changes
 from model_export.report.document.output import OutputReport
+from tflite_serving.contract.evidence import OutputQuality
 from tflite_serving.contract.tensors import OutputSpec
 
 Array = npt.NDArray[Any]
@@ -24,6 +24,7 @@ Array = npt.NDArray[Any]
 
 def build_output(
     criterion: OutputCriterion,
+    quality: OutputQuality,
     comparison: Comparison,
     scores: tuple[Array, Array, Array],
     inputs: InputsShown,
@@ -32,8 +33,9 @@ def build_output(
     """The report of one output.
 
     Args:
-        criterion: what it is judged by.
-        comparison: of the published candidate with the reference.
+        criterion: Criterion that it is judged by.
+        quality: Quality of the published candidate.
+        comparison: Comparison of the published candidate with the reference.
         scores: what the reference and the published model answer to the test split, and the right
             answers; as `ModelSignature.scores` and `targets_of` give them.
         inputs: of the test split.
@@ -48,7 +50,7 @@ def build_output(
         task=output.task,
         description=output.description,
         units=output.units,
-        quality=output_quality(output.name, comparison),
+        quality=quality,
         interval_method=comparison.method,
         thresholds=_thresholds(output, output.thresholds),
         reference_thresholds=_thresholds(output, used),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_export.quantization.candidate import finite
+from model_export.artifact.compression import finite
 from model_export.report.build.changed import relative_moves
 from model_export.report.document.output import ValueChange, Values
 

@@ -70,15 +70,10 @@ def pareto_plot(report: Report, output: OutputReport, name: str = "pareto") -> M
 def judged_by(report: Report, output: OutputReport) -> list[Candidate]:
     """The candidates with the quality of this output."""
     return [
-        next(
-            (
-                replace(candidate, quality=each.quality)
-                for each in candidate.outputs
-                if each.output == output.name
-            ),
-            candidate,
-        )
+        replace(candidate, quality=each.quality)
         for candidate in report.compression.candidates
+        for each in candidate.outputs
+        if each.output == output.name
     ]
 
 

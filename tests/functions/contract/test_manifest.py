@@ -52,6 +52,47 @@ def test_outputs_without_tasks_of_their_own_have_the_models(text: str) -> None:
     assert read_manifest(json.dumps(document)).outputs[0].task == "regression"
 
 
+def test_the_quality_of_an_only_output_is_listed(text: str) -> None:
+    document = json.loads(text)
+    (candidate,) = document["compression"]["candidates"]
+    (listed,) = candidate["outputs"]
+    assert listed["output"] == document["outputs"][0]["name"]
+    assert listed["drop"] == candidate["drop"]
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_an_only_output_whose_quality_is_not_listed_has_the_candidates(
+    text: str, *, is_empty: bool
+) -> None:
+    """Older manifests list the quality of each output only where there are several."""
+    document = json.loads(text)
+    (candidate,) = document["compression"]["candidates"]
+    if is_empty:
+        candidate["outputs"] = []
+    else:
+        del candidate["outputs"]
+    read = read_manifest(json.dumps(document))
+    (found,) = read.compression.chosen.outputs
+    expected = read.compression.chosen
+    assert (found.output, found.metric) == ("species", read.quality.metric)
+    assert (found.reference, found.lower_is_better) == (read.quality.reference, False)
+    for figure in ("quality", "drop", "drop_interval_95", "agreement", "calibration_error"):
+        assert getattr(found, figure) == getattr(expected, figure)
+    assert read_manifest(write_manifest(read)) == read
+
+
+def test_a_candidate_of_several_outputs_must_list_the_quality_of_each(text: str) -> None:
+    document = json.loads(text)
+    for specs in (document["outputs"], document["tensors"]["outputs"]):
+        specs.append({**specs[0], "name": "second"})
+    document["compression"]["candidates"][0]["outputs"] = []
+    with pytest.raises(ContractError) as caught:
+        read_manifest(json.dumps(document))
+    assert str(caught.value) == (
+        "manifest.compression.candidates[0].outputs: expected at least one, got none"
+    )
+
+
 def message(text: str, change: Change) -> str:
     document = json.loads(text)
     change(document)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_export.flatbuffer.inspect import bindings
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import VariantName
 from model_export.tf.convert import convert_float32
 from model_export.tf.source import KerasSource
 from tests.support.models.tiny import FEATURES, WEIGHTS, scores, write_tiny_artifact
@@ -26,7 +26,7 @@ from tflite_serving.errors import ArtifactRefused, DeadlineExceeded, RequestErro
 from tflite_serving.runtime.interpreter_pool import InterpreterPool
 from tflite_serving.telemetry import Timings
 
-VARIANTS: tuple[Variant, ...] = ("float32", "full_int8", "static_int8")
+VARIANTS: tuple[VariantName, ...] = ("float32", "full_int8", "static_int8")
 ROWS = np.random.default_rng(3).random((40, FEATURES), dtype=np.float32)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +12,16 @@ from ai_edge_litert import schema_py_generated as schema
 from model_export.flatbuffer.deduplicate import slim
 from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
 from model_export.flatbuffer.inspect import bindings, inspect
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import DENSE, VariantName
 from tests.support.models import tiny
 from tests.support.models.litert import Graph, parse, run
 
-VARIANTS: tuple[Variant, ...] = tuple(v for v in get_args(Variant) if v != "sparse_float32")
+VARIANTS = DENSE
 LAYERS = frozenset({"edges", "norm", "depth", "shrink", "flat", "hidden", "shape"})
 
 
 @pytest.fixture
-def conv(converted: Callable[[str], bytes]) -> Callable[[Variant], bytes]:
+def conv(converted: Callable[[str], bytes]) -> Callable[[VariantName], bytes]:
     """Variants of the convolutional test model, as the quantizer writes them."""
     from tests.support.models import keras_models
 
@@ -31,7 +31,7 @@ def conv(converted: Callable[[str], bytes]) -> Callable[[Variant], bytes]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_answers_are_the_same_to_the_last_bit_and_the_file_is_smaller(
-    conv: Callable[[Variant], bytes], variant: Variant
+    conv: Callable[[VariantName], bytes], variant: VariantName
 ) -> None:
     from tests.support.models import keras_models
 
@@ -44,7 +44,7 @@ def test_the_answers_are_the_same_to_the_last_bit_and_the_file_is_smaller(
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_operators_weights_and_bindings_stay_what_they_were(
-    conv: Callable[[Variant], bytes], variant: Variant
+    conv: Callable[[VariantName], bytes], variant: VariantName
 ) -> None:
     made = conv(variant)
     slimmed = slim(made, inspect(made, LAYERS))
@@ -56,7 +56,7 @@ def test_operators_weights_and_bindings_stay_what_they_were(
     assert bindings(slimmed, *names) == bindings(made, *names)
 
 
-def test_tensors_are_named_after_their_layers(conv: Callable[[Variant], bytes]) -> None:
+def test_tensors_are_named_after_their_layers(conv: Callable[[VariantName], bytes]) -> None:
     made = conv("static_int8")
     model = parse(slim(made, inspect(made, LAYERS)))
     (graph,) = model.subgraphs
@@ -65,7 +65,7 @@ def test_tensors_are_named_after_their_layers(conv: Callable[[Variant], bytes]) 
     assert {"edges", "hidden", "shape"} <= names
 
 
-def test_weights_are_aligned_as_the_format_asks(conv: Callable[[Variant], bytes]) -> None:
+def test_weights_are_aligned_as_the_format_asks(conv: Callable[[VariantName], bytes]) -> None:
     made = conv("static_int8")
     root = schema.Model.GetRootAs(slim(made, inspect(made)), 0)
     places = [_place(root.Buffers(index)) for index in range(root.BuffersLength())]
@@ -117,7 +117,7 @@ def test_constants_that_lie_behind_the_flatbuffer_are_taken_in() -> None:
     assert operator.weights.count == weights.size
 
 
-def test_the_same_bytes_come_out_each_time(conv: Callable[[Variant], bytes]) -> None:
+def test_the_same_bytes_come_out_each_time(conv: Callable[[VariantName], bytes]) -> None:
     made = conv("static_int8")
     facts = inspect(made, LAYERS)
     assert slim(made, facts) == slim(made, facts)

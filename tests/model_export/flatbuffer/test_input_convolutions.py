@@ -13,9 +13,10 @@ from model_export.dataset.splits import Split
 from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
 from model_export.flatbuffer.input_convolutions import stem_operators
 from model_export.flatbuffer.inspect import inspect
-from model_export.quantization.candidate import FormMaker
+from model_export.quantization.candidate_factory import CandidateFactory
+from model_export.quantization.float32_model import Float32Model
 from model_export.quantization.quantize import calibrate
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import VariantName
 from model_export.signature.signature import ModelSignature
 from model_export.tf.convert import convert_float32
 from model_export.tf.source import KerasSource
@@ -70,7 +71,7 @@ def test_a_model_without_convolutions_has_none(saved: Callable[[str], Any]) -> N
     assert stem_operators(convert_float32(source)) == ()
 
 
-def maker(*, float_where_faster: bool) -> FormMaker:
+def factory(*, float_where_faster: bool) -> CandidateFactory:
     float32, names = converted(conv("a"), conv("b"))
     x = np.random.default_rng(0).random((8, SIDE, SIDE, 1), dtype=np.float32)
     signature = ModelSignature(
@@ -79,7 +80,8 @@ def maker(*, float_where_faster: bool) -> FormMaker:
         (OutputSpec("scores", "float32", (None, 3), labels=("x", "y", "z")),),
     )
     ranges = calibrate(float32, Split({"pixels": x}, np.zeros(8, np.int64)))
-    return FormMaker(float32, ranges, signature, names, float_where_faster=float_where_faster)
+    model = Float32Model(float32, signature, names)
+    return CandidateFactory(model, ranges, float_where_faster=float_where_faster)
 
 
 def weight_dtypes(flatbuffer: bytes) -> list[str]:
@@ -91,23 +93,23 @@ def weight_dtypes(flatbuffer: bytes) -> list[str]:
     [("static_int8", "float32"), ("dynamic_int8", "float32"), ("full_int8", "int8")],
 )
 def test_the_stem_stays_in_float_in_the_variants_that_are_faster_so(
-    variant: Variant, first: str
+    variant: VariantName, first: str
 ) -> None:
-    form = maker(float_where_faster=True).make(variant)
-    assert form.name == variant
-    assert weight_dtypes(form.flatbuffer) == [first, "int8", "int8"]
-    told = [(operator.layer, operator.why) for operator in form.kept_in_float]
+    candidate = factory(float_where_faster=True).make(variant)
+    assert candidate.name == variant
+    assert weight_dtypes(candidate.flatbuffer) == [first, "int8", "int8"]
+    told = [(operator.layer, operator.why) for operator in candidate.kept_in_float]
     assert told == ([("a", "speed")] if first == "float32" else [])
 
 
 def test_the_recipe_can_have_the_stem_quantized() -> None:
-    form = maker(float_where_faster=False).make("static_int8")
-    assert weight_dtypes(form.flatbuffer) == ["int8"] * 3
-    assert form.kept_in_float == ()
+    candidate = factory(float_where_faster=False).make("static_int8")
+    assert weight_dtypes(candidate.flatbuffer) == ["int8"] * 3
+    assert candidate.kept_in_float == ()
 
 
 def test_no_rounding_is_left_between_the_image_and_the_stem() -> None:
-    model = parse(maker(float_where_faster=True).make("static_int8").flatbuffer)
+    model = parse(factory(float_where_faster=True).make("static_int8").flatbuffer)
     graph = model.subgraphs[0]
     (image,) = graph.inputs
     readers = [op for op in graph.operators if image in op.inputs]

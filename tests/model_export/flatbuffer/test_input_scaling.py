@@ -15,9 +15,10 @@ from model_export.dataset.splits import Split
 from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
 from model_export.flatbuffer.input_scaling import scaling_operators
 from model_export.flatbuffer.inspect import inspect
-from model_export.quantization.candidate import FormMaker
+from model_export.quantization.candidate_factory import CandidateFactory
+from model_export.quantization.float32_model import Float32Model
 from model_export.quantization.quantize import calibrate
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import VariantName
 from model_export.signature.signature import ModelSignature
 from model_export.tf.convert import convert_float32
 from model_export.tf.source import KerasSource
@@ -48,7 +49,7 @@ def neither(entry: Any) -> Any:
 
 
 @cache
-def made(front: Callable[[Any], Any]) -> tuple[FormMaker, keras.Model]:
+def made(front: Callable[[Any], Any]) -> tuple[CandidateFactory, keras.Model]:
     keras.utils.set_random_seed(0)
     entry = keras.Input((3,), name="row")
     hidden = layers.Dense(16, activation="relu", name="hidden")(front(entry))
@@ -61,7 +62,8 @@ def made(front: Callable[[Any], Any]) -> tuple[FormMaker, keras.Model]:
         (OutputSpec("yes", "float32", (None, 1), labels=("no", "yes")),),
     )
     ranges = calibrate(float32, Split({"row": X}, np.zeros(len(X), np.int64)))
-    return FormMaker(float32, ranges, signature, frozenset(source.layers)), model
+    converted = Float32Model(float32, signature, frozenset(source.layers))
+    return CandidateFactory(converted, ranges), model
 
 
 def answers(flatbuffer: bytes) -> Any:
@@ -95,22 +97,22 @@ def answers(flatbuffer: bytes) -> Any:
 )
 @pytest.mark.parametrize("variant", ["static_int8", "full_int8"])
 def test_what_is_done_to_a_row_before_all_else_stays_in_float(
-    variant: Variant, front: Callable[[Any], Any], kept: set[tuple[str | None, str]]
+    variant: VariantName, front: Callable[[Any], Any], kept: set[tuple[str | None, str]]
 ) -> None:
-    form = made(front)[0].make(variant)
-    assert form.name == variant
-    assert {(each.layer, each.kind) for each in form.kept_in_float} == kept
-    assert {each.why for each in form.kept_in_float} <= {"range"}
+    candidate = made(front)[0].make(variant)
+    assert candidate.name == variant
+    assert {(each.layer, each.kind) for each in candidate.kept_in_float} == kept
+    assert {each.why for each in candidate.kept_in_float} <= {"range"}
 
 
 @pytest.mark.parametrize("front", [normalized, binned])
 @pytest.mark.parametrize("variant", ["static_int8", "full_int8"])
 def test_small_values_beside_large_ones_are_not_lost(
-    variant: Variant, front: Callable[[Any], Any]
+    variant: VariantName, front: Callable[[Any], Any]
 ) -> None:
-    maker, model = made(front)
+    factory, model = made(front)
     expected = np.asarray(model(X))
-    assert np.abs(answers(maker.make(variant).flatbuffer) - expected).max() < 0.02
+    assert np.abs(answers(factory.make(variant).flatbuffer) - expected).max() < 0.02
 
 
 def test_the_variants_that_compute_in_float_keep_nothing_back() -> None:

@@ -16,7 +16,7 @@ from model_export.dataset.splits import Split
 from model_export.errors import ConversionError
 from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
 from model_export.flatbuffer.inspect import FlatbufferFacts, Weights, bindings, check_zeros, inspect
-from model_export.recipe.quantize import Variant
+from model_export.recipe.variants import VariantName
 from tests.support.models import tiny
 from tests.support.models.litert import Graph, pack, parse
 from tflite_serving.contract.evidence import PrunedLayer
@@ -70,7 +70,7 @@ def test_an_operator_that_is_not_tensorflow_lites_own_is_told_apart() -> None:
     assert "FlexErf" in facts.kinds
 
 
-STORED: dict[Variant, tuple[str, int]] = {
+STORED: dict[VariantName, tuple[str, int]] = {
     "float32": ("float32", 32),
     "float16": ("float16", 16),
     "weight_int8": ("int8", 8),
@@ -83,7 +83,7 @@ STORED: dict[Variant, tuple[str, int]] = {
 
 @pytest.mark.parametrize("variant", STORED)
 @pytest.mark.parametrize("inputs", [32, 33])
-def test_weights_are_counted_in_every_variant(variant: Variant, inputs: int) -> None:
+def test_weights_are_counted_in_every_variant(variant: VariantName, inputs: int) -> None:
     # Of 33 inputs to 3 outputs, the last half of a byte is left over in four bits.
     float32, zeros = dense(inputs, 3)
     facts = inspect(tiny.quantized(variant, float32, examples(inputs)))
@@ -258,7 +258,7 @@ LAYERS: dict[Callable[[], Any], dict[str, list[int]]] = {
     },
     nested: {"block/volume": [28], "block/depth": [35], "last": [15]},
 }
-Facts = dict[Variant, FlatbufferFacts]
+Facts = dict[VariantName, FlatbufferFacts]
 
 
 @pytest.fixture(scope="module", params=LAYERS, ids=lambda make: make.__name__)
@@ -283,7 +283,7 @@ def converted_layers(request: pytest.FixtureRequest) -> tuple[dict[str, list[int
 
 @pytest.mark.parametrize("variant", STORED)
 def test_the_weights_of_keras_layers_are_found_under_their_names_in_every_variant(
-    converted_layers: tuple[dict[str, list[int]], Facts], variant: Variant
+    converted_layers: tuple[dict[str, list[int]], Facts], variant: VariantName
 ) -> None:
     expected, facts = converted_layers
     found: dict[str | None, list[int]] = {}
@@ -308,14 +308,14 @@ def test_what_has_no_layer_is_said_to_have_none(
 
 
 @pytest.mark.parametrize("variant", STORED)
-def test_zeros_that_survive_are_accepted_by_layer(variant: Variant) -> None:
+def test_zeros_that_survive_are_accepted_by_layer(variant: VariantName) -> None:
     float32, zeros = dense(33, 3)
     facts = inspect(named(tiny.quantized(variant, float32, examples(33)), "model/hidden/MatMul"))
     assert check_zeros(facts, [PrunedLayer("hidden", zeros / 99)], variant) == []
 
 
 @pytest.mark.parametrize("variant", STORED)
-def test_zeros_that_are_lost_are_refused_by_layer(variant: Variant) -> None:
+def test_zeros_that_are_lost_are_refused_by_layer(variant: VariantName) -> None:
     float32, zeros = dense(33, 3)
     facts = inspect(named(tiny.quantized(variant, float32, examples(33)), "model/hidden/MatMul"))
     with pytest.raises(ConversionError) as caught:

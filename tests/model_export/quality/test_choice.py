@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,38 +16,41 @@ from hypothesis import strategies as st
 
 from model_export.quality.choice import Choice, choose
 from model_export.quality.comparison import PairedComparison
-from model_export.quality.gate import Weighed, judge
+from model_export.quality.evaluated_candidate import EvaluatedCandidate
+from model_export.quality.gate import judge
 from model_export.quality.intervals import mcnemar_p_value
 from model_export.quality.metrics import find_metric
 from model_export.quality.significance import advantage
 from model_export.recipe.gate import GateSection, Preference
-from tests.support.models import tiny
-from tflite_serving.contract.evidence import Candidate
+from tests.support.export.evaluated import chosen_name, drop_of, evaluated
+from tests.support.export.evaluated import compared as compared_by_hand
 
 Array = npt.NDArray[Any]
 NAMES = ("float32", "float16", "weight_int8", "dynamic_int8", "static_int8")
 BUDGETS = {"species": GateSection(max_drop=0.01), "color": GateSection(max_drop=0.01)}
+Case = tuple[list[EvaluatedCandidate], dict[tuple[str, str], bool], Preference]
 PREFERENCES: tuple[Preference, ...] = ("latency", "size", "quality")
 
 
-def made(name: str, *, size: int = 1000, p50: float = 1.0, drop: float = 0.0) -> Candidate:
-    candidate = tiny.candidate(name, size=size, p50=p50, drop=drop)
-    return replace(candidate, gzip_bytes=size // 2, chosen=False)
+def made(name: str, *, size: int = 1000, p50: float = 1.0, drop: float = 0.0) -> EvaluatedCandidate:
+    return evaluated(name, {"species": compared_by_hand(drop)}, size=size, p50=p50)
 
 
 def chosen(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[EvaluatedCandidate],
     prefer: Preference,
     worse: Mapping[tuple[str, str], bool] | None = None,
 ) -> Choice:
     """The choice, with the pairs (better, worse) whose difference is significant."""
     found = worse or {}
-    drops = {one.name: one.drop for one in candidates}
+    drops = {one.name: drop_of(one) for one in candidates}
     return choose(candidates, prefer, drops, lambda a, b: "p = 0.01" if found.get((a, b)) else None)
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[list[Candidate], dict[tuple[str, str], bool], Preference]:
+def cases(
+    draw: st.DrawFn,
+) -> tuple[list[EvaluatedCandidate], dict[tuple[str, str], bool], Preference]:
     """Candidates of few different figures, and any pairs of different quality significant."""
     names = NAMES[: draw(st.integers(1, len(NAMES)))]
     candidates = [
@@ -63,7 +65,7 @@ def cases(draw: st.DrawFn) -> tuple[list[Candidate], dict[tuple[str, str], bool]
     pairs = [
         (one.name, other.name)
         for one, other in itertools.permutations(candidates, 2)
-        if one.drop < other.drop
+        if drop_of(one) < drop_of(other)
     ]
     significant = draw(st.lists(st.booleans(), min_size=len(pairs), max_size=len(pairs)))
     worse = dict(zip(pairs, significant, strict=True))
@@ -72,7 +74,8 @@ def cases(draw: st.DrawFn) -> tuple[list[Candidate], dict[tuple[str, str], bool]
 
 @given(case=cases(), data=st.data())
 def test_the_choice_and_the_reasons_do_not_depend_on_the_order_of_the_candidates(
-    case: tuple[list[Candidate], dict[tuple[str, str], bool], Preference], data: st.DataObject
+    case: Case,
+    data: st.DataObject,
 ) -> None:
     candidates, worse, prefer = case
     assert chosen(data.draw(st.permutations(candidates)), prefer, worse) == chosen(
@@ -82,25 +85,28 @@ def test_the_choice_and_the_reasons_do_not_depend_on_the_order_of_the_candidates
 
 @given(case=cases())
 def test_taking_away_what_was_not_chosen_for_its_own_sake_changes_nothing(
-    case: tuple[list[Candidate], dict[tuple[str, str], bool], Preference],
+    case: Case,
 ) -> None:
     """Whoever is chosen is chosen again against each of those that the preference left behind."""
     candidates, worse, prefer = case
     choice = chosen(candidates, prefer, worse)
     assert choice.chosen is not None
     assert set(choice.reasons) == {one.name for one in candidates} - {choice.chosen.name}
-    for other in candidates:
-        if other is choice.chosen or "significantly" in choice.reasons[other.name]:
+    left = [one for one in candidates if "significantly" not in choice.reasons.get(one.name, "")]
+    for other in left:
+        # What another one alone has put out would be back without that one.
+        if other is choice.chosen or any(worse.get((other.name, one.name)) for one in candidates):
             continue
-        rest = [one for one in candidates if one is not other]
-        # "latency" calls equal what is near the fastest; without the fastest, more may be near.
-        if prefer != "latency" or other.latency_ms.p50 > choice.chosen.latency_ms.p50:
-            assert chosen(rest, prefer, worse).chosen == choice.chosen
+        # What is near the fastest is as fast; without the fastest, more may be near.
+        rest = [one for one in left if one is not other]
+        if min(one.p50_ms for one in rest) == min(one.p50_ms for one in left):
+            without = [one for one in candidates if one is not other]
+            assert chosen(without, prefer, worse).chosen is choice.chosen
 
 
 @given(case=cases())
 def test_nothing_significantly_worse_or_beaten_in_everything_is_chosen(
-    case: tuple[list[Candidate], dict[tuple[str, str], bool], Preference],
+    case: Case,
 ) -> None:
     candidates, worse, prefer = case
     best = chosen(candidates, prefer, worse).chosen
@@ -108,9 +114,9 @@ def test_nothing_significantly_worse_or_beaten_in_everything_is_chosen(
     for other in candidates:
         assert not worse.get((other.name, best.name))
         assert not (
-            other.latency_ms.p50 < best.latency_ms.p50
+            other.p50_ms < best.p50_ms
             and other.bytes < best.bytes
-            and other.drop <= best.drop
+            and drop_of(other) <= drop_of(best)
         )
 
 
@@ -135,7 +141,7 @@ def test_a_significant_difference_comes_before_any_preference(prefer: Preference
 
 
 def test_nobody_is_chosen_of_nobody() -> None:
-    assert chosen([], "latency") == Choice(None, {})
+    assert chosen([], "latency") == Choice(None, frozenset(), {})
 
 
 @given(lost=st.integers(0, 60), won=st.integers(0, 60))
@@ -203,17 +209,17 @@ def test_the_gate_spends_its_budget_where_the_recipe_says_so() -> None:
     good = rng.random(4000) < 0.95
     lost = good & (np.cumsum(good) <= 30)  # 0.75 points
     scores = [answers(right, targets) for right in (good, good & ~lost)]
-    candidates = [made("float32", size=4000), made("static_int8", size=1000, p50=0.3)]
+    better, worse = compared("accuracy", scores, targets)
     both = [
-        Weighed(replace(one, drop=found["species"].drop), found)
-        for one, found in zip(candidates, compared("accuracy", scores, targets), strict=True)
+        evaluated("float32", better, size=4000),
+        evaluated("static_int8", worse, size=1000, p50=0.3),
     ]
-    verdict = judge(both, GateSection(max_drop=0.01))
-    assert verdict.chosen == "float32"
-    (why_not,) = [one.why_not for one in verdict.candidates if one.why_not]
+    choice = judge(both, GateSection(max_drop=0.01))
+    assert chosen_name(choice) == "float32"
+    (why_not,) = choice.reasons.values()
     assert why_not.startswith("passes, but float32 is significantly better: accuracy 0.9")
-    assert judge(both, GateSection(max_drop=0.01, spend_budget=True)).chosen == "static_int8"
-    assert judge(both, GateSection(max_drop=0.005, spend_budget=True)).chosen == "float32"
+    spent = [GateSection(max_drop=drop, spend_budget=True) for drop in (0.01, 0.005)]
+    assert [chosen_name(judge(both, gate)) for gate in spent] == ["static_int8", "float32"]
 
 
 def test_of_several_outputs_one_is_better_and_none_worse() -> None:

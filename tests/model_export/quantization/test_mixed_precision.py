@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
-from model_export.quantization.candidate import FormMaker
+from model_export.quantization.candidate_factory import CandidateFactory
+from model_export.quantization.float32_model import Float32Model
 from model_export.quantization.mixed_precision import distance, rank_by_sensitivity, search
 from model_export.quantization.quantize import calibrate
 from model_export.signature.signature import ModelSignature
@@ -27,7 +28,7 @@ Recipes = Callable[..., Path]
 LAYERS = frozenset({"first", "second", "third", "species"})
 
 
-def maker_for(flatbuffer: bytes) -> FormMaker:
+def factory_for(flatbuffer: bytes) -> CandidateFactory:
     from tests.support.models import keras_models
 
     signature = ModelSignature(
@@ -36,7 +37,8 @@ def maker_for(flatbuffer: bytes) -> FormMaker:
         (OutputSpec("species", "float32", (None, 3), labels=("a", "b", "c")),),
     )
     float32 = fold_batch_shapes(flatbuffer)
-    return FormMaker(float32, calibrate(float32, keras_models.flowers(60, 0)), signature, LAYERS)
+    model = Float32Model(float32, signature, LAYERS)
+    return CandidateFactory(model, calibrate(float32, keras_models.flowers(60, 0)))
 
 
 def test_the_operators_that_quantization_hurts_come_first(
@@ -45,9 +47,9 @@ def test_the_operators_that_quantization_hurts_come_first(
     from tests.support.models import keras_models
 
     told: list[float] = []
-    maker = maker_for(converted("outlier"))
+    factory = factory_for(converted("outlier"))
     ranked = rank_by_sensitivity(
-        maker, "static_int8", keras_models.flowers(30, 1), advance=told.append
+        factory, "static_int8", keras_models.flowers(30, 1), advance=told.append
     )
     assert {operator.layer for operator in ranked[:2]} == {"second", "third"}
     assert all(operator.kind == "FULLY_CONNECTED" for operator in ranked[:2])
@@ -66,11 +68,11 @@ def test_an_operator_that_ends_the_process_does_not_change_the_ranking_of_others
     from tests.support.export.failing_candidates import abort_when_loaded
     from tests.support.models import keras_models
 
-    maker, examples = maker_for(converted("outlier")), keras_models.flowers(30, 1)
-    ranked = rank_by_sensitivity(maker, "static_int8", examples)
+    factory, examples = factory_for(converted("outlier")), keras_models.flowers(30, 1)
+    ranked = rank_by_sensitivity(factory, "static_int8", examples)
     # After the float model's answers, each operator has its turn.
     abort_when_loaded(monkeypatch, tmp_path, turn=1)
-    again = rank_by_sensitivity(maker, "static_int8", examples)
+    again = rank_by_sensitivity(factory, "static_int8", examples)
     assert len(again) == len(ranked) - 1
     assert [operator for operator in ranked if operator in again] == again
 
@@ -81,22 +83,22 @@ def test_a_mixture_says_what_it_left_in_float_and_answers_like_the_float_model(
     from tests.support.models import keras_models
     from tests.support.models.litert import run
 
-    maker = maker_for(converted("outlier"))
-    ranked = rank_by_sensitivity(maker, "static_int8", keras_models.flowers(30, 1))
-    plain, mixed = (maker.make("static_int8", tuple(ranked[:count])) for count in (0, 2))
+    factory = factory_for(converted("outlier"))
+    ranked = rank_by_sensitivity(factory, "static_int8", keras_models.flowers(30, 1))
+    plain, mixed = (factory.make("static_int8", tuple(ranked[:count])) for count in (0, 2))
     assert (plain.name, plain.kept_in_float) == ("static_int8", ())
     assert (mixed.name, mixed.kept_in_float) == ("static_int8_mixed", tuple(ranked[:2]))
     dtypes = {o.layer: o.weights.dtype for o in mixed.facts.operators if o.weights}
     assert dtypes == {"first": "int8", "second": "float32", "third": "float32", "species": "int8"}
     x = keras_models.flowers(90, 2).inputs["features"]
-    right = run(maker.float32, x).argmax(axis=1)
+    right = run(factory.model.flatbuffer, x).argmax(axis=1)
     assert np.mean(run(plain.flatbuffer, x).argmax(axis=1) == right) < 0.5
     assert np.mean(run(mixed.flatbuffer, x).argmax(axis=1) == right) == 1
 
 
 @dataclass
 class Counting:
-    """Makes forms that know how many operators are in float; keeps what it was asked for."""
+    """Makes numbers of operators in float for candidates; keeps what it was asked for."""
 
     asked: list[int] = field(default_factory=list)
 
@@ -113,18 +115,18 @@ def operators(count: int) -> list[FloatOperator]:
 
 def searched(count: int, threshold: int, max_tries: int) -> tuple[Any, int, list[int]]:
     """What the search finds if so many operators in float, or more, keep the budget."""
-    maker, told = Counting(), list[float]()
-    rescue = search(
-        maker,  # type: ignore[arg-type]  # less than a maker of forms
+    factory, told = Counting(), list[float]()
+    result = search(
+        factory,  # type: ignore[arg-type]  # less than a factory of candidates
         "static_int8",
         operators(count),
-        lambda form: form >= threshold,  # type: ignore[operator]  # its form is a number
+        lambda made: made >= threshold,  # type: ignore[operator]  # it is a number
         max_tries,
         told.append,
     )
-    assert rescue.tries == len(maker.asked) == len(told)
+    assert result.tries == len(factory.asked) == len(told)
     assert all(fraction <= 1 for fraction in told)
-    return rescue.form, rescue.tries, maker.asked
+    return result.candidate, result.tries, factory.asked
 
 
 @given(st.integers(0, 200), st.integers(1, 210))

@@ -14,13 +14,14 @@ from model_export.errors import ConversionError
 from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
 from model_export.flatbuffer.inspect import bindings, inspect
 from model_export.quantization.quantize import calibrate, choose_calibration, quantize
-from model_export.recipe.quantize import CalibrationSection, Variant
+from model_export.recipe.quantize import CalibrationSection
+from model_export.recipe.variants import VariantName
 from tests.support.models import tiny
 from tests.support.models.litert import Graph, pack, parse, run
 from tests.support.models.tiny import quantized
 
 Op = schema.BuiltinOperator
-VARIANTS: tuple[Variant, ...] = (
+VARIANTS: tuple[VariantName, ...] = (
     "float32",
     "float16",
     "weight_int8",
@@ -34,7 +35,7 @@ VARIANTS: tuple[Variant, ...] = (
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("name", ["dense", "conv"])
 def test_every_variant_runs_and_answers_like_the_float_model_on_real_examples(
-    converted: Callable[[str], bytes], name: str, variant: Variant
+    converted: Callable[[str], bytes], name: str, variant: VariantName
 ) -> None:
     from tests.support.models import keras_models
 
@@ -53,7 +54,7 @@ def test_every_variant_runs_and_answers_like_the_float_model_on_real_examples(
     [("float16", 0.62), ("weight_int8", 0.5), ("dynamic_int8", 0.5), ("static_int8", 0.5)],
 )
 def test_a_variant_of_many_weights_is_as_much_smaller_as_its_type(
-    variant: Variant, smaller_than: float
+    variant: VariantName, smaller_than: float
 ) -> None:
     rng = np.random.default_rng(0)
     graph = Graph()
@@ -73,7 +74,7 @@ def test_float32_is_the_flatbuffer_itself() -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_variant_is_made_the_same_each_time(variant: Variant) -> None:
+def test_a_variant_is_made_the_same_each_time(variant: VariantName) -> None:
     made = [quantized(variant) for _ in range(2)]
     assert made[0] == made[1]
 
@@ -90,7 +91,7 @@ def test_edges_stay_float_in_the_static_variant_and_do_not_in_the_full_one() -> 
 @pytest.mark.parametrize("variant", ["static_int8", "full_int8"])
 @pytest.mark.parametrize("place", [0, 30, 59])
 def test_a_value_that_one_example_alone_reaches_is_not_clipped(
-    variant: Variant, place: int
+    variant: VariantName, place: int
 ) -> None:
     # A moving average of the extremes, which is the library's default, would cut it off.
     calibration = tiny.examples()
@@ -210,7 +211,7 @@ def weight_dtypes(flatbuffer: bytes) -> list[str]:
     return [o.weights.dtype for o in inspect(flatbuffer).operators if o.weights]
 
 
-STORED: dict[Variant, str] = {
+STORED: dict[VariantName, str] = {
     "float16": "float16",
     "weight_int8": "int8",
     "weight_int4": "int4",
@@ -222,7 +223,7 @@ STORED: dict[Variant, str] = {
 
 @pytest.mark.parametrize("variant", VARIANTS[1:])
 @pytest.mark.parametrize("chosen", [[name] for name in NAMES] + [NAMES[:1] + NAMES[3:4], []])
-def test_only_the_named_operators_are_quantized(variant: Variant, chosen: list[str]) -> None:
+def test_only_the_named_operators_are_quantized(variant: VariantName, chosen: list[str]) -> None:
     float32 = chain()
     made = quantize(float32, variant, calibrate(float32, rows()), only=chosen)
     assert weight_dtypes(made) == [
@@ -234,7 +235,7 @@ def test_only_the_named_operators_are_quantized(variant: Variant, chosen: list[s
 
 @pytest.mark.parametrize("variant", VARIANTS[1:])
 @pytest.mark.parametrize("kept", [[name] for name in NAMES] + [NAMES[:1] + NAMES[3:4], NAMES])
-def test_all_but_the_named_operators_are_quantized(variant: Variant, kept: list[str]) -> None:
+def test_all_but_the_named_operators_are_quantized(variant: VariantName, kept: list[str]) -> None:
     float32 = chain()
     made = quantize(float32, variant, calibrate(float32, rows()), but=kept)
     assert weight_dtypes(made) == ["float32" if name in kept else STORED[variant] for name in NAMES]

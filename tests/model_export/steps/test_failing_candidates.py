@@ -13,7 +13,7 @@ from click.testing import Result
 from model_export.errors import ConversionError
 from model_export.flatbuffer.inspect import FlatbufferFacts, Operator
 from model_export.measure.process import Process, Servable
-from model_export.quantization.candidate import Form
+from model_export.quantization.candidate import Candidate
 from tests.support.export.failing_candidates import abort_when_run, fail_when_timed
 from tflite_serving.contract.tensors import Tensors
 
@@ -48,7 +48,7 @@ def quantizer_refuses(monkeypatch: pytest.MonkeyPatch, _: Path) -> None:
         raise ConversionError("static_int8: the model cannot be quantized: no such operator")
 
     monkeypatch.setattr(
-        "model_export.quantization.candidate.quantize", refuse_all_but_float32(refuse)
+        "model_export.quantization.candidate_factory.quantize", refuse_all_but_float32(refuse)
     )
 
 
@@ -74,7 +74,7 @@ def a_library_has_a_bug(monkeypatch: pytest.MonkeyPatch, _: Path) -> None:
         raise KeyError("tensor")
 
     monkeypatch.setattr(
-        "model_export.quantization.candidate.quantize", refuse_all_but_float32(broken)
+        "model_export.quantization.candidate_factory.quantize", refuse_all_but_float32(broken)
     )
 
 
@@ -236,11 +236,11 @@ def test_the_layers_of_a_model_that_cannot_be_calibrated_are_not_ranked(
 
 def test_the_layer_of_an_operator_that_the_runtime_numbers_is_told() -> None:
     facts = FlatbufferFacts(("CONV_2D",), (), (Operator("conv", "CONV_2D", "stem", None),))
-    form = Form("float16", "float16", b"", Tensors((), ()), facts)
+    candidate = Candidate("float16", b"", Tensors((), ()), (), "float16", facts)
     told = "float16: RuntimeError: Node number 0 (CONV_2D) failed to prepare."
-    assert form.located(told) == f"{told} (layer 'stem')"
+    assert candidate.located(told) == f"{told} (layer 'stem')"
     for other in ("Node number 0 (TfLiteXNNPackDelegate)", "Node number 1 (CONV_2D)", "no memory"):
-        assert form.located(other) == other
+        assert candidate.located(other) == other
 
 
 def test_a_mixture_that_fails_is_listed_beside_what_it_was_to_rescue(

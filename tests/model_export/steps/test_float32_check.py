@@ -19,6 +19,7 @@ from rich.console import Console
 
 from model_export.errors import ConversionError
 from model_export.progress import Progress
+from model_export.quantization.float32_model import Float32Model
 from model_export.recipe.recipe import read_recipe
 from model_export.steps.convert import convert, fitting
 from model_export.steps.float32_check import Float32Check
@@ -79,11 +80,11 @@ def check(recipe_path: Path) -> str:
     told = io.StringIO()
     progress = Progress(Console(file=told, width=200))
     recipe, folder = read_recipe(recipe_path), recipe_path.parent
-    source, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
-    float32 = convert(source, ready, progress)
-    Float32Check(source, float32, fitting(ready, float32), 1).run(
-        None, StepCache(Workspace(folder)), progress
-    )
+    source, prepared = prepare(load(recipe, folder, progress), recipe, folder, progress)
+    float32 = convert(source, prepared, progress)
+    fitted = fitting(prepared, float32)
+    model = Float32Model(float32, fitted.signature, frozenset(source.layers))
+    Float32Check(source, model, fitted, 1).run(None, StepCache(Workspace(folder)), progress)
     return told.getvalue().partition("bytes")[2]
 
 

@@ -16,7 +16,8 @@ from model_export.errors import ConversionError
 from model_export.flatbuffer.fold_batch_size import fold_batch_shapes
 from model_export.flatbuffer.inspect import inspect
 from model_export.flatbuffer.layer_names import STABLE
-from model_export.quantization.candidate import FormMaker
+from model_export.quantization.candidate_factory import CandidateFactory
+from model_export.quantization.float32_model import Float32Model
 from model_export.signature.signature import ModelSignature
 from model_export.tf.convert import convert_float32
 from model_export.tf.load import load_source
@@ -258,10 +259,9 @@ def test_what_replaces_an_operator_stays_in_float_where_int8_would_be_slower() -
         [keras.Input((3,)), layers.Dense(3, "softplus", name="first"), layers.Dense(2)]
     )
     source = KerasSource(model, "model")
-    maker = FormMaker(
-        convert_float32(source), {}, ModelSignature("regression", (), ()), frozenset()
-    )
-    stable = {o.name for o in maker.facts.operators if STABLE in o.name}
+    signature = ModelSignature("regression", (), ())
+    factory = CandidateFactory(Float32Model(convert_float32(source), signature, frozenset()), {})
+    stable = {o.name for o in factory.model.facts.operators if STABLE in o.name}
     assert stable
-    assert stable <= {o.name for o in maker.left_in_float("static_int8")}
-    assert not maker.left_in_float("dynamic_int8")
+    assert stable <= {o.name for o in factory.left_in_float("static_int8")}
+    assert not factory.left_in_float("dynamic_int8")

@@ -124,7 +124,7 @@ def function(
         yield started
 
 
-def prepared(given: Exported, setting: str) -> PreparedExport:
+def prepare_again(given: Exported, setting: str) -> PreparedExport:
     recipe, folder = read_recipe(given.recipe, [setting]), given.recipe.parent
     return prepare(load(recipe, folder, QUIET), recipe, folder, QUIET)[1]
 
@@ -164,10 +164,10 @@ def test_right_answers_of_any_type_and_shape_are_the_two_classes(
         np.savez(tmp_path / "data.npz", allow_pickle=False, **arrays)
         recipe = read_recipe(given.recipe, [f"data.source={tmp_path / 'data.npz'}"])
         source = source or load(recipe, given.recipe.parent, QUIET)
-        _, ready = prepare(source, recipe, given.recipe.parent, QUIET)
+        _, prepared = prepare(source, recipe, given.recipe.parent, QUIET)
         (output,) = given.manifest.outputs
-        assert ready.signature.outputs == (output,)
-        quality = ready.reference.test[output.name].reference
+        assert prepared.signature.outputs == (output,)
+        quality = prepared.reference.test[output.name].reference
         assert quality == given.manifest.quality.reference
 
 
@@ -214,12 +214,12 @@ def test_a_threshold_in_the_query_is_that_of_the_request(
 def test_a_threshold_of_the_recipe_is_kept(all_exported: dict[str, Exported]) -> None:
     given = all_exported["rare"]
     (output,) = given.manifest.outputs
-    ready = prepared(given, f"outputs.{output.name}.threshold=0.9")
-    assert ready.signature.outputs[0].thresholds == (0.9,)
+    prepared = prepare_again(given, f"outputs.{output.name}.threshold=0.9")
+    assert prepared.signature.outputs[0].thresholds == (0.9,)
     # At it, hardly anything is positive; the metric says so.
     truth = given.test[1][""]
     answered = given.keras()[output.name][:, 0] >= 0.9
-    assert ready.reference.test[output.name].reference == np.mean(answered == (truth == 1))
+    assert prepared.reference.test[output.name].reference == np.mean(answered == (truth == 1))
 
 
 def test_a_model_that_is_asked_about_other_examples_than_its_own_is_told_of(
@@ -248,11 +248,11 @@ def test_a_tuned_threshold_is_compared_with_the_keras_model_at_a_half(
     recipe = read_recipe(given.recipe, [f"outputs.{output.name}.threshold=tuned"])
     log, folder = io.StringIO(), given.recipe.parent
     progress = Progress(Console(file=log, width=400))
-    _, ready = prepare(load(recipe, folder, progress), recipe, folder, progress)
-    (tuned,) = ready.signature.outputs
+    _, prepared = prepare(load(recipe, folder, progress), recipe, folder, progress)
+    (tuned,) = prepared.signature.outputs
     assert tuned.thresholds is not None
     assert "validation examples that did not choose, micro_f1 0." in log.getvalue()
-    paired, scores = ready.reference.test[output.name], given.keras()[output.name]
+    paired, scores = prepared.reference.test[output.name], given.keras()[output.name]
     assert paired.reference == given.manifest.quality.reference
     truth = given.test[1][""].astype(bool)
     said = scores >= np.array(tuned.thresholds)
@@ -261,7 +261,7 @@ def test_a_tuned_threshold_is_compared_with_the_keras_model_at_a_half(
     # What is decided on the way compares like with like.
     x, _ = output_models.topics(output_models.SIZES["validation"], 1)
     validation = np.asarray(given.model(x["features"], training=False))
-    assert ready.reference.validation[output.name].drop(validation) == pytest.approx(0, abs=1e-9)
+    assert prepared.reference.validation[output.name].drop(validation) == pytest.approx(0, abs=1e-9)
 
 
 def test_rows_of_any_number_of_ones_make_labels_of_several_sigmoids(
@@ -517,9 +517,9 @@ def test_a_recipe_that_does_not_fit_the_outputs_is_told(
 def test_what_the_gate_says_holds_for_the_outputs_that_it_fits(
     all_exported: dict[str, Exported], setting: str, species: tuple[str, float]
 ) -> None:
-    ready = prepared(all_exported["houses"], setting)
+    prepared = prepare_again(all_exported["houses"], setting)
     assert {
-        each.output.name: (each.metric.name, each.gate.max_drop) for each in ready.criteria
+        each.output.name: (each.metric.name, each.gate.max_drop) for each in prepared.criteria
     } == {
         "price": ("mae", 0.5),
         "species": species,

@@ -233,6 +233,7 @@ def candidates_named(name: str, *, chosen: bool) -> st.SearchStrategy[Candidate]
                 *(texts, texts, st.booleans(), numbers, numbers, numbers, intervals),
                 *(st.none() | fractions, st.none() | numbers, st.none() | fractions),
             ),
+            min_size=1,
             max_size=2,
         ).map(tuple),
         passes=st.booleans(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from typing import Any
 
@@ -62,7 +63,16 @@ def candidate(name: str, **fields: Any) -> Candidate:
     }
     why_not = fields.get("why_not", plain["why_not"])
     plain["passes"] = why_not is None or why_not.startswith("passes")
-    return Candidate(name=name, **{**plain, **fields})
+    found = {**plain, **fields}
+    figures = [each.name for each in dataclass_fields(OutputQuality) if each.name in found]
+    only = OutputQuality(
+        output="scores",
+        metric="accuracy",
+        lower_is_better=False,
+        reference=0.9815,
+        **{figure: found[figure] for figure in figures},
+    )
+    return Candidate(name=name, **{"outputs": (only,), **found})
 
 
 def digits() -> Report:

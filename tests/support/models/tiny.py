@@ -18,14 +18,15 @@ from ai_edge_litert import schema_py_generated as schema
 from model_export.artifact.write import ManifestDraft, choose_golden, write_artifact
 from model_export.dataset.splits import Split
 from model_export.flatbuffer.inspect import bindings, inspect
-from model_export.quantization.quantize import STATIC, calibrate, quantize
-from model_export.recipe.quantize import Variant
+from model_export.quantization.quantize import calibrate, quantize
+from model_export.recipe.variants import VARIANTS, VariantName
 from model_export.registry.operations import move_alias, publish
 from model_export.registry.store import WritableStore
 from tflite_serving.contract.evidence import (
     Candidate,
     Compression,
     Latency,
+    OutputQuality,
     Provenance,
     Quality,
     Recommended,
@@ -96,10 +97,13 @@ def flatbuffer(
     return bytes(builder.Output())
 
 
-def quantized(variant: Variant, float32: bytes | None = None, test: Split | None = None) -> bytes:
+def quantized(
+    variant: VariantName, float32: bytes | None = None, test: Split | None = None
+) -> bytes:
     """A variant of a flatbuffer, of the tiny one by default, calibrated on the tiny examples."""
     float32 = flatbuffer() if float32 is None else float32
-    ranges = calibrate(float32, examples() if test is None else test) if variant in STATIC else {}
+    needed = VARIANTS[variant].needs_calibration
+    ranges = calibrate(float32, examples() if test is None else test) if needed else {}
     return quantize(float32, variant, ranges)
 
 
@@ -132,6 +136,20 @@ def candidate(
         peak_rss_mib=40.0,
         chosen=chosen,
         why_not=why_not,
+        outputs=(
+            OutputQuality(
+                output="species",
+                metric="accuracy",
+                lower_is_better=False,
+                reference=0.9,
+                quality=0.9 - drop,
+                drop=drop,
+                drop_interval_95=(drop - 0.1, drop + 0.1),
+                agreement=1.0,
+                worst_class_drop=0.0,
+                calibration_error=0.02,
+            ),
+        ),
     )
 
 
@@ -139,7 +157,7 @@ def write_tiny_artifact(
     folder: Path,
     *,
     name: str = "iris",
-    variant: Variant = "float32",
+    variant: VariantName = "float32",
     weights: npt.NDArray[np.float32] = WEIGHTS,
     golden_weights: npt.NDArray[np.float32] | None = None,
     created_at: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
@@ -172,7 +190,7 @@ def write_tiny_artifact(
     )
 
 
-def described(name: str, variant: Variant, made: bytes, spec: InputSpec) -> ManifestDraft:
+def described(name: str, variant: VariantName, made: bytes, spec: InputSpec) -> ManifestDraft:
     """What the manifest of a model of `LABELS` says.
 
     Args:

@@ -7,6 +7,7 @@ import io
 import json
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,6 @@ from model_export.report.build.build import to_toml, verdict
 from model_export.report.document.report import Report
 from tests.support.models import keras_models, tiny
 from tflite_serving.contract.codec import decode
-from tflite_serving.contract.evidence import Quality
 
 Cli = Callable[..., Result]
 Recipes = Callable[..., Path]
@@ -141,18 +141,10 @@ def test_the_recipe_in_the_report_is_the_one_that_was_run(recipe_for: Recipes) -
     ],
 )
 def test_the_verdict_is_one_sentence(published: float, size: int, told: str) -> None:
-    quality = Quality(
-        metric="accuracy",
-        lower_is_better=False,
-        dataset="",
-        examples=100,
-        reference=0.95,
-        published=published,
-        drop=0.95 - published,
-        drop_interval_95=(-0.1, 0.1),
-        interval_method="",
-    )
-    said = verdict(tiny.candidate("static_int8", size=size), quality, 1000)
+    candidate = tiny.candidate("static_int8", size=size)
+    drop = 0.95 - published
+    quality = replace(candidate.outputs[0], reference=0.95, quality=published, drop=drop)
+    said = verdict(replace(candidate, outputs=(quality,)), 1000)
     assert told in said
     assert said.startswith("static_int8 keeps the budget: ")
     assert said.endswith(".")
