@@ -264,7 +264,7 @@ def test_an_interrupted_export_says_how_to_go_on(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("model_export.steps.evaluate.CandidateEvaluation.verdict", interrupted)
+    monkeypatch.setattr("model_export.steps.evaluate.CandidateEvaluation.run", interrupted)
     recipe = recipe_for("dense")
     result = cli("export", recipe, "--registry", tmp_path / "registry")
     assert result.exit_code == 130

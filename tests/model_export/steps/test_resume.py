@@ -135,7 +135,7 @@ def test_stopped_before_every_step_an_export_does_nothing_twice_and_comes_to_the
 ) -> None:
     registry = tmp_path / "registry"
     asked: list[str] = []
-    for name in ("answer", "time_each"):
+    for name in ("predict", "time_each"):
         watch(monkeypatch, name, asked)
     before, after = STEPS[:3], STEPS[6:]
     # What float32 answers to the test split is known since it was compared.
@@ -144,7 +144,7 @@ def test_stopped_before_every_step_an_export_does_nothing_twice_and_comes_to_the
         ("compare", ["prune", "convert"], []),
         ("float32", ["prune", "convert", "compare"], []),
         ("static_int8", ["resume"], []),
-        ("measure", ["resume"], ["answer"]),
+        ("measure", ["resume"], ["predict"]),
         ("publish", ["resume"], ["time_each"]),
     ):
         asked.clear()
@@ -201,7 +201,7 @@ def test_another_budget_is_judged_without_doing_anything_again(
         ran(recipe, registry)
     recipe.write_text(text.replace("[quantize]", "[quantize]\nmax_tries = 0"))
     asked: list[str] = []
-    for name in ("answer", "time_each"):
+    for name in ("predict", "time_each"):
         watch(monkeypatch, name, asked)
     assert ran(recipe, registry).manifest is not None
     assert asked == []
