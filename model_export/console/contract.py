@@ -111,8 +111,6 @@ def output_in_words(spec: OutputSpec) -> str:
             count = spec.shape[-1]
             units = f" in {spec.units}" if spec.units else ""
             return f"a number{units}" if count == 1 else f"{count} numbers{units}"
-        case "embedding" | "question_answering":
-            return f"{_sizes(spec.shape[1:])} numbers"
         case _:
             assert_never(spec.task)
 

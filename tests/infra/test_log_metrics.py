@@ -192,9 +192,7 @@ def a_model_that_does_not_reproduce_the_reference(world: World) -> None:
 
 def a_model_that_this_release_cannot_serve(world: World) -> None:
     world.publish_changed(
-        lambda made: replace(
-            made, task="embedding", outputs=(replace(made.outputs[0], task="embedding"),)
-        )
+        lambda made: replace(made, inputs=(replace(made.inputs[0], dtype="string"),))
     )
     assert ask(service(world)).status == 503
 

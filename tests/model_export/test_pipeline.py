@@ -125,7 +125,6 @@ def test_a_full_export_describes_the_artifact_in_every_part(  # noqa: PLR0915  #
     assert manifest.runtime.min_version == metadata.version("ai-edge-litert")
     assert "CONV_2D" in manifest.runtime.operators
     assert "SHAPE" not in manifest.runtime.operators
-    assert not manifest.runtime.needs_flex
     assert manifest.resources.latency_ms == chosen.latency_ms
     assert manifest.resources.peak_rss_mib == chosen.peak_rss_mib
     assert manifest.resources.recommended.memory_mib >= 256

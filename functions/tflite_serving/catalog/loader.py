@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tflite_serving.inputs.image import PictureReader
     from tflite_serving.preprocess.pipeline import Pipeline
 
-_TASKS = {"classification", "multi_label", "regression"}
 # Of the bytes of the largest body: a picture that is decoded takes a few times as much memory.
 _PIXELS_PER_BYTE = 0.5
 _MOST_GOLDEN_PIXELS = 2**30
@@ -166,10 +165,6 @@ def _check_supported(manifest: Manifest) -> None:
             f"{where}: its inputs need preprocessing that this release of the function lacks: "
             "string"
         )
-    needs = ["TensorFlow operators"] if manifest.runtime.needs_flex else []
-    needs += [f"task {each.task!r}" for each in manifest.outputs if each.task not in _TASKS]
-    if needs:
-        raise ArtifactRefused(f"{where}: this release of the function cannot serve {needs[0]}")
     for output in manifest.outputs:
         if len(output.shape) != 2:
             raise ArtifactRefused(

@@ -237,13 +237,11 @@ class Runtime:
         runtime: Name of the package that runs it.
         min_version: Version of the package with which it was measured.
         operators: Names of its TFLite operators, sorted.
-        needs_flex: Whether it needs TensorFlow's own operators, which this function does not have.
     """
 
     runtime: str
     min_version: str
     operators: tuple[str, ...]
-    needs_flex: bool = False
 
 
 @dataclass(frozen=True, slots=True)

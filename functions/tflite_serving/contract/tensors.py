@@ -22,7 +22,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 ClientDType = Literal["float32", "uint8", "int32", "int64", "bool", "string"]
 TensorDType = Literal["float32", "float16", "uint8", "int8", "int16", "int32", "int64", "bool"]
 _QUANTIZED = ("int8", "uint8", "int16")
-Task = Literal["classification", "multi_label", "regression", "embedding", "question_answering"]
+Task = Literal["classification", "multi_label", "regression"]
 Activation = Literal["softmax", "sigmoid", "none"]
 PreprocessKind = Literal["tensor", "image", "text", "record"]
 

@@ -32,14 +32,11 @@ _MOST_TOKENS = 256
 
 
 def import_runtime() -> ModuleType:
-    """The module with TensorFlow Lite's `Interpreter`: LiteRT, or its predecessor.
+    """LiteRT's module with `Interpreter`.
 
-    Neither may be imported before a server forks: their threads do not survive it.
+    It may not be imported before a server forks: its threads would not survive that.
     """
-    try:
-        return importlib.import_module("ai_edge_litert.interpreter")
-    except ImportError:
-        return importlib.import_module("tflite_runtime.interpreter")
+    return importlib.import_module("ai_edge_litert.interpreter")
 
 
 class InterpreterPool:

@@ -31,11 +31,6 @@ from tflite_serving.telemetry import Log
 
 def changed(manifest: Manifest, change: dict[str, Any]) -> Manifest:
     (spec,) = manifest.inputs
-    if "task" in change:
-        output = replace(manifest.outputs[0], task=change["task"])
-        return replace(manifest, task=change["task"], outputs=(output,))
-    if "needs_flex" in change:
-        return replace(manifest, runtime=replace(manifest.runtime, needs_flex=True))
     if "dtype" in change:
         return replace(manifest, inputs=(replace(spec, dtype=change["dtype"]),))
     if "shape" in change:
@@ -134,14 +129,6 @@ def test_a_regression_is_served(world: World) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (
-            {"task": "embedding"},
-            "this release of the function cannot serve task 'embedding'",
-        ),
-        (
-            {"needs_flex": True},
-            "this release of the function cannot serve TensorFlow operators",
-        ),
         (
             {"dtype": "string"},
             "its inputs need preprocessing that this release of the function lacks: string",

@@ -140,7 +140,7 @@ def put_all(*path: str | int, **values: object) -> Change:
             put("task", value=None),
             (
                 "manifest.task: expected one of 'classification', 'multi_label', 'regression', "
-                "'embedding', 'question_answering', got null"
+                "got null"
             ),
         ),
         (

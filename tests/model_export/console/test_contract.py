@@ -179,8 +179,6 @@ OUTPUTS = [
         "each of a (0.5), b (0.25) whose score is as much or more, and all scores",
     ),
     (OutputSpec("y", "float32", (None, 1), task="regression", units="EUR"), "a number in EUR"),
-    (OutputSpec("y", "float32", (None, 64), task="embedding"), "64 numbers"),
-    (OutputSpec("y", "float32", (None, 2), task="question_answering"), "2 numbers"),
 ]
 
 

@@ -297,9 +297,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
                 interval_method=texts,
             )
         ),
-        runtime=draw(
-            st.builds(Runtime, texts, texts, st.lists(texts, max_size=3).map(tuple), st.booleans())
-        ),
+        runtime=draw(st.builds(Runtime, texts, texts, st.lists(texts, max_size=3).map(tuple))),
         resources=draw(
             st.builds(
                 Resources,
