@@ -27,8 +27,7 @@ from delivery.documents import read_document
 from delivery.expected import Expected
 from delivery.publish import Published
 from delivery.target import Target, eventually
-from model_export.errors import ExportError
-from model_export.registry.operations import alias_names, open_registry
+from model_export import ExportError, alias_names, open_registry
 
 
 def smoke(
