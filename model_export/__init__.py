@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from model_export.api.draft import draft_recipe
     from model_export.api.export import export
     from model_export.api.result import ExportResult
     from model_export.artifact.provenance import host_cpu
@@ -105,6 +106,7 @@ __all__ = [
     "change_alias",
     "compare",
     "differences",
+    "draft_recipe",
     "export",
     "find_artifact",
     "find_document",
@@ -148,6 +150,7 @@ _MODULES = {
     "ConversionError": "errors",
     "DataSection": "recipe.model",
     "differences": "verification.comparison",
+    "draft_recipe": "api.draft",
     "export": "api.export",
     "ExportError": "errors",
     "ExportResult": "api.result",

@@ -6,6 +6,7 @@ import click
 
 from model_export.cli.bundle import bundle
 from model_export.cli.export import export
+from model_export.cli.init import init
 from model_export.cli.list import list_command
 from model_export.cli.promote import promote
 from model_export.cli.rollback import rollback
@@ -24,6 +25,7 @@ def main() -> None:
 
 
 for command in (
+    init,
     export,
     sensitivity,
     show,
