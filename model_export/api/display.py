@@ -20,9 +20,11 @@ WIDTH = 120
 """Characters of a line: the cells of most notebooks have room for as many."""
 
 _PAGE = (
-    '<pre style="white-space: pre; overflow-x: auto; line-height: 1.3; '
+    '<pre style="white-space: {wrap}; overflow-x: auto; line-height: 1.3; '
     "font-family: Menlo, 'DejaVu Sans Mono', Consolas, monospace\">{code}</pre>"
 )
+_TABLE = _PAGE.replace("{wrap}", "pre")  # rows stay rows
+_LINES = _PAGE.replace("{wrap}", "pre-wrap")
 _SECONDS_BETWEEN = 0.2  # a notebook redraws the whole display each time
 
 
@@ -39,7 +41,7 @@ def as_html(*parts: RenderableType) -> str:
     console = _recorder()
     for part in parts:
         console.print(part, soft_wrap=isinstance(part, str))
-    return console.export_html(inline_styles=True, code_format=_PAGE)
+    return console.export_html(inline_styles=True, code_format=_TABLE)
 
 
 def _recorder() -> Console:
@@ -112,7 +114,11 @@ class NotebookProgress(Progress):
 
         self._draw(f"  {title} …")
         step = Step(advance)
-        yield step
+        try:
+            yield step
+        except BaseException:
+            self._draw(f"  {title} failed")
+            raise
         seconds = time.perf_counter() - began
         self._lines.append(f"  {title:<12} {seconds:6.1f} s  {step.result}")
         self._draw()
@@ -125,7 +131,7 @@ class NotebookProgress(Progress):
     def _draw(self, under_way: str = "") -> None:
         lines = [*self._lines, under_way] if under_way else self._lines
         text = "\n".join(lines)
-        data = {"text/plain": text, "text/html": _PAGE.format(code=html.escape(text))}
+        data = {"text/plain": text, "text/html": _LINES.format(code=html.escape(text))}
         if self._handle is None:
             self._handle = self._display(data, raw=True, display_id=True)
         else:

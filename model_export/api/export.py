@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -205,10 +206,22 @@ def _reporting(progress: Progress | None) -> Iterator[Progress]:
     if progress is not None:
         yield progress
         return
-    with native_logs_held_back() as stderr:
+    with native_logs_held_back() as stderr, _only_warnings_of("tensorflow"):
         display = open_progress(stderr)
         try:
             yield display
         except GateError as error:
             show_candidates(error, stderr)
             raise
+
+
+@contextmanager
+def _only_warnings_of(library: str) -> Iterator[None]:
+    """Keeps out what a library logs through Python, which a notebook shows in its cell."""
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

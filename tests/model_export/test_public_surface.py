@@ -6,6 +6,7 @@ import ast
 import inspect
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -99,3 +100,12 @@ def test_the_linter_refuses_an_import_from_below_the_surface(tmp_path: Path) -> 
     assert process.returncode == 1, process.stdout + process.stderr
     assert "outsider.script" in process.stdout
     assert "model_export.recipe.recipe" in process.stdout
+
+
+def test_the_page_on_notebooks_has_every_argument_and_result() -> None:
+    page = (ROOT / "docs" / "12-notebook.md").read_text()
+    first_cells = re.findall(r"^\| ([^|]*`[^|]*) \|", page, flags=re.MULTILINE)
+    named = {name for cell in first_cells for name in re.findall(r"`(\w+)(?:\(\))?`", cell)}
+    arguments = set(inspect.signature(model_export.export).parameters)
+    results = {name for name in dir(model_export.ExportResult) if not name.startswith("_")}
+    assert named == (arguments - {"recipe", "command", "unknown"}) | results
