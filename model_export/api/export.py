@@ -13,7 +13,7 @@ from model_export.api.display import open_progress, show_candidates
 from model_export.api.keywords import recipe_of
 from model_export.api.result import ExportResult
 from model_export.console.native_logs import native_logs_held_back
-from model_export.errors import GateError, UsageError
+from model_export.errors import ExportError, GateError, UsageError
 from model_export.progress import Progress
 from model_export.recipe.recipe import Recipe, read_recipe
 
@@ -185,7 +185,12 @@ def _loadable(
             yield None
             return
         with saved(model, recipe.model) as path:
-            yield path
+            try:
+                yield path
+            except ExportError as error:
+                # Nobody knows the file, which is gone when the message is read.
+                error.args = (str(error).replace(str(path), "export(model)"),)
+                raise
 
 
 def _registry(given: Path | str | None, recipe: Recipe, folder: Path) -> str:

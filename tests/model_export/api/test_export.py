@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import tomllib
@@ -12,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
+from rich.console import Console
 
 import model_export
-from model_export import ExportError, ExportResult, GateError, LoadError, UsageError
+from model_export import ExportError, ExportResult, GateError, LoadError, Progress, UsageError
 from model_export.artifact.provenance import source_sha256
 from tests.support.models import keras_models
 from tflite_serving.contract.manifest import Manifest
@@ -163,6 +165,20 @@ def test_a_keyword_changes_one_key_of_a_recipe(
     assert found.recipe.measure.rounds == 2
 
 
+def test_an_interrupted_export_of_a_model_in_memory_goes_on(saved: Models) -> None:
+    arguments: dict[str, Any] = {
+        "model": saved("dense").model,
+        "data": splits(saved("dense")),
+        "name": "flowers",
+        "dry_run": True,
+        **QUICK,
+    }
+    model_export.export(**arguments)
+    lines = io.StringIO()
+    model_export.export(**arguments, resume=True, progress=Progress(Console(file=lines)))
+    assert "converted before" in lines.getvalue()
+
+
 def test_datasets_in_memory_are_read(saved: Models) -> None:
     import tensorflow as tf
 
@@ -186,7 +202,7 @@ def test_classes_of_the_notebook_are_known(saved: Models) -> None:
     base = saved("dense").model
     model = keras.Sequential([keras.Input((base.inputs[0].shape[1],)), Doubled(), base])
     arguments: dict[str, Any] = {"model": model, "data": splits(saved("dense")), "name": "doubled"}
-    with pytest.raises(LoadError, match="it does not know 'Doubled'"):
+    with pytest.raises(LoadError, match=r"^export\(model\): .* it does not know 'Doubled'"):
         model_export.export(**arguments, dry_run=True, **QUICK)
     model_export.export(
         **arguments,
