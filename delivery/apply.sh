@@ -5,7 +5,7 @@
 # it is nothing but what is left of the plan that policy.sh allowed.
 #
 # Environment: as plan.sh, and for prod as approved.sh; ATTEMPTS, RETRY_SECONDS as delivery/retry.py.
-# Leaves: OUT/outputs.json.
+# Leaves: OUT/outputs.json; of attempts beyond the first, OUT/plan-ATTEMPT.tfplan, .txt and .json.
 # Exit codes: 0 applied; 1 prod without an approval, no plan, one that policy.sh did not allow, or
 # Terraform refused; 2 a variable.
 set -euo pipefail
@@ -16,13 +16,13 @@ export PATH="${TOOLS:+$TOOLS:}$PATH" TF_DATA_DIR="$OUT/terraform" TF_IN_AUTOMATI
 
 # How retry.py calls this script: one attempt.
 if [ "${1:-}" = attempt ]; then
-  if [ "$ATTEMPT" = 1 ]; then
-    cp "$OUT/plan.json" "$OUT/allowed.json"
-  else
-    delivery/plan.sh
-    python3 -m delivery.remainder --allowed "$OUT/allowed.json" --plan "$OUT/plan.json"
+  name=plan
+  if [ "$ATTEMPT" != 1 ]; then
+    name=plan-$ATTEMPT
+    delivery/plan.sh "$name"
+    python3 -m delivery.remainder --allowed "$OUT/plan.json" --plan "$OUT/$name.json"
   fi
-  exec terraform -chdir=infra apply -input=false -lock-timeout=300s "$OUT/plan.tfplan"
+  exec terraform -chdir=infra apply -input=false -lock-timeout=300s "$OUT/$name.tfplan"
 fi
 
 delivery/approved.sh

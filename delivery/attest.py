@@ -12,11 +12,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from delivery.bill_of_materials import LockError, bill_of_materials
-from delivery.documents import DocumentError
+from delivery.documents import check_file
 from delivery.dsse import SignatureError, open_sealed, seal
 from delivery.kms import KMS, Key, KmsError
 from delivery.licences import LicenceError
@@ -45,10 +46,8 @@ class Files:
     @property
     def bundle(self) -> Path:
         """Path of the zip."""
-        name = self.folder / "bundle"
-        if not name.is_file():
-            raise DocumentError(name, "expected the path of the bundle, got no file")
-        return Path(name.read_text(encoding="utf-8").strip())
+        name = check_file(self.folder / "bundle")
+        return check_file(Path(name.read_text(encoding="utf-8").strip()))
 
     @property
     def bill(self) -> Path:
@@ -78,23 +77,26 @@ def make(
         ProvenanceError: the zip is not the one that bundle.sh made.
         LockError, LicenceError, KmsError: see there.
     """
-    revision, lock = _checked(files), _LOCK.read_bytes()
-    bill = json.dumps(bill_of_materials(lock.decode(), python, revision), indent=2).encode()
-    files.bill.write_bytes(bill)
+    revision = _checked(files)
+    bill = bill_of_materials(_LOCK.read_text(encoding="utf-8"), python, revision)
+    files.bill.write_text(json.dumps(bill, indent=2), encoding="utf-8")
     if key is not None:
-        materials = {_LOCK.as_posix(): lock, files.bill.name: bill}
-        document = statement(revision, repository, builder_id(builder), run, materials)
+        document = _statement(files, revision, repository, builder, run)
         sealed = seal(json.dumps(document).encode(), key.name, key.sign)
         files.envelope.write_text(json.dumps(sealed), encoding="utf-8")
 
 
-def verify(files: Files, public_key: Callable[[], bytes], builder: str) -> None:
-    """Refuses a bundle that is not the one that was attested.
+def verify(
+    files: Files, public_key: Callable[[], bytes], repository: str, builder: str, run: str
+) -> None:
+    """Refuses a bundle that is not the one that this run attested.
 
     Args:
         files: What would be deployed.
         public_key: Gives the key of the signer, in PEM.
+        repository: URL of the Git repository that it must be made from.
         builder: Account that must have built it.
+        run: Name of the run that must have built it.
 
     Raises:
         SignatureError, ProvenanceError, KmsError: see there.
@@ -102,7 +104,17 @@ def verify(files: Files, public_key: Callable[[], bytes], builder: str) -> None:
     revision = _checked(files)
     if not files.envelope.exists():
         raise ProvenanceError(f"{files.envelope}: there is no provenance; attest.sh comes first")
-    check(open_sealed(files.envelope.read_bytes(), public_key()), revision, builder_id(builder))
+    payload = open_sealed(files.envelope.read_bytes(), public_key())
+    check(payload, _statement(files, revision, repository, builder, run))
+
+
+def _statement(
+    files: Files, revision: Revision, repository: str, builder: str, run: str
+) -> dict[str, Any]:
+    """What is stated of the files as they are now."""
+    bill = check_file(files.bill)
+    materials = {_LOCK.as_posix(): _LOCK.read_bytes(), bill.name: bill.read_bytes()}
+    return statement(revision, repository, builder_id(builder), run, materials)
 
 
 def _checked(files: Files) -> Revision:
@@ -120,7 +132,7 @@ def _checked(files: Files) -> Revision:
 @click.option("--key", default="", help="Version of the signing key; empty for no signature.")
 @click.option("--builder", required=True, help="Account of the pipeline.")
 @click.option("--repository", default="", help="URL of the Git repository.")
-@click.option("--run", default="", help="Name of the run.")
+@click.option("--run", required=True, help="Name of the run.")
 @click.option("--python", default="3.12", help="Minor version that the function runs on.")
 @click.option("--kms", default=KMS, help="URL of Cloud KMS.")
 def main(
@@ -139,7 +151,7 @@ def main(
         if verb == "make":
             make(files, signer if key else None, repository, builder, run, python)
         else:
-            verify(files, signer.public_key, builder)
+            verify(files, signer.public_key, repository, builder, run)
     except _REFUSALS as error:
         click.echo(f"REFUSED: {error}", err=True)
         sys.exit(1)

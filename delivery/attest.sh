@@ -3,8 +3,8 @@
 #
 # A package whose licence nobody looked up, or that is not allowed, stops the run.
 #
-# Environment: ENVIRONMENT, RUN; PIPELINE_ACCOUNT, who builds; SIGNING_KEY, a version of a key in Cloud KMS, without
-# which nothing is signed, and which prod demands; KMS, where that is.
+# Environment: ENVIRONMENT, RUN; PIPELINE_ACCOUNT, who builds; SIGNING_KEY, a version of a key in Cloud
+# KMS, without which nothing is signed, and which prod demands; KMS, where that is.
 # Leaves: OUT/sbom.cdx.json; with SIGNING_KEY, OUT/provenance.dsse.json.
 # Exit codes: 0 attested; 1 a licence, or Cloud KMS; 2 a variable.
 set -euo pipefail
@@ -14,6 +14,4 @@ need ENVIRONMENT RUN PIPELINE_ACCOUNT
 need_signing_key
 
 rm -f "$OUT/sbom.cdx.json" "$OUT/provenance.dsse.json"
-"$PYTHON" -m delivery.attest make --folder "$OUT" --key "${SIGNING_KEY:-}" --run "$RUN" \
-  --builder "$PIPELINE_ACCOUNT" --repository "$(git remote get-url origin 2>/dev/null || true)" \
-  ${KMS:+--kms "$KMS"}
+attest make

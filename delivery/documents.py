@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import click
 
@@ -52,13 +53,68 @@ def read_fields(path: Path, cls: type[T]) -> T:
     Raises:
         DocumentError: it cannot be read, or has other fields.
     """
-    document = read_document(path)
+    return of_fields(read_document(path), path, cls)
+
+
+def of_fields(document: Any, path: Path, cls: type[T]) -> T:
+    """A dataclass whose fields a part of a JSON file holds, all of them scalars.
+
+    Args:
+        document: The part.
+        path: Path of the file that it was read from.
+        cls: The dataclass; a ValueError of its own says what a field must be.
+
+    Raises:
+        DocumentError: it has other fields, or a value that one cannot have.
+    """
+    types = get_type_hints(cls)
+    names = ", ".join(field.name for field in fields(cls))  # type: ignore[arg-type]
+    if not isinstance(document, Mapping):
+        raise DocumentError(path, f"expected the fields {names}, got {document}"[:300])
     try:
-        return cls(**document)
+        found = cls(**document)
     except TypeError:
-        names = ", ".join(field.name for field in fields(cls))  # type: ignore[arg-type]
         got = ", ".join(document) or "none"
         raise DocumentError(path, f"expected the fields {names}, got {got[:200]}") from None
+    except ValueError as error:
+        raise DocumentError(path, str(error)) from None
+    for name, value in document.items():
+        if not isinstance(value, types[name]):
+            raise DocumentError(path, f"{name}: expected {_named(types[name])}, got {value}"[:300])
+    return found
+
+
+def _named(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) else str(kind)
+
+
+def check_file(path: Path) -> Path:
+    """The path of a file that is there.
+
+    Raises:
+        DocumentError: it is not.
+    """
+    if not path.is_file():
+        raise DocumentError(path, "expected a file, got none")
+    return path
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """A context in which a document of Terraform's is taken apart.
+
+    Args:
+        path: Path of the file that it was read from.
+
+    Raises:
+        DocumentError: it has another form than Terraform's.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError) as error:
+        raise DocumentError(
+            path, f"expected a document of Terraform's, got one with {error}"
+        ) from None
 
 
 def part(document: Mapping[str, Any], path: Path, *keys: str) -> Any:

@@ -9,9 +9,9 @@ set -euo pipefail
 need DELIVERY_BUCKET RUN
 
 files=()
-for file in export.log report.html gate revision.json sbom.cdx.json provenance.dsse.json plan.txt \
-  plan.tfplan; do
-  if [ -f "$OUT/$file" ]; then files+=("$OUT/$file"); fi
+for file in "$OUT"/{export.log,report.html,gate,revision.json,sbom.cdx.json,provenance.dsse.json} \
+  "$OUT"/plan*.txt "$OUT"/plan*.tfplan; do
+  if [ -f "$file" ]; then files+=("$file"); fi
 done
 if [ "${#files[@]}" -gt 0 ]; then
   gcloud storage cp "${files[@]}" "gs://$DELIVERY_BUCKET/runs/$RUN/"

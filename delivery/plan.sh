@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
 # Plans infra/ for one environment, and keeps the plan: what apply.sh applies is this file.
 #
+#     plan.sh [NAME]
+#
+# apply.sh plans what is left of a plan under another NAME than `plan`, so that the one that policy.sh
+# allowed stays as it was.
+#
 # Environment: ENVIRONMENT, which is infra/environments/ENVIRONMENT.tfvars; PROJECT_ID, REGION;
 # PIPELINE_ACCOUNT, which may publish; STATE_BUCKET; DELIVERY_BUCKET and RUN, where the plan is kept.
-# Leaves: OUT/plan.tfplan, and the same as OUT/plan.txt and OUT/plan.json, which policy.sh judges.
+# Leaves: OUT/NAME.tfplan, and the same as OUT/NAME.txt and OUT/NAME.json, which policy.sh judges.
 # Exit codes: 0 planned; 1 there is no lock of providers, or Terraform or the bucket refused; 2 a
 # variable.
 set -euo pipefail
@@ -12,7 +17,8 @@ set -euo pipefail
 need ENVIRONMENT PROJECT_ID REGION PIPELINE_ACCOUNT STATE_BUCKET
 export PATH="${TOOLS:+$TOOLS:}$PATH" TF_DATA_DIR="$OUT/terraform" TF_IN_AUTOMATION=1
 
-rm -f "$OUT/plan.tfplan" "$OUT/plan.txt" "$OUT/plan.json" "$OUT/allowed"
+plan=$OUT/${1:-plan}
+rm -f "$plan".* "$plan"-*.* "$OUT/allowed"
 if [ ! -f infra/.terraform.lock.hcl ]; then
   echo "infra/.terraform.lock.hcl: expected the lock of providers, without which any release would" \
     "do. To make one, and commit it:" >&2
@@ -26,7 +32,7 @@ terraform -chdir=infra plan -input=false -lock-timeout=300s \
   -var-file="environments/$ENVIRONMENT.tfvars" \
   -var="project_id=$PROJECT_ID" -var="region=$REGION" -var="bundle=$(cat "$OUT/bundle")" \
   -var="publishers={pipeline=\"serviceAccount:$PIPELINE_ACCOUNT\"}" \
-  -var="release=$(cat "$OUT/revision.json")" -out="$OUT/plan.tfplan"
-terraform -chdir=infra show -no-color "$OUT/plan.tfplan" >"$OUT/plan.txt"
-terraform -chdir=infra show -json "$OUT/plan.tfplan" >"$OUT/plan.json"
+  -var="release=$(cat "$OUT/revision.json")" -out="$plan.tfplan"
+terraform -chdir=infra show -no-color "$plan.tfplan" >"$plan.txt"
+terraform -chdir=infra show -json "$plan.tfplan" >"$plan.json"
 delivery/keep.sh

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Refuses a bundle that is not the one that was attested, a plan of an older commit than the deployed
-# one, one that deletes or replaces buckets, functions, services, invokers or keys that nobody released
-# by name, and one of functions that do not serve CANDIDATE_ALIAS beside ALIAS.
+# one, one that deletes or replaces what is in use (delivery/deletions.py) and nobody released by name,
+# one of prod in a run to another environment, and one of functions that do not serve CANDIDATE_ALIAS
+# beside ALIAS.
 #
 # Environment: ENVIRONMENT; ALIAS, CANDIDATE_ALIAS; RELEASE, what may be deleted: addresses such as
 # module.function["old"], separated by ";"; REPLACES, the deployed commit, if this run is to go back to
-# an older one;
-# SIGNING_KEY, PIPELINE_ACCOUNT and KMS as attest.sh: with a key, its signature is verified.
+# an older one; SIGNING_KEY, PIPELINE_ACCOUNT, RUN and KMS as attest.sh: with a key, its signature is
+# verified, and that it signed what this run made.
 # Leaves: OUT/allowed, the sha256 of OUT/plan.tfplan, which apply.sh asks for.
 # Exit codes: 0 it may be applied; 1 it is refused, and the line that permits it is told; 2 a variable.
 set -euo pipefail
@@ -17,11 +18,10 @@ need_signing_key
 
 rm -f "$OUT/allowed"
 if [ -n "${SIGNING_KEY:-}" ]; then
-  need PIPELINE_ACCOUNT
-  "$PYTHON" -m delivery.attest verify --folder "$OUT" --key "$SIGNING_KEY" \
-    --builder "$PIPELINE_ACCOUNT" ${KMS:+--kms "$KMS"}
+  need PIPELINE_ACCOUNT RUN
+  attest verify
 fi
-"$PYTHON" -m delivery.policy --plan "$OUT/plan.json" --file "$OUT/plan.tfplan" \
+"$PYTHON" -m delivery.policy --environment "$ENVIRONMENT" --plan "$OUT/plan.json" --file "$OUT/plan.tfplan" \
   --revision "$OUT/revision.json" --release "${RELEASE:-}" --replaces "${REPLACES:-}" \
   --published "$OUT/published.json" --alias "$ALIAS" --candidate "$CANDIDATE_ALIAS" \
   --allowed "$OUT/allowed"

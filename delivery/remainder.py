@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +91,27 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def main() -> None:
-    """Compare the two plans of the command line."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Compare two plans.
+
+    Args:
+        arguments: The command line; None for that of the process.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--allowed", type=Path, required=True)
     parser.add_argument("--plan", type=Path, required=True)
-    arguments = parser.parse_args()
-    plan, allowed = _read(arguments.plan), _read(arguments.allowed)
-    found = more_than_is_left(plan, allowed)
+    given = parser.parse_args(arguments)
+    plan, allowed = _read(given.plan), _read(given.allowed)
+    try:
+        found = more_than_is_left(plan, allowed)
+    except (LookupError, TypeError, AttributeError) as error:
+        sys.exit(
+            f"{given.plan}, {given.allowed}: expected plans as JSON, got a form without {error}"
+        )
     if found:
         told = "\n".join(f"  {line}" for line in found)
         sys.stderr.write(
-            f"{arguments.plan}: expected what is left of the plan that was allowed, and it would "
+            f"{given.plan}: expected what is left of the plan that was allowed, and it would "
             f"change more; run the delivery again:\n{told}\n"
         )
         sys.exit(1)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +18,10 @@ from typing import Any
 
 import click
 
-from delivery.documents import read_fields
+from delivery.documents import of_fields, read_fields
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,27 @@ class Revision:
         commit: Git's id of the commit, 40 hexadecimal digits.
         committed_at: When it was committed: RFC 3339, in UTC, to the second.
         digest: sha256 of the function's zip, in hexadecimal.
+
+    Raises:
+        ValueError: one of them has another form.
     """
 
     commit: str
     committed_at: str
     digest: str
+
+    def __post_init__(self) -> None:
+        for name, form in (("commit", _COMMIT), ("digest", _DIGEST)):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not form.fullmatch(value):
+                raise ValueError(f"{name}: expected {form.pattern}, got {str(value)[:200]!r}")
+        try:
+            has_zone = datetime.fromisoformat(self.committed_at).tzinfo is not None
+        except (TypeError, ValueError):
+            has_zone = False
+        if not has_zone:
+            told = str(self.committed_at)[:200]
+            raise ValueError(f"committed_at: expected such as 2026-12-01T00:00:00Z, got {told!r}")
 
     @classmethod
     def of(cls, bundle: Path, commit: str, seconds: int) -> Revision:
@@ -56,13 +72,17 @@ class Revision:
         return read_fields(path, cls)
 
     @classmethod
-    def of_output(cls, value: Mapping[str, Any] | None) -> Revision | None:
+    def of_output(cls, value: Any, path: Path) -> Revision | None:
         """The revision that the output `release` names; None if no pipeline applied the state.
 
         Args:
             value: The output's value.
+            path: Path of the file that it was read from.
+
+        Raises:
+            DocumentError: it is no revision.
         """
-        return None if value is None else cls(**value)
+        return None if value is None else of_fields(value, path, cls)
 
     @property
     def time(self) -> datetime:

@@ -6,9 +6,8 @@
 #
 # Environment: RECIPE, EXPORT_SET, REGISTRY, ALIAS; VERSION, which ALIAS must have named once, empty
 # for the one before; EVEN_IF_TAKEN_BACK=1, so that VERSION may be one that was taken back itself.
-# Exit codes: 0 the alias names it; 2 a variable, the recipe, or a version that was never released
-# or was taken back;
-# 5 the registry.
+# Exit codes: 0 the alias names it; 2 a variable, the recipe, or a version that was never released or
+# was taken back; 5 the registry.
 set -euo pipefail
 # shellcheck source=delivery/settings.sh
 . "$(dirname "$0")/settings.sh"

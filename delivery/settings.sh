@@ -48,6 +48,13 @@ need_signing_key() {
   fi
 }
 
+# What writes down where the bundle comes from, and what verifies that: "make" or "verify".
+attest() {
+  "$PYTHON" -m delivery.attest "$1" --folder "$OUT" --key "${SIGNING_KEY:-}" --run "$RUN" \
+    --builder "$PIPELINE_ACCOUNT" --repository "$(git remote get-url origin 2>/dev/null || true)" \
+    ${KMS:+--kms "$KMS"}
+}
+
 # EXPORT_SET, such as "gate.max_drop=0.02; prune.sparsity=0.6", as arguments: SETS.
 SETS=()
 read_sets() {

@@ -3,28 +3,23 @@
     python -m delivery.smoke version …     # before the alias names the version: by its id
     python -m delivery.smoke alias …       # after that: as clients ask
 
-The golden examples of the version are sent to each function that serves its alias, and the answers
-are compared with the Keras model's own, within the tolerance that the export measured.
+The golden examples of the version are sent to each function that serves its alias, in each region,
+and the answers are compared with the Keras model's own, within the tolerance that was measured.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from delivery.deployed import (
-    IAM_CREDENTIALS,
-    SmokeError,
-    audience,
-    check_url,
-    identity_token,
-    testable,
-)
-from delivery.documents import read_document
+from delivery.deployed import Deployed, SmokeError, testable
+from delivery.documents import read_document, reading
 from delivery.expected import Expected
+from delivery.identity import IAM_CREDENTIALS, audience, check_url, identity_token, public_names
 from delivery.publish import Published
 from delivery.target import Target, eventually
 from model_export import ExportError, alias_names, open_registry
@@ -64,6 +59,25 @@ def smoke(
         eventually(target.refuses_strangers, deadline)
 
 
+def places(functions: Sequence[Deployed], url: str) -> Iterator[tuple[Deployed, str]]:
+    """Each function, and where it is asked: at its own URL in each region.
+
+    Args:
+        functions: Functions that serve the version.
+        url: Where to ask instead; empty for their own URLs.
+
+    Raises:
+        SmokeError: one has no URL.
+    """
+    for function in functions:
+        if not url and not function.urls:
+            raise SmokeError(
+                f"{function.name}: expected its URL among the outputs, got none; run apply.sh again"
+            )
+        for where in [url] if url else function.urls:
+            yield function, where
+
+
 @click.command()
 @click.argument("by", type=click.Choice(["version", "alias"]))
 @click.option("--outputs", type=click.Path(path_type=Path), required=True, help="Terraform's.")
@@ -89,33 +103,37 @@ def main(
     patience: float,
     iam_credentials: str,
 ) -> None:
-    """Ask every function that serves the alias; exit code 1 if one is wrong."""
+    """Ask every function that serves the alias, in each region; exit code 1 if one is wrong."""
     deadline = time.monotonic() + patience
     version = Published.read(published)
     selector = f"versions/{version.version}" if by == "version" else f"labels/{alias}"
     try:
+        document, url = read_document(outputs), url.rstrip("/")
+        functions = testable(document, version.model, alias, candidate)
+        with reading(outputs):
+            names = dict(public_names(document))
+        if url:
+            check_url(url, functions, names)
         # Before a first release there is no alias, and no function can be ready.
         ready = by == "alias" or alias in alias_names(open_registry(registry), version.model)
         expected = Expected.of(registry, version)
-        document = read_document(outputs)
-        functions = testable(document, version.model, alias, candidate)
-        if url:
-            check_url(url, functions)
-        for function in functions:
-            where = url.rstrip("/") or function.url
-            token = identity_token(account, audience(document, function, where), iam_credentials)
-            smoke(
-                Target(function.name, where, token),
-                expected,
-                selector,
-                deadline,
-                digest=function.digest,
-                ready=ready,
-                anonymous=anonymous,
-            )
+        for function, where in places(functions, url):
+            token = identity_token(account, audience(names, function, where), iam_credentials)
+            try:
+                smoke(
+                    Target(where, token),
+                    expected,
+                    selector,
+                    deadline,
+                    digest=function.digest,
+                    ready=ready,
+                    anonymous=anonymous,
+                )
+            except SmokeError as error:
+                raise SmokeError(f"{function.name} at {where}: {error}") from None
             click.echo(
-                f"{function.name}: right about {len(expected.golden.ids)} golden examples, "
-                f"asked for {version.model}/{selector}"
+                f"{function.name} at {where}: right about {len(expected.golden.ids)} golden "
+                f"examples, asked for {version.model}/{selector}"
             )
     except (SmokeError, ExportError) as error:
         click.echo(f"SMOKE TEST FAILED: {error}", err=True)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from delivery.revision import Revision
@@ -37,12 +38,16 @@ def statement(
 
     Args:
         revision: The commit, and the bundle's digest.
-        repository: URL of the Git repository.
+        repository: URL of the Git repository; credentials in it are left out.
         builder: Who built it; see `builder_id`.
         run: Name of the run.
         materials: What went into it or describes it, by name: the lock, the bill of materials.
     """
-    source = {"uri": f"git+{repository}", "digest": {"gitCommit": revision.commit}}
+    source = {
+        "uri": f"git+{_public(repository)}",
+        "digest": {"gitCommit": revision.commit},
+        "annotations": {"committedAt": revision.committed_at},
+    }
     described = [
         {"uri": name, "digest": {"sha256": hashlib.sha256(data).hexdigest()}}
         for name, data in materials.items()
@@ -62,38 +67,48 @@ def statement(
     }
 
 
-def check(payload: bytes, revision: Revision, builder: str) -> None:
-    """Refuses a statement that is not about a bundle, its commit and its builder.
+def check(payload: bytes, expected: Mapping[str, Any]) -> None:
+    """Refuses a statement that differs from another one in anything.
 
     Args:
         payload: The statement, JSON, out of a verified envelope.
-        revision: What would be deployed.
-        builder: Who must have built it; see `builder_id`.
+        expected: The statement that the run which verifies it would make itself.
 
     Raises:
-        ProvenanceError: it says something else.
+        ProvenanceError: they differ; the message names the first difference.
     """
     try:
-        document = json.loads(payload)
-        predicate = document["predicate"]
-        told = {
-            "_type": document["_type"],
-            "predicateType": document["predicateType"],
-            "subject": [subject["digest"]["sha256"] for subject in document["subject"]],
-            "commit": predicate["buildDefinition"]["externalParameters"]["source"]["digest"][
-                "gitCommit"
-            ],
-            "builder": predicate["runDetails"]["builder"]["id"],
-        }
-    except (ValueError, LookupError, TypeError) as error:
-        raise ProvenanceError(f"expected SLSA provenance, got another document: {error}") from None
-    expected = {
-        "_type": STATEMENT,
-        "predicateType": PROVENANCE,
-        "subject": [revision.digest],
-        "commit": revision.commit,
-        "builder": builder,
-    }
-    for name, value in expected.items():
-        if told[name] != value:
-            raise ProvenanceError(f"{name}: expected {value}, got {told[name]}")
+        told = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise ProvenanceError("expected SLSA provenance as JSON, got something else") from None
+    if not isinstance(told, dict):
+        raise ProvenanceError(f"SLSA provenance: expected an object, got {_short(told)}")
+    for difference in _differences("", expected, told):
+        raise ProvenanceError(difference)
+
+
+def _differences(path: str, expected: Any, told: Any) -> Iterator[str]:
+    if isinstance(expected, Mapping) and isinstance(told, Mapping):
+        keys = list(dict.fromkeys([*expected, *told]))
+        pairs = [(key, expected.get(key), told.get(key)) for key in keys]
+    elif isinstance(expected, list) and isinstance(told, list):
+        pairs = [(i, *pair) for i, pair in enumerate(zip_longest(expected, told))]
+    else:
+        if expected != told:
+            yield f"{path}: expected {_short(expected)}, got {_short(told)}"
+        return
+    for key, one, other in pairs:
+        yield from _differences(f"{path}.{key}".lstrip("."), one, other)
+
+
+def _short(value: Any) -> str:
+    return "nothing" if value is None else str(value)[:200]
+
+
+def _public(url: str) -> str:
+    """A URL without the credentials that a checkout may have in it."""
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return url
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"

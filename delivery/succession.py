@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from delivery.documents import read_document
+from delivery.documents import read_document, reading
 from delivery.revision import Revision
 
 _MOST_AHEAD = timedelta(minutes=10)
@@ -76,8 +76,10 @@ def check_deployed(ours: Revision, deployed: Revision | None) -> None:
 def main(outputs: Path, revision: Path) -> None:
     """Exit code 1 if another run has deployed since this one did."""
     document = read_document(outputs)
+    with reading(outputs):
+        value = document.get("release", {}).get("value")
     try:
-        deployed = Revision.of_output(document.get("release", {}).get("value"))
+        deployed = Revision.of_output(value, outputs)
         check_deployed(Revision.read(revision), deployed)
     except OvertakenError as error:
         click.echo(f"OVERTAKEN: {error}", err=True)

@@ -26,12 +26,10 @@ class Target:
     """One function, and how it is asked.
 
     Attributes:
-        name: Name of the function.
         url: URL where it is asked.
         token: Identity token that is shown to it.
     """
 
-    name: str
     url: str
     token: str
 

@@ -89,7 +89,7 @@ async def predict(_request: Request) -> AsgiShell:
     shell = _asgi_shell()
     # From now on without the framework's middlewares, routes and request objects, which cost more
     # than everything that happens here.
-    uvicorn_protocol.answer_with(_service(), shell)
+    uvicorn_protocol.answer_with(_service() if _SETTINGS.fast_path else None, shell)
     return shell
 
 

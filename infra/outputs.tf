@@ -3,6 +3,18 @@ output "urls" {
   value       = { for name, function in local.endpoints : name => function.url }
 }
 
+output "functions" {
+  description = "Where each function answers: its url, and the url in each of its regions."
+  value = {
+    for name, function in local.endpoints : name => {
+      url = function.url
+      regions = {
+        for region in local.regions[name] : region => region == var.region ? function.url : module.service["${name} ${region}"].url
+      }
+    }
+  }
+}
+
 output "curl" {
   description = "A first question to each function, as you."
   value = {

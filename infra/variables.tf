@@ -155,6 +155,16 @@ variable "publishers" {
   description = "Who may publish versions and move aliases: IAM members by a name of your choice, such as the pipeline's account."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for member in values(var.publishers) : can(regex("^((user|group|serviceAccount):[^\\s:@]+@[^\\s:@]+|serviceAccount:\\S+\\.svc\\.id\\.goog\\[\\S+\\]|domain:[^\\s:@/]+|principal(Set)?://\\S+)$", member))])
+    error_message = "publishers: expected IAM members such as user:me@example.com, group:team@example.com, serviceAccount:NAME@PROJECT.iam.gserviceaccount.com, domain:example.com, principal://… or principalSet://…, because Google refuses others only when they are applied."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.publishers) : can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]*$", name))])
+    error_message = "publishers: expected names of letters, digits, dots, dashes, underscores and @, because they are part of what Terraform calls each right."
+  }
 }
 
 variable "bucket_prefix" {

@@ -1,4 +1,4 @@
-"""``python -m model_export``."""
+"""Entry point of ``python -m model_export``."""
 
 from model_export.cli import main
 

@@ -1,4 +1,4 @@
-"""Everything that can stop an export, as one tree; the class says the exit code.
+"""The export's exceptions as one tree, with their exit codes.
 
 ExportError
 ├── UsageError           2  the command line, the recipe, or the data it names

@@ -1,4 +1,4 @@
-"""Tells a person how far the work is: live on a terminal, plain lines when piped."""
+"""Progress display: live on a terminal, plain lines when piped."""
 
 from __future__ import annotations
 

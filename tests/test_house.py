@@ -19,7 +19,7 @@ from model_export.recipe.quantize import Variant
 from tests.support.places import ROOT
 from tests.support.programs.commands import modules_after
 from tests.support.programs.slow_files import LONG
-from tflite_serving.http.routing import ROUTES
+from tflite_serving.service.routes import ROUTER
 from tflite_serving.settings import Settings, has_default
 from tools.lock import LOCKS, stale_locks
 
@@ -138,7 +138,8 @@ def test_the_settings_table_is_the_settings() -> None:
         if not has_default(field):
             assert default.partition(",")[0] == "required"
         elif field.default not in ("", dataclasses.MISSING):
-            shown = f"{field.default:g}" if field.default == 30.0 else str(field.default)
+            value = int(field.default) if isinstance(field.default, bool) else field.default
+            shown = f"{value:g}" if value == 30.0 else str(value)
             assert default.removesuffix(".0") == shown.removesuffix(".0"), field.name
 
 
@@ -194,7 +195,7 @@ def test_the_exit_codes_table_has_every_exit_code() -> None:
 
 
 def test_the_routes_table_has_every_route() -> None:
-    assert set(table("3-serving.md")) == {f"{r.method} {r.template}" for r in ROUTES}
+    assert set(table("3-serving.md")) == {f"{r.method} {r.template}" for r in ROUTER.routes}
 
 
 def test_the_error_table_has_every_code_in_the_source() -> None:

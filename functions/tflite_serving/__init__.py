@@ -1,1 +1,1 @@
-"""The prediction function: loads TensorFlow Lite models lazily and answers over HTTP."""
+"""The prediction function: loads TensorFlow Lite models lazily and serves them over HTTP."""

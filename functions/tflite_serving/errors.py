@@ -1,4 +1,4 @@
-"""Everything that can go wrong in the function, as one tree.
+"""The function's exceptions as one tree, with their HTTP status codes.
 
 ServingError                       has an HTTP status and a code for programs
 ├── RequestError               400 the client sent something wrong

@@ -91,6 +91,12 @@ def _number(minimum: float, maximum: float) -> Callable[[str], float]:
     return read
 
 
+def _flag(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError(f"expected 0 or 1, got {text!r}")
+    return text == "1"
+
+
 def _log_level(text: str) -> str:
     levels = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
     if text.upper() not in levels:
@@ -138,6 +144,7 @@ class Settings:
         request_timeout_seconds: from the first byte to the answer.
         log_level: the least severe lines that are written.
         log_sample: fraction of the successful requests that get a log line.
+        fast_path: Whether requests that need no waiting bypass the server's queues.
         project: Google Cloud project that trace ids belong to; "" leaves them bare.
         commit: Git commit that the function was built from; "" if nobody told.
         bundle_digest: sha256 of the zip that the function was built from; "" if nobody told.
@@ -157,6 +164,7 @@ class Settings:
     request_timeout_seconds: float = _setting("REQUEST_TIMEOUT_SECONDS", _number(0.001, 3600), 60.0)
     log_level: LogLevel = _setting("LOG_LEVEL", _log_level, "INFO")
     log_sample: float = _setting("LOG_SAMPLE", _number(0, 1), 1.0)
+    fast_path: bool = _setting("FAST_PATH", _flag, default=True)
     project: str = _setting("GOOGLE_CLOUD_PROJECT", _text, "")
     commit: str = _setting("COMMIT", _text, "")
     bundle_digest: str = _setting("BUNDLE_DIGEST", _text, "")

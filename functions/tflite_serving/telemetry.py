@@ -1,4 +1,4 @@
-"""What the function tells about itself: JSON log lines, trace ids, timings."""
+"""Telemetry of the function: JSON log lines, trace ids, timings."""
 
 from __future__ import annotations
 

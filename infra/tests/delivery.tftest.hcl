@@ -24,7 +24,7 @@ variables {
   }
 }
 
-run "least_roles" {
+run "prod" {
   command = apply
 
   module {
@@ -82,14 +82,6 @@ run "least_roles" {
     condition     = google_project_iam_member.approver["releases"].role == "roles/cloudbuild.builds.approver" && google_project_iam_member.approver["releases"].member == "group:releases@example.com"
     error_message = "expected the approvers to be those who are named"
   }
-}
-
-run "buckets" {
-  command = plan
-
-  module {
-    source = "./modules/delivery"
-  }
 
   assert {
     condition     = toset(keys(google_storage_bucket.bucket)) == toset(["example-prod-terraform", "example-prod-delivery"])
@@ -99,14 +91,6 @@ run "buckets" {
   assert {
     condition     = alltrue([for bucket in values(google_storage_bucket.bucket) : bucket.versioning[0].enabled && bucket.public_access_prevention == "enforced" && bucket.deletion_policy == "PREVENT"])
     error_message = "expected a state that can be read as it was, and by nobody else"
-  }
-}
-
-run "trigger_of_prod" {
-  command = apply
-
-  module {
-    source = "./modules/delivery"
   }
 
   assert {
@@ -132,6 +116,36 @@ run "trigger_of_prod" {
   assert {
     condition     = endswith(google_cloudbuild_trigger.delivery[0].substitutions["_PYTHON_IMAGE"], "1111")
     error_message = "expected images by digest"
+  }
+
+  assert {
+    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_condition == "assertion.repository_id == \"123456789\" && assertion.repository_owner_id == \"1234567\" && assertion.ref.startsWith(\"refs/tags/v\") && assertion.environment in [\"prod\",\"prod-rollback\"]"
+    error_message = "expected one repository by its number, its release tags, and the environments that are told apart below"
+  }
+
+  assert {
+    condition     = google_service_account_iam_member.github[0].role == "roles/iam.workloadIdentityUser" && endswith(google_service_account_iam_member.github[0].member, "/attribute.environment/prod")
+    error_message = "expected the environment that has reviewers to be the pipeline, and no other one"
+  }
+
+  assert {
+    condition     = google_service_account_iam_member.github_rollback[0].service_account_id == google_service_account.rollback.name && endswith(google_service_account_iam_member.github_rollback[0].member, "/attribute.environment/prod-rollback")
+    error_message = "expected the environment without reviewers to take releases back, and nothing else"
+  }
+
+  assert {
+    condition     = google_kms_crypto_key.provenance[0].purpose == "ASYMMETRIC_SIGN" && google_kms_crypto_key.provenance[0].version_template[0].algorithm == "EC_SIGN_P256_SHA256"
+    error_message = "expected a key that signs as delivery/kms.py asks it to"
+  }
+
+  assert {
+    condition     = google_kms_crypto_key_iam_member.signs[0].role == "roles/cloudkms.signerVerifier" && google_kms_crypto_key_iam_member.signs[0].member == google_service_account.pipeline.member
+    error_message = "expected the pipeline to sign with it, and nothing else"
+  }
+
+  assert {
+    condition     = google_cloudbuild_trigger.delivery[0].substitutions["_SIGNING_KEY"] == "projects/example-prod/locations/europe-west1/keyRings/delivery-prod/cryptoKeys/provenance/cryptoKeyVersions/1"
+    error_message = "expected builds to know it"
   }
 }
 
@@ -162,46 +176,6 @@ run "trigger_of_staging" {
   }
 }
 
-run "github" {
-  command = apply
-
-  module {
-    source = "./modules/delivery"
-  }
-
-  assert {
-    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_condition == "assertion.repository_id == \"123456789\" && assertion.repository_owner_id == \"1234567\" && assertion.ref.startsWith(\"refs/tags/v\") && assertion.environment in [\"prod\",\"prod-rollback\"]"
-    error_message = "expected one repository by its number, its release tags, and the environments that are told apart below"
-  }
-
-  assert {
-    condition     = google_service_account_iam_member.github[0].role == "roles/iam.workloadIdentityUser" && endswith(google_service_account_iam_member.github[0].member, "/attribute.environment/prod")
-    error_message = "expected the environment that has reviewers to be the pipeline, and no other one"
-  }
-
-  assert {
-    condition     = google_service_account_iam_member.github_rollback[0].service_account_id == google_service_account.rollback.name && endswith(google_service_account_iam_member.github_rollback[0].member, "/attribute.environment/prod-rollback")
-    error_message = "expected the environment without reviewers to take releases back, and nothing else"
-  }
-}
-
-run "github_on_a_branch" {
-  command = plan
-
-  module {
-    source = "./modules/delivery"
-  }
-
-  variables {
-    github = { repository_id = "123456789", owner_id = "1234567", ref = "refs/heads/main" }
-  }
-
-  assert {
-    condition     = strcontains(google_iam_workload_identity_pool_provider.github[0].attribute_condition, "assertion.ref == \"refs/heads/main\"")
-    error_message = "expected that branch, and none whose name begins so"
-  }
-}
-
 run "nothing_that_starts_it" {
   command = plan
 
@@ -220,7 +194,7 @@ run "nothing_that_starts_it" {
   }
 }
 
-run "more_roles_are_given" {
+run "more_roles_a_key_and_a_branch" {
   command = plan
 
   module {
@@ -228,12 +202,24 @@ run "more_roles_are_given" {
   }
 
   variables {
-    more_roles = ["roles/compute.loadBalancerAdmin"]
+    more_roles   = ["roles/compute.loadBalancerAdmin"]
+    kms_key_name = "projects/example-prod/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    github       = { repository_id = "123456789", owner_id = "1234567", ref = "refs/heads/main" }
   }
 
   assert {
     condition     = contains(keys(google_project_iam_member.pipeline), "roles/compute.loadBalancerAdmin")
     error_message = "expected the role that an option of infra/ needs"
+  }
+
+  assert {
+    condition     = alltrue([for bucket in values(google_storage_bucket.bucket) : bucket.encryption[0].default_kms_key_name == var.kms_key_name]) && google_kms_crypto_key_iam_member.storage[0].crypto_key_id == var.kms_key_name
+    error_message = "expected both buckets to be encrypted with it, by an account that has it"
+  }
+
+  assert {
+    condition     = strcontains(google_iam_workload_identity_pool_provider.github[0].attribute_condition, "assertion.ref == \"refs/heads/main\"")
+    error_message = "expected that branch, and none whose name begins so"
   }
 }
 
@@ -279,6 +265,31 @@ run "rollbackers_who_could_deliver" {
   }
 
   expect_failures = [var.rollbackers]
+}
+
+run "signatures_by_substitution" {
+  command = plan
+
+  module {
+    source = "./modules/delivery"
+  }
+
+  variables {
+    environment = "staging"
+    rollbackers = {}
+    trigger = {
+      repository = "projects/example-prod/locations/europe-west1/connections/github/repositories/functions"
+      branch     = "^main$"
+      images = {
+        python    = "python:3.12@sha256:1111111111111111111111111111111111111111111111111111111111111111"
+        gcloud    = "cli:stable@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+        terraform = "terraform:1.14@sha256:3333333333333333333333333333333333333333333333333333333333333333"
+      }
+      substitutions = { _SIGNING_KEY = "" }
+    }
+  }
+
+  expect_failures = [var.trigger]
 }
 
 run "staging_signs_if_asked" {
@@ -465,23 +476,6 @@ run "rollback_waits_for_nobody" {
   }
 }
 
-run "buckets_with_a_key" {
-  command = plan
-
-  module {
-    source = "./modules/delivery"
-  }
-
-  variables {
-    kms_key_name = "projects/example-prod/locations/europe-west1/keyRings/r/cryptoKeys/k"
-  }
-
-  assert {
-    condition     = alltrue([for bucket in values(google_storage_bucket.bucket) : bucket.encryption[0].default_kms_key_name == var.kms_key_name]) && google_kms_crypto_key_iam_member.storage[0].crypto_key_id == var.kms_key_name
-    error_message = "expected both buckets to be encrypted with it, by an account that has it"
-  }
-}
-
 run "trigger_where_the_connection_is" {
   command = plan
 
@@ -499,32 +493,51 @@ run "trigger_where_the_connection_is" {
   }
 }
 
-run "provenance_is_signed" {
-  command = apply
-
-  module {
-    source = "./modules/delivery"
-  }
-
-  assert {
-    condition     = google_kms_crypto_key.provenance[0].purpose == "ASYMMETRIC_SIGN" && google_kms_crypto_key.provenance[0].version_template[0].algorithm == "EC_SIGN_P256_SHA256"
-    error_message = "expected a key that signs as delivery/kms.py asks it to"
-  }
-
-  assert {
-    condition     = google_kms_crypto_key_iam_member.signs[0].role == "roles/cloudkms.signerVerifier" && google_kms_crypto_key_iam_member.signs[0].member == google_service_account.pipeline.member
-    error_message = "expected the pipeline to sign with it, and nothing else"
-  }
-
-  assert {
-    condition     = google_cloudbuild_trigger.delivery[0].substitutions["_SIGNING_KEY"] == "projects/example-prod/locations/europe-west1/keyRings/delivery-prod/cryptoKeys/provenance/cryptoKeyVersions/1"
-    error_message = "expected builds to know it"
-  }
-}
-
 run "key_of_another_region" {
   command = plan
   module { source = "./modules/delivery" }
   variables { kms_key_name = "projects/example-prod/locations/us-central1/keyRings/r/cryptoKeys/k" }
   expect_failures = [var.kms_key_name]
+}
+
+run "approvers_by_address_alone" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { approvers = { me = "me@example.com" } }
+  expect_failures = [var.approvers]
+}
+
+run "approvers_by_an_unknown_kind" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { approvers = { me = "users:me@example.com" } }
+  expect_failures = [var.approvers]
+}
+
+run "approvers_under_no_name" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { approvers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.approvers]
+}
+
+run "rollbackers_by_address_alone" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { rollbackers = { me = "me@example.com" } }
+  expect_failures = [var.rollbackers]
+}
+
+run "rollbackers_by_an_unknown_kind" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { rollbackers = { me = "users:me@example.com" } }
+  expect_failures = [var.rollbackers]
+}
+
+run "rollbackers_under_no_name" {
+  command = plan
+  module { source = "./modules/delivery" }
+  variables { rollbackers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.rollbackers]
 }

@@ -10,80 +10,6 @@ variables {
   location   = "europe-west1"
 }
 
-run "defaults" {
-  command = plan
-
-  module {
-    source = "./modules/model_bucket"
-  }
-
-  assert {
-    condition     = google_storage_bucket.models.uniform_bucket_level_access
-    error_message = "expected uniform bucket-level access"
-  }
-
-  assert {
-    condition     = google_storage_bucket.models.public_access_prevention == "enforced"
-    error_message = "expected public access to be prevented"
-  }
-
-  assert {
-    condition     = google_storage_bucket.models.versioning[0].enabled
-    error_message = "expected versioning, for a former alias to be readable"
-  }
-
-  assert {
-    condition     = google_storage_bucket.models.soft_delete_policy[0].retention_duration_seconds == 604800
-    error_message = "expected a week of soft delete"
-  }
-
-  assert {
-    condition     = !google_storage_bucket.models.force_destroy
-    error_message = "expected a bucket with models to survive terraform destroy"
-  }
-
-  assert {
-    condition     = length(google_storage_bucket.models.encryption) == 0 && length(google_storage_bucket.models.retention_policy) == 0
-    error_message = "expected no key and no retention rule unless they are asked for"
-  }
-
-  assert {
-    condition = anytrue([
-      for rule in google_storage_bucket.models.lifecycle_rule :
-      one(rule.action).type == "Delete" && one(rule.condition).days_since_noncurrent_time == 30 && one(rule.condition).with_state == "ARCHIVED"
-    ])
-    error_message = "expected noncurrent versions, and nothing live, to be deleted after a month"
-  }
-}
-
-run "writers_replace_nothing_but_aliases" {
-  command = plan
-
-  module {
-    source = "./modules/model_bucket"
-  }
-
-  variables {
-    writers = { pipeline = "serviceAccount:pipeline@example-project.iam.gserviceaccount.com" }
-    readers = { people = "group:science@example.com" }
-  }
-
-  assert {
-    condition     = toset([for binding in google_storage_bucket_iam_member.writer : binding.role]) == toset(["roles/storage.objectViewer", "roles/storage.objectCreator"])
-    error_message = "expected writers to look and to create, and not to replace"
-  }
-
-  assert {
-    condition     = google_storage_bucket_iam_member.aliases["pipeline"].condition[0].expression == "resource.name.extract(\"/aliases/{name}.json\") != \"\" && resource.name.extract(\"/aliases/{name}.json/\") == \"\" && resource.name.endsWith(\".json\") && resource.name.extract(\"/versions/{rest}\") == \"\""
-    error_message = "expected the right to replace to hold for aliases alone, and not for a file of a version that is called like one"
-  }
-
-  assert {
-    condition     = google_storage_bucket_iam_member.reader["people"].role == "roles/storage.objectViewer"
-    error_message = "expected readers to read, and no more"
-  }
-}
-
 run "options" {
   command = plan
 
@@ -124,7 +50,74 @@ run "options" {
 
 run "made" {
   command = apply
-  module { source = "./modules/model_bucket" }
+
+  module {
+    source = "./modules/model_bucket"
+  }
+
+  variables {
+    writers = { pipeline = "serviceAccount:pipeline@example-project.iam.gserviceaccount.com" }
+    readers = {
+      people   = "group:science@example.com"
+      company  = "domain:example.com"
+      cluster  = "serviceAccount:example-project.svc.id.goog[default/reader]"
+      pipeline = "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/attribute.repository/example/models"
+      one      = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/me"
+    }
+  }
+
+  assert {
+    condition     = google_storage_bucket.models.uniform_bucket_level_access
+    error_message = "expected uniform bucket-level access"
+  }
+
+  assert {
+    condition     = google_storage_bucket.models.public_access_prevention == "enforced"
+    error_message = "expected public access to be prevented"
+  }
+
+  assert {
+    condition     = google_storage_bucket.models.versioning[0].enabled
+    error_message = "expected versioning, for a former alias to be readable"
+  }
+
+  assert {
+    condition     = google_storage_bucket.models.soft_delete_policy[0].retention_duration_seconds == 604800
+    error_message = "expected a week of soft delete"
+  }
+
+  assert {
+    condition     = !google_storage_bucket.models.force_destroy
+    error_message = "expected a bucket with models to survive terraform destroy"
+  }
+
+  assert {
+    condition     = length(google_storage_bucket.models.encryption) == 0 && length(google_storage_bucket.models.retention_policy) == 0
+    error_message = "expected no key and no retention rule unless they are asked for"
+  }
+
+  assert {
+    condition = anytrue([
+      for rule in google_storage_bucket.models.lifecycle_rule :
+      one(rule.action).type == "Delete" && one(rule.condition).days_since_noncurrent_time == 30 && one(rule.condition).with_state == "ARCHIVED"
+    ])
+    error_message = "expected noncurrent versions, and nothing live, to be deleted after a month"
+  }
+
+  assert {
+    condition     = toset([for binding in google_storage_bucket_iam_member.writer : binding.role]) == toset(["roles/storage.objectViewer", "roles/storage.objectCreator"])
+    error_message = "expected writers to look and to create, and not to replace"
+  }
+
+  assert {
+    condition     = google_storage_bucket_iam_member.aliases["pipeline"].condition[0].expression == "resource.name.extract(\"/aliases/{name}.json\") != \"\" && resource.name.extract(\"/aliases/{name}.json/\") == \"\" && resource.name.endsWith(\".json\") && resource.name.extract(\"/versions/{rest}\") == \"\""
+    error_message = "expected the right to replace to hold for aliases alone, and not for a file of a version that is called like one"
+  }
+
+  assert {
+    condition     = google_storage_bucket_iam_member.reader["people"].role == "roles/storage.objectViewer"
+    error_message = "expected readers to read, and no more"
+  }
 }
 
 run "the_same_place_in_other_letters" {
@@ -204,4 +197,46 @@ run "retention_days" {
   module { source = "./modules/model_bucket" }
   variables { retention_days = 0 }
   expect_failures = [var.retention_days]
+}
+
+run "readers_by_address_alone" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { readers = { me = "me@example.com" } }
+  expect_failures = [var.readers]
+}
+
+run "readers_by_an_unknown_kind" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { readers = { me = "users:me@example.com" } }
+  expect_failures = [var.readers]
+}
+
+run "readers_under_no_name" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { readers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.readers]
+}
+
+run "writers_by_address_alone" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { writers = { me = "me@example.com" } }
+  expect_failures = [var.writers]
+}
+
+run "writers_by_an_unknown_kind" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { writers = { me = "users:me@example.com" } }
+  expect_failures = [var.writers]
+}
+
+run "writers_under_no_name" {
+  command = plan
+  module { source = "./modules/model_bucket" }
+  variables { writers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.writers]
 }

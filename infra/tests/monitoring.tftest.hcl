@@ -26,8 +26,8 @@ variables {
   }
 }
 
-run "metrics_of_log_lines" {
-  command = plan
+run "what_is_watched_by_default" {
+  command = apply
 
   module {
     source = "./modules/monitoring"
@@ -66,14 +66,6 @@ run "metrics_of_log_lines" {
   assert {
     condition     = output.metrics["errors"] == "logging.googleapis.com/user/tflite_functions_prod_errors"
     error_message = "expected a name that another environment in the project does not have"
-  }
-}
-
-run "alerts" {
-  command = apply
-
-  module {
-    source = "./modules/monitoring"
   }
 
   assert {
@@ -168,9 +160,53 @@ run "alerts" {
     condition     = alltrue([for policy in concat(values(google_monitoring_alert_policy.metric), values(google_monitoring_alert_policy.refused)) : length(policy.documentation[0].content) < 8192 && length(policy.documentation[0].subject) < 255])
     error_message = "expected documentation that Cloud Monitoring takes"
   }
+
+  assert {
+    condition = alltrue([for alert, windows in { availability_fast_burn = ["3600s", "300s"], latency_fast_burn = ["3600s", "300s"], availability_slow_burn = ["21600s", "1800s"], latency_slow_burn = ["21600s", "1800s"] } :
+      alltrue([for window in windows : strcontains(google_monitoring_alert_policy.metric[alert].conditions[0].condition_prometheus_query_language[0].query, "[${window}]")])
+    ])
+    error_message = "expected a long window, and a short one that ends the alert"
+  }
+
+  assert {
+    condition     = length(regexall("> 0.072", google_monitoring_alert_policy.metric["availability_fast_burn"].conditions[0].condition_prometheus_query_language[0].query)) == 2 && length(regexall("> 0.03\\b", google_monitoring_alert_policy.metric["availability_slow_burn"].conditions[0].condition_prometheus_query_language[0].query)) == 2
+    error_message = "expected 14.4 and 6 times the half of a percent that may fail"
+  }
+
+  assert {
+    condition     = length(regexall("histogram_quantile\\(0.28,.*> 500", google_monitoring_alert_policy.metric["latency_fast_burn"].conditions[0].condition_prometheus_query_language[0].query)) == 2 && length(regexall("histogram_quantile\\(0.7,.*> 500", google_monitoring_alert_policy.metric["latency_slow_burn"].conditions[0].condition_prometheus_query_language[0].query)) == 2
+    error_message = "expected 72 and 30 percent of the requests to be slow, of which five may be"
+  }
+
+  assert {
+    condition     = length(google_monitoring_uptime_check_config.ready) == 0 && length(google_cloud_run_v2_service_iam_member.checker) == 0 && length(google_billing_budget.project) == 0 && length(data.google_project.this) == 0
+    error_message = "expected nothing that wakes an instance, lets somebody in or needs the billing account"
+  }
+
+  assert {
+    condition     = !contains(output.alerts, "no_traffic") && !contains(output.alerts, "uptime")
+    error_message = "expected idleness to be no fault"
+  }
+
+  assert {
+    condition = {
+      for row in ["digits", "flowers"] : row => [
+        for tile in jsondecode(google_monitoring_dashboard.functions.dashboard_json).mosaicLayout.tiles : split(",", tile.widget.title)[0]
+        if try(strcontains(tile.widget.xyChart.dataSets[0].timeSeriesQuery.timeSeriesFilter.filter, "service_name=\"${row}\""), false)
+      ]
+      } == {
+      for row in ["digits", "flowers"] : row => ["Requests by class", "Latency p50", "Instances", "Errors by code", "Loads", "Confidence"]
+    }
+    error_message = "expected a row of charts for each function"
+  }
+
+  assert {
+    condition     = output.dashboard_id == "projects/123456789012/dashboards/0a1b2c3d" && output.dashboard_url == "https://console.cloud.google.com/monitoring/dashboards/builder/0a1b2c3d?project=example-project"
+    error_message = "expected the page in the console"
+  }
 }
 
-run "essential_alerts" {
+run "essential_alerts_a_check_and_a_budget" {
   command = apply
 
   module {
@@ -180,14 +216,55 @@ run "essential_alerts" {
   variables {
     alerts = "essential"
     functions = {
-      digits  = { url = "https://d.example.com", models = ["digits"], registry = "gs://m", max_instances = 10, expects = {}, uptime = {} }
+      digits  = { url = "https://digits-abc-ew.a.run.app", models = ["digits"], registry = "gs://m", max_instances = 10, expects = { requests = 100, minutes = 30 }, uptime = { period_seconds = 300 } }
       flowers = { url = "https://f.example.com", models = ["iris"], registry = "gs://m", max_instances = 10 }
     }
+    budget = { billing_account = "012345-6789AB-CDEF01", amount = 50, currency = "EUR" }
   }
 
   assert {
     condition     = toset(output.alerts) == toset(["availability_fast_burn", "load_failures", "no_traffic", "uptime", "refused digits", "refused flowers"])
     error_message = "expected what says that a function does not answer, and nothing else"
+  }
+
+  assert {
+    condition     = google_monitoring_uptime_check_config.ready["digits"].http_check[0].service_agent_authentication[0].type == "OIDC_TOKEN" && length(google_monitoring_uptime_check_config.ready["digits"].http_check[0].auth_info) == 0
+    error_message = "expected a token, and no secret"
+  }
+
+  assert {
+    condition     = google_monitoring_uptime_check_config.ready["digits"].http_check[0].path == "/v2/health/ready" && google_monitoring_uptime_check_config.ready["digits"].http_check[0].use_ssl && google_monitoring_uptime_check_config.ready["digits"].http_check[0].validate_ssl && google_monitoring_uptime_check_config.ready["digits"].monitored_resource[0].labels["host"] == "digits-abc-ew.a.run.app" && google_monitoring_uptime_check_config.ready["digits"].period == "300s"
+    error_message = "expected the function's own readiness, over TLS, as often as asked for"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.checker["digits"].role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.checker["digits"].name == "digits" && google_cloud_run_v2_service_iam_member.checker["digits"].member == "serviceAccount:service-123456789012@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
+    error_message = "expected Cloud Monitoring's account to be let in, to this function alone"
+  }
+
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.metric["uptime"].conditions[0].condition_prometheus_query_language[0].query, "check_id=\"${google_monitoring_uptime_check_config.ready["digits"].uptime_check_id}\"")
+    error_message = "expected an alert when two regions fail"
+  }
+
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.metric["no_traffic"].conditions[0].condition_prometheus_query_language[0].query, "service_name=\"digits\"}[1800s]") && endswith(google_monitoring_alert_policy.metric["no_traffic"].conditions[0].condition_prometheus_query_language[0].query, "< 100")
+    error_message = "expected an alert below a hundred requests in half an hour"
+  }
+
+  assert {
+    condition     = google_billing_budget.project[0].amount[0].specified_amount[0].units == "50" && google_billing_budget.project[0].amount[0].specified_amount[0].currency_code == "EUR" && google_billing_budget.project[0].budget_filter[0].projects == toset(["projects/123456789012"])
+    error_message = "expected fifty euros for this project alone"
+  }
+
+  assert {
+    condition     = [for rule in google_billing_budget.project[0].threshold_rules : rule.threshold_percent] == [0.5, 0.9, 1, 1] && google_billing_budget.project[0].threshold_rules[3].spend_basis == "FORECASTED_SPEND"
+    error_message = "expected to be told at a half, nine tenths and the whole, and when the whole is foreseen"
+  }
+
+  assert {
+    condition     = google_billing_budget.project[0].all_updates_rule[0].monitoring_notification_channels == tolist([google_monitoring_notification_channel.email["team"].id])
+    error_message = "expected the team to be told"
   }
 }
 
@@ -199,7 +276,7 @@ run "more_functions_than_fit_into_a_mail" {
   }
 
   variables {
-    functions = { for number in range(100) : "function-${number}" => { url = "https://f${number}.example.com", models = ["digits"], registry = "gs://example-models", max_instances = 10 } }
+    functions = { for number in range(30) : "a-function-with-a-name-as-long-as-a-name-may-be-${number}" => { url = "https://f${number}.example.com", models = ["digits"], registry = "gs://example-models", max_instances = 10 } }
   }
 
   assert {
@@ -220,7 +297,7 @@ run "another_set_of_alerts" {
   expect_failures = [var.alerts]
 }
 
-run "thresholds" {
+run "thresholds_and_objectives" {
   command = plan
 
   module {
@@ -232,9 +309,10 @@ run "thresholds" {
     auto_close_minutes = 30
     runbook            = "https://example.com/runbook"
     functions = {
-      digits  = { url = "https://d.example.com", models = ["digits"], registry = "gs://m", max_instances = 10, thresholds = { error_ratio = 0.01 } }
+      digits  = { url = "https://d.example.com", models = ["digits"], registry = "gs://m", max_instances = 10, thresholds = { error_ratio = 0.01 }, slo = { latency_ms = 50 } }
       flowers = { url = "https://f.example.com", models = ["iris"], registry = "gs://m", max_instances = 10 }
     }
+    slo = { availability = 0.999, days = 7 }
   }
 
   assert {
@@ -255,6 +333,26 @@ run "thresholds" {
   assert {
     condition     = google_monitoring_alert_policy.metric["error_ratio"].alert_strategy[0].auto_close == "1800s"
     error_message = "expected incidents to end as told"
+  }
+
+  assert {
+    condition     = google_monitoring_slo.availability["digits"].goal == 0.999 && google_monitoring_slo.latency["digits"].goal == 0.95 && google_monitoring_slo.availability["digits"].rolling_period_days == 7
+    error_message = "expected the objectives that were asked for, and the defaults else"
+  }
+
+  assert {
+    condition     = google_monitoring_slo.latency["digits"].request_based_sli[0].distribution_cut[0].range[0].max == 50 && google_monitoring_slo.latency["flowers"].request_based_sli[0].distribution_cut[0].range[0].max == 500
+    error_message = "expected a function's own latency before that of all"
+  }
+
+  assert {
+    condition     = strcontains(google_monitoring_slo.availability["digits"].request_based_sli[0].good_total_ratio[0].bad_service_filter, "response_code_class=\"5xx\"") && strcontains(google_monitoring_slo.availability["digits"].request_based_sli[0].good_total_ratio[0].total_service_filter, "resource.labels.service_name=\"digits\"")
+    error_message = "expected bad requests to be this function's 5xx"
+  }
+
+  assert {
+    condition     = google_monitoring_custom_service.function["digits"].service_id == "prod-digits" && google_monitoring_slo.latency["digits"].service == "prod-digits"
+    error_message = "expected the objectives to be the service's"
   }
 }
 
@@ -283,7 +381,7 @@ run "no_alerts_where_told" {
   }
 }
 
-run "models_that_the_bundle_carries" {
+run "models_that_the_bundle_carries_in_two_regions" {
   command = apply
 
   module {
@@ -291,209 +389,40 @@ run "models_that_the_bundle_carries" {
   }
 
   variables {
-    functions = { digits = { url = "https://d.example.com", max_instances = 10 } }
+    functions             = { digits = { url = "https://d.example.com", max_instances = 10 } }
+    notification_channels = ["projects/example-project/notificationChannels/1"]
+    slo                   = { availability = 0.9999, latency = 0.9999 }
+    more_regions          = ["us-east1"]
   }
 
   assert {
     condition     = strcontains(google_monitoring_alert_policy.refused["digits"].documentation[0].content, "deploy the bundle before this one") && strcontains(google_monitoring_alert_policy.refused["digits"].documentation[0].content, "gcloud functions describe \"$FUNCTION\"") && !strcontains(google_monitoring_alert_policy.refused["digits"].documentation[0].content, "gcloud storage")
     error_message = "expected no commands about a registry that there is not"
   }
-}
-
-run "objectives" {
-  command = plan
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  variables {
-    slo = { availability = 0.999, days = 7 }
-    functions = {
-      digits  = { url = "https://d.example.com", models = ["digits"], registry = "gs://m", max_instances = 10, slo = { latency_ms = 50 } }
-      flowers = { url = "https://f.example.com", models = ["iris"], registry = "gs://m", max_instances = 10 }
-    }
-  }
-
-  assert {
-    condition     = google_monitoring_slo.availability["digits"].goal == 0.999 && google_monitoring_slo.latency["digits"].goal == 0.95 && google_monitoring_slo.availability["digits"].rolling_period_days == 7
-    error_message = "expected the objectives that were asked for, and the defaults else"
-  }
-
-  assert {
-    condition     = google_monitoring_slo.latency["digits"].request_based_sli[0].distribution_cut[0].range[0].max == 50 && google_monitoring_slo.latency["flowers"].request_based_sli[0].distribution_cut[0].range[0].max == 500
-    error_message = "expected a function's own latency before that of all"
-  }
-
-  assert {
-    condition     = strcontains(google_monitoring_slo.availability["digits"].request_based_sli[0].good_total_ratio[0].bad_service_filter, "response_code_class=\"5xx\"") && strcontains(google_monitoring_slo.availability["digits"].request_based_sli[0].good_total_ratio[0].total_service_filter, "resource.labels.service_name=\"digits\"")
-    error_message = "expected bad requests to be this function's 5xx"
-  }
-
-  assert {
-    condition     = google_monitoring_custom_service.function["digits"].service_id == "prod-digits" && google_monitoring_slo.latency["digits"].service == "prod-digits"
-    error_message = "expected the objectives to be the service's"
-  }
-}
-
-run "burn_rates" {
-  command = plan
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  assert {
-    condition = alltrue([for alert, windows in { availability_fast_burn = ["3600s", "300s"], latency_fast_burn = ["3600s", "300s"], availability_slow_burn = ["21600s", "1800s"], latency_slow_burn = ["21600s", "1800s"] } :
-      alltrue([for window in windows : strcontains(google_monitoring_alert_policy.metric[alert].conditions[0].condition_prometheus_query_language[0].query, "[${window}]")])
-    ])
-    error_message = "expected a long window, and a short one that ends the alert"
-  }
-
-  assert {
-    condition     = length(regexall("> 0.072", google_monitoring_alert_policy.metric["availability_fast_burn"].conditions[0].condition_prometheus_query_language[0].query)) == 2 && length(regexall("> 0.03\\b", google_monitoring_alert_policy.metric["availability_slow_burn"].conditions[0].condition_prometheus_query_language[0].query)) == 2
-    error_message = "expected 14.4 and 6 times the half of a percent that may fail"
-  }
-
-  assert {
-    condition     = length(regexall("histogram_quantile\\(0.28,.*> 500", google_monitoring_alert_policy.metric["latency_fast_burn"].conditions[0].condition_prometheus_query_language[0].query)) == 2 && length(regexall("histogram_quantile\\(0.7,.*> 500", google_monitoring_alert_policy.metric["latency_slow_burn"].conditions[0].condition_prometheus_query_language[0].query)) == 2
-    error_message = "expected 72 and 30 percent of the requests to be slow, of which five may be"
-  }
-}
-
-run "no_check_no_traffic_no_budget_unless_asked_for" {
-  command = plan
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  assert {
-    condition     = length(google_monitoring_uptime_check_config.ready) == 0 && length(google_cloud_run_v2_service_iam_member.checker) == 0 && length(google_billing_budget.project) == 0 && length(data.google_project.this) == 0
-    error_message = "expected nothing that wakes an instance, lets somebody in or needs the billing account"
-  }
-
-  assert {
-    condition     = !contains(output.alerts, "no_traffic") && !contains(output.alerts, "uptime")
-    error_message = "expected idleness to be no fault"
-  }
-}
-
-run "a_check_from_outside" {
-  command = apply
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  variables {
-    functions = { digits = { url = "https://digits-abc-ew.a.run.app", models = ["digits"], registry = "gs://m", max_instances = 10, uptime = { period_seconds = 300 } } }
-  }
-
-  assert {
-    condition     = google_monitoring_uptime_check_config.ready["digits"].http_check[0].service_agent_authentication[0].type == "OIDC_TOKEN" && length(google_monitoring_uptime_check_config.ready["digits"].http_check[0].auth_info) == 0
-    error_message = "expected a token, and no secret"
-  }
-
-  assert {
-    condition     = google_monitoring_uptime_check_config.ready["digits"].http_check[0].path == "/v2/health/ready" && google_monitoring_uptime_check_config.ready["digits"].http_check[0].use_ssl && google_monitoring_uptime_check_config.ready["digits"].http_check[0].validate_ssl && google_monitoring_uptime_check_config.ready["digits"].monitored_resource[0].labels["host"] == "digits-abc-ew.a.run.app" && google_monitoring_uptime_check_config.ready["digits"].period == "300s"
-    error_message = "expected the function's own readiness, over TLS, as often as asked for"
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service_iam_member.checker["digits"].role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.checker["digits"].name == "digits" && google_cloud_run_v2_service_iam_member.checker["digits"].member == "serviceAccount:service-123456789012@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
-    error_message = "expected Cloud Monitoring's account to be let in, to this function alone"
-  }
-
-  assert {
-    condition     = strcontains(google_monitoring_alert_policy.metric["uptime"].conditions[0].condition_prometheus_query_language[0].query, "check_id=\"${google_monitoring_uptime_check_config.ready["digits"].uptime_check_id}\"")
-    error_message = "expected an alert when two regions fail"
-  }
-}
-
-run "traffic_that_is_expected" {
-  command = plan
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  variables {
-    functions = { digits = { url = "https://d.example.com", models = ["digits"], registry = "gs://m", max_instances = 10, expects = { requests = 100, minutes = 30 } } }
-  }
-
-  assert {
-    condition     = strcontains(google_monitoring_alert_policy.metric["no_traffic"].conditions[0].condition_prometheus_query_language[0].query, "service_name=\"digits\"}[1800s]") && endswith(google_monitoring_alert_policy.metric["no_traffic"].conditions[0].condition_prometheus_query_language[0].query, "< 100")
-    error_message = "expected an alert below a hundred requests in half an hour"
-  }
-}
-
-run "channels_that_are_there" {
-  command = apply
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  variables {
-    notification_channels = ["projects/example-project/notificationChannels/1"]
-  }
 
   assert {
     condition     = length(output.channels) == 2 && contains(output.channels, "projects/example-project/notificationChannels/1") && google_monitoring_alert_policy.refused["digits"].notification_channels == tolist(output.channels)
     error_message = "expected both to be told"
   }
-}
 
-run "a_budget" {
-  command = apply
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  variables {
-    budget = { billing_account = "012345-6789AB-CDEF01", amount = 50, currency = "EUR" }
+  assert {
+    condition     = google_monitoring_slo.availability["digits"].goal == 0.9999
+    error_message = "expected the highest objective that Cloud Monitoring takes"
   }
 
   assert {
-    condition     = google_billing_budget.project[0].amount[0].specified_amount[0].units == "50" && google_billing_budget.project[0].amount[0].specified_amount[0].currency_code == "EUR" && google_billing_budget.project[0].budget_filter[0].projects == toset(["projects/123456789012"])
-    error_message = "expected fifty euros for this project alone"
+    condition     = alltrue([for metric in values(google_logging_metric.lines) : strcontains(metric.filter, "resource.labels.location=~\"^(europe-west1|us-east1)$\"")])
+    error_message = "expected the lines of both regions to be counted"
   }
 
   assert {
-    condition     = [for rule in google_billing_budget.project[0].threshold_rules : rule.threshold_percent] == [0.5, 0.9, 1, 1] && google_billing_budget.project[0].threshold_rules[3].spend_basis == "FORECASTED_SPEND"
-    error_message = "expected to be told at a half, nine tenths and the whole, and when the whole is foreseen"
+    condition     = alltrue([for slo in values(google_monitoring_slo.availability) : strcontains(slo.request_based_sli[0].good_total_ratio[0].total_service_filter, "resource.labels.location=one_of(\"europe-west1\",\"us-east1\")")])
+    error_message = "expected the objective to be that of both regions together"
   }
 
   assert {
-    condition     = google_billing_budget.project[0].all_updates_rule[0].monitoring_notification_channels == tolist([google_monitoring_notification_channel.email["team"].id])
-    error_message = "expected the team to be told"
-  }
-}
-
-run "a_dashboard" {
-  command = apply
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  assert {
-    condition = {
-      for row in ["digits", "flowers"] : row => [
-        for tile in jsondecode(google_monitoring_dashboard.functions.dashboard_json).mosaicLayout.tiles : split(",", tile.widget.title)[0]
-        if try(strcontains(tile.widget.xyChart.dataSets[0].timeSeriesQuery.timeSeriesFilter.filter, "service_name=\"${row}\""), false)
-      ]
-      } == {
-      for row in ["digits", "flowers"] : row => ["Requests by class", "Latency p50", "Instances", "Errors by code", "Loads", "Confidence"]
-    }
-    error_message = "expected a row of charts for each function"
-  }
-
-  assert {
-    condition     = output.dashboard_id == "projects/123456789012/dashboards/0a1b2c3d" && output.dashboard_url == "https://console.cloud.google.com/monitoring/dashboards/builder/0a1b2c3d?project=example-project"
-    error_message = "expected the page in the console"
+    condition     = strcontains(google_monitoring_alert_policy.metric["error_ratio"].conditions[0].condition_prometheus_query_language[0].query, "location=~\"europe-west1|us-east1\"")
+    error_message = "expected alerts to see both regions"
   }
 }
 
@@ -595,17 +524,6 @@ run "an_objective_of_one" {
   expect_failures = [var.slo]
 }
 
-run "four_nines" {
-  command = plan
-  module { source = "./modules/monitoring" }
-  variables { slo = { availability = 0.9999, latency = 0.9999 } }
-
-  assert {
-    condition     = google_monitoring_slo.availability["digits"].goal == 0.9999
-    error_message = "expected the highest objective that Cloud Monitoring takes"
-  }
-}
-
 run "five_nines" {
   command = plan
   module { source = "./modules/monitoring" }
@@ -663,31 +581,4 @@ run "a_budget_that_tells_six" {
     notification_emails = { for name in ["a", "b", "c", "d", "e", "f"] : name => "${name}@example.com" }
   }
   expect_failures = [var.budget]
-}
-
-run "a_function_in_two_regions" {
-  command = plan
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  variables {
-    more_regions = ["us-east1"]
-  }
-
-  assert {
-    condition     = alltrue([for metric in values(google_logging_metric.lines) : strcontains(metric.filter, "resource.labels.location=~\"^(europe-west1|us-east1)$\"")])
-    error_message = "expected the lines of both regions to be counted"
-  }
-
-  assert {
-    condition     = alltrue([for slo in values(google_monitoring_slo.availability) : strcontains(slo.request_based_sli[0].good_total_ratio[0].total_service_filter, "resource.labels.location=one_of(\"europe-west1\",\"us-east1\")")])
-    error_message = "expected the objective to be that of both regions together"
-  }
-
-  assert {
-    condition     = strcontains(google_monitoring_alert_policy.metric["error_ratio"].conditions[0].condition_prometheus_query_language[0].query, "location=~\"europe-west1|us-east1\"")
-    error_message = "expected alerts to see both regions"
-  }
 }

@@ -16,11 +16,15 @@ variables {
   deletion_protection = false
 }
 
-run "code_and_settings" {
-  command = plan
+run "code_settings_and_identity" {
+  command = apply
 
   module {
     source = "./modules/prediction_function"
+  }
+
+  variables {
+    secrets = { API_KEY = { secret = "api-key" } }
   }
 
   assert {
@@ -63,111 +67,6 @@ run "code_and_settings" {
     condition     = google_cloudfunctions2_function.function.service_config[0].min_instance_count == 0
     error_message = "expected a function that costs nothing while nobody asks"
   }
-}
-
-run "another_zip_is_another_object" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    bundle = "outputs.tf"
-  }
-
-  assert {
-    condition     = google_storage_bucket_object.bundle[0].name != "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
-    error_message = "expected a new zip to make a new source object, or nothing would be deployed"
-  }
-}
-
-run "a_zip_in_a_bucket" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    bundle = "gs://example-builds/releases/function.zip#1700000000000001"
-  }
-
-  assert {
-    condition     = length(google_storage_bucket_object.bundle) == 0 && output.bundle_object == "releases/function.zip"
-    error_message = "expected nothing to be uploaded"
-  }
-
-  assert {
-    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["BUNDLE"] == "releases/function.zip#1700000000000001"
-    error_message = "expected the build to be told of what, because the provider does not look what Google builds from"
-  }
-
-  assert {
-    condition     = one(google_cloudfunctions2_function.function.build_config[0].source[0].storage_source) == { bucket = "example-builds", object = "releases/function.zip", generation = 1700000000000001 }
-    error_message = "expected the function to be built of that generation of the object"
-  }
-}
-
-run "built_again" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    rebuild = "after the outage of 1 May"
-  }
-
-  assert {
-    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["REBUILD"] == "after the outage of 1 May"
-    error_message = "expected another build of the same zip"
-  }
-}
-
-run "protected_by_default" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    deletion_protection = null
-  }
-
-  assert {
-    condition     = terraform_data.protected[0].triggers_replace == { project = "example-project", region = "europe-west1", name = "digits" }
-    error_message = "expected protection against deletion and another place unless it is taken away"
-  }
-}
-
-run "a_deployment_that_failed" {
-  command = apply
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  override_data {
-    target = data.google_cloudfunctions2_function.deployed
-    values = { state = "FAILED" }
-  }
-
-  expect_failures = [data.google_cloudfunctions2_function.deployed]
-}
-
-run "identities" {
-  command = apply
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    secrets = { API_KEY = { secret = "api-key" } }
-  }
 
   assert {
     condition     = google_storage_bucket_iam_member.models[0].role == "roles/storage.objectViewer" && google_storage_bucket_iam_member.models[0].member == google_service_account.function.member
@@ -190,7 +89,7 @@ run "identities" {
   }
 }
 
-run "invokers" {
+run "what_it_is_told" {
   command = plan
 
   module {
@@ -198,59 +97,40 @@ run "invokers" {
   }
 
   variables {
-    invokers = { web = "serviceAccount:web@example-project.iam.gserviceaccount.com" }
+    bundle              = "outputs.tf"
+    rebuild             = "after the outage of 1 May"
+    deletion_protection = null
+    invokers            = { web = "serviceAccount:web@example-project.iam.gserviceaccount.com" }
+    public              = true
+    ingress             = "ALLOW_INTERNAL_ONLY"
+    vpc                 = { network = "default", egress = "ALL_TRAFFIC" }
+    labels              = { team = "ml" }
+    release             = { commit = "0123456789abcdef0123456789abcdef01234567", digest = sha256("zip") }
+  }
+
+  assert {
+    condition     = google_storage_bucket_object.bundle[0].name != "digits/function-${substr(filesha256("main.tf"), 0, 12)}.zip"
+    error_message = "expected a new zip to make a new source object, or nothing would be deployed"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["REBUILD"] == "after the outage of 1 May"
+    error_message = "expected another build of the same zip"
+  }
+
+  assert {
+    condition     = terraform_data.protected[0].triggers_replace == { project = "example-project", region = "europe-west1", name = "digits" }
+    error_message = "expected protection against deletion and another place unless it is taken away"
   }
 
   assert {
     condition     = google_cloud_run_v2_service_iam_member.invoker["web"].role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.invoker["web"].name == "digits"
     error_message = "expected the role on the Cloud Run service, where it counts"
   }
-}
-
-run "public" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    public = true
-  }
 
   assert {
     condition     = google_cloud_run_v2_service_iam_member.public[0].member == "allUsers"
     error_message = "expected everybody, who was asked for by name"
-  }
-}
-
-run "a_shared_build_account" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    build_service_account = { id = "projects/example-project/serviceAccounts/build@example-project.iam.gserviceaccount.com" }
-  }
-
-  assert {
-    condition     = length(module.build) == 0
-    error_message = "expected no account beside the one that is shared"
-  }
-}
-
-run "networks" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    ingress = "ALLOW_INTERNAL_ONLY"
-    vpc     = { network = "default", egress = "ALL_TRAFFIC" }
   }
 
   assert {
@@ -262,9 +142,19 @@ run "networks" {
     condition     = google_cloudfunctions2_function.function.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
     error_message = "expected requests from inside alone"
   }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.labels == tomap({ team = "ml", commit = "0123456789abcdef0123456789abcdef01234567", bundle-digest = substr(sha256("zip"), 0, 32) })
+    error_message = "expected labels that name the commit and the bundle"
+  }
+
+  assert {
+    condition     = output.environment["COMMIT"] == "0123456789abcdef0123456789abcdef01234567" && output.environment["BUNDLE_DIGEST"] == sha256("zip")
+    error_message = "expected the function to know both, because GET / tells them"
+  }
 }
 
-run "a_subnetwork_alone" {
+run "nothing_that_is_there_already_is_made" {
   command = plan
 
   module {
@@ -272,77 +162,45 @@ run "a_subnetwork_alone" {
   }
 
   variables {
-    vpc = { subnetwork = "private" }
+    bundle                = "gs://example-builds/releases/function.zip#1700000000000001"
+    build_service_account = { id = "projects/example-project/serviceAccounts/build@example-project.iam.gserviceaccount.com" }
+    vpc                   = { subnetwork = "private" }
+    secrets               = { KEY = { secret = "key" }, SAME_KEY = { secret = "key" }, OTHER = { secret = "other" } }
+    model_registry        = null
+    model_bucket          = null
+    models                = []
+    build_worker_pool     = "projects/p/locations/europe-west1/workerPools/private"
+    runtime_updates       = "on_deploy"
+  }
+
+  assert {
+    condition     = length(google_storage_bucket_object.bundle) == 0 && output.bundle_object == "releases/function.zip"
+    error_message = "expected nothing to be uploaded"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].environment_variables["BUNDLE"] == "releases/function.zip#1700000000000001"
+    error_message = "expected the build to be told of what, because the provider does not look what Google builds from"
+  }
+
+  assert {
+    condition     = one(google_cloudfunctions2_function.function.build_config[0].source[0].storage_source) == { bucket = "example-builds", object = "releases/function.zip", generation = 1700000000000001 }
+    error_message = "expected the function to be built of that generation of the object"
+  }
+
+  assert {
+    condition     = length(module.build) == 0
+    error_message = "expected no account beside the one that is shared"
   }
 
   assert {
     condition     = google_cloudfunctions2_function.function.service_config[0].direct_vpc_network_interface[0].subnetwork == "private" && google_cloudfunctions2_function.function.service_config[0].direct_vpc_egress == "VPC_EGRESS_PRIVATE_RANGES_ONLY"
     error_message = "expected direct egress through the subnetwork"
   }
-}
-
-run "one_secret_in_two_variables" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    secrets = { KEY = { secret = "key" }, SAME_KEY = { secret = "key" }, OTHER = { secret = "other" } }
-  }
 
   assert {
     condition     = length(google_secret_manager_secret_iam_member.function) == 2 && length(google_cloudfunctions2_function.function.service_config[0].secret_environment_variables) == 3
     error_message = "expected one right for each secret, and a value for each variable"
-  }
-}
-
-run "a_connector" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    vpc = { connector = "projects/p/locations/l/connectors/c" }
-  }
-
-  assert {
-    condition     = google_cloudfunctions2_function.function.service_config[0].vpc_connector_egress_settings == "PRIVATE_RANGES_ONLY" && length(google_cloudfunctions2_function.function.service_config[0].direct_vpc_network_interface) == 0
-    error_message = "expected egress through the connector"
-  }
-}
-
-run "a_long_name" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    name = "a-name-that-is-nearly-as-long-as-a-name-may-be-49"
-  }
-
-  assert {
-    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", google_service_account.function.account_id))
-    error_message = "expected an account id that IAM takes"
-  }
-}
-
-run "models_in_the_bundle" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    model_registry = null
-    model_bucket   = null
-    models         = []
   }
 
   assert {
@@ -353,6 +211,75 @@ run "models_in_the_bundle" {
   assert {
     condition     = length(google_storage_bucket_iam_member.models) == 0
     error_message = "expected a function without a bucket to have no rights on one"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.build_config[0].worker_pool == var.build_worker_pool
+    error_message = "expected the pool to build"
+  }
+
+  assert {
+    condition     = length(google_cloudfunctions2_function.function.build_config[0].on_deploy_update_policy) == 1
+    error_message = "expected patches of the runtime with builds alone"
+  }
+}
+
+run "a_deployment_that_failed" {
+  command = apply
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  override_data {
+    target = data.google_cloudfunctions2_function.deployed
+    values = { state = "FAILED" }
+  }
+
+  expect_failures = [data.google_cloudfunctions2_function.deployed]
+}
+
+run "a_connector_and_files_of_secrets" {
+  command = plan
+
+  module {
+    source = "./modules/prediction_function"
+  }
+
+  variables {
+    vpc             = { connector = "projects/p/locations/l/connectors/c" }
+    name            = "a-name-that-is-nearly-as-long-as-a-name-may-be-49"
+    secrets         = { KEY = { secret = "tls" } }
+    secret_volumes  = { "/secrets/tls" = { secret = "tls", file = "key.pem" }, "/secrets/other" = { secret = "other", project_id = "security" } }
+    runtime_updates = "automatic"
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function.service_config[0].vpc_connector_egress_settings == "PRIVATE_RANGES_ONLY" && length(google_cloudfunctions2_function.function.service_config[0].direct_vpc_network_interface) == 0
+    error_message = "expected egress through the connector"
+  }
+
+  assert {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", google_service_account.function.account_id))
+    error_message = "expected an account id that IAM takes"
+  }
+
+  assert {
+    condition = { for volume in google_cloudfunctions2_function.function.service_config[0].secret_volumes : volume.mount_path => "${volume.project_id} ${volume.secret} ${volume.versions[0].path} ${volume.versions[0].version}" } == {
+      "/secrets/tls"   = "example-project tls key.pem latest"
+      "/secrets/other" = "security other other latest"
+    }
+    error_message = "expected a folder for each, with one file"
+  }
+
+  assert {
+    condition     = { for secret in values(google_secret_manager_secret_iam_member.function) : secret.secret_id => secret.project } == { tls = "example-project", other = "security" }
+    error_message = "expected one right for each secret, in its own project"
+  }
+
+  assert {
+    condition     = length(google_cloudfunctions2_function.function.build_config[0].automatic_update_policy) == 1 && length(google_cloudfunctions2_function.function.build_config[0].on_deploy_update_policy) == 0
+    error_message = "expected Google to put a new base under the image"
   }
 }
 
@@ -551,72 +478,6 @@ run "key_without_repository" {
   expect_failures = [var.kms_key_name]
 }
 
-run "a_secret_as_a_file" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    secrets        = { KEY = { secret = "tls" } }
-    secret_volumes = { "/secrets/tls" = { secret = "tls", file = "key.pem" }, "/secrets/other" = { secret = "other", project_id = "security" } }
-  }
-
-  assert {
-    condition = { for volume in google_cloudfunctions2_function.function.service_config[0].secret_volumes : volume.mount_path => "${volume.project_id} ${volume.secret} ${volume.versions[0].path} ${volume.versions[0].version}" } == {
-      "/secrets/tls"   = "example-project tls key.pem latest"
-      "/secrets/other" = "security other other latest"
-    }
-    error_message = "expected a folder for each, with one file"
-  }
-
-  assert {
-    condition     = { for secret in values(google_secret_manager_secret_iam_member.function) : secret.secret_id => secret.project } == { tls = "example-project", other = "security" }
-    error_message = "expected one right for each secret, in its own project"
-  }
-}
-
-run "builds_in_a_private_pool" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    build_worker_pool = "projects/p/locations/europe-west1/workerPools/private"
-    runtime_updates   = "on_deploy"
-  }
-
-  assert {
-    condition     = google_cloudfunctions2_function.function.build_config[0].worker_pool == var.build_worker_pool
-    error_message = "expected the pool to build"
-  }
-
-  assert {
-    condition     = length(google_cloudfunctions2_function.function.build_config[0].on_deploy_update_policy) == 1
-    error_message = "expected patches of the runtime with builds alone"
-  }
-}
-
-run "patches_without_a_build" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_function"
-  }
-
-  variables {
-    runtime_updates = "automatic"
-  }
-
-  assert {
-    condition     = length(google_cloudfunctions2_function.function.build_config[0].automatic_update_policy) == 1 && length(google_cloudfunctions2_function.function.build_config[0].on_deploy_update_policy) == 0
-    error_message = "expected Google to put a new base under the image"
-  }
-}
-
 run "runtime_updates" {
   command = plan
   module { source = "./modules/prediction_function" }
@@ -638,25 +499,23 @@ run "build_worker_pool" {
   expect_failures = [var.build_worker_pool]
 }
 
-run "what_it_was_built_from" {
+run "invokers_by_address_alone" {
   command = plan
+  module { source = "./modules/prediction_function" }
+  variables { invokers = { me = "me@example.com" } }
+  expect_failures = [var.invokers]
+}
 
-  module {
-    source = "./modules/prediction_function"
-  }
+run "invokers_by_an_unknown_kind" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { invokers = { me = "users:me@example.com" } }
+  expect_failures = [var.invokers]
+}
 
-  variables {
-    labels  = { team = "ml" }
-    release = { commit = "0123456789abcdef0123456789abcdef01234567", digest = sha256("zip") }
-  }
-
-  assert {
-    condition     = google_cloudfunctions2_function.function.labels == tomap({ team = "ml", commit = "0123456789abcdef0123456789abcdef01234567", bundle-digest = substr(sha256("zip"), 0, 32) })
-    error_message = "expected labels that name the commit and the bundle"
-  }
-
-  assert {
-    condition     = output.environment["COMMIT"] == "0123456789abcdef0123456789abcdef01234567" && output.environment["BUNDLE_DIGEST"] == sha256("zip")
-    error_message = "expected the function to know both, because GET / tells them"
-  }
+run "invokers_under_no_name" {
+  command = plan
+  module { source = "./modules/prediction_function" }
+  variables { invokers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.invokers]
 }

@@ -19,7 +19,7 @@ variables {
   deletion_protection = false
 }
 
-run "code_and_settings" {
+run "code_settings_and_probes" {
   command = plan
 
   module {
@@ -85,9 +85,19 @@ run "code_and_settings" {
     condition     = !google_cloud_run_v2_service.service.invoker_iam_disabled && length(google_cloud_run_v2_service.service.template[0].volumes) == 0 && length(google_cloud_run_v2_service.service.template[0].vpc_access) == 0
     error_message = "expected nothing that was not asked for"
   }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].http_get[0].path == "/v2/health/live" && google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].period_seconds == 1 && google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].failure_threshold == 60
+    error_message = "expected an instance to be started once it answers, within a minute"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.template[0].containers[0].liveness_probe[0].http_get[0].path == "/v2/health/live" && google_cloud_run_v2_service.service.template[0].containers[0].liveness_probe[0].period_seconds == 30
+    error_message = "expected a restart of what does not answer, and not of what has no models"
+  }
 }
 
-run "a_zip_in_a_bucket" {
+run "what_it_is_told" {
   command = plan
 
   module {
@@ -95,8 +105,27 @@ run "a_zip_in_a_bucket" {
   }
 
   variables {
-    bundle  = "gs://bundles/function.zip#1700000000000000"
-    rebuild = "again"
+    bundle                      = "gs://bundles/function.zip#1700000000000000"
+    rebuild                     = "again"
+    startup_probe               = "ready"
+    startup_seconds             = 120
+    liveness                    = { enabled = false }
+    mount_registry              = true
+    model_registry              = "gs://example-models/team/a"
+    custom_audiences            = ["https://api.example.com"]
+    session_affinity            = true
+    traffic                     = { digits-00007-abc = { percent = 90 }, latest = { percent = 10, tag = "next" } }
+    invokers                    = { web = "serviceAccount:web@example-project.iam.gserviceaccount.com" }
+    ingress                     = "ALLOW_INTERNAL_ONLY"
+    vpc                         = { subnetwork = "projects/host/regions/europe-west1/subnetworks/functions", egress = "ALL_TRAFFIC" }
+    build_worker_pool           = "projects/p/locations/europe-west1/workerPools/private"
+    build_service_account       = { id = "projects/p/serviceAccounts/b@p.iam.gserviceaccount.com" }
+    runtime_updates             = "automatic"
+    base_image                  = "example.com/base"
+    kms_key_name                = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    binary_authorization_policy = "projects/p/platforms/cloudRun/strict"
+    labels                      = { team = "ml" }
+    release                     = { commit = "0123456789abcdef0123456789abcdef01234567", digest = sha256("zip") }
   }
 
   assert {
@@ -112,6 +141,71 @@ run "a_zip_in_a_bucket" {
   assert {
     condition     = length(terraform_data.protected) == 0
     error_message = "expected a service that may go"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].http_get[0].path == "/v2/health/ready" && google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].failure_threshold == 120 && length(google_cloud_run_v2_service.service.template[0].containers[0].liveness_probe) == 0
+    error_message = "expected no request to come before the models, and no probe that was turned off"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.template[0].volumes[0].gcs[0].bucket == "example-models" && google_cloud_run_v2_service.service.template[0].volumes[0].gcs[0].read_only && contains(google_cloud_run_v2_service.service.template[0].volumes[0].gcs[0].mount_options, "implicit-dirs")
+    error_message = "expected the bucket as a volume that nobody can write to"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.template[0].containers[0].volume_mounts[0].mount_path == "/mnt/registry" && google_cloud_run_v2_service.service.template[0].containers[0].volume_mounts[0].name == google_cloud_run_v2_service.service.template[0].volumes[0].name && output.environment["MODEL_REGISTRY"] == "file:///mnt/registry/team/a"
+    error_message = "expected the registry's prefix to be a folder of it"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.custom_audiences == tolist(["https://api.example.com"]) && google_cloud_run_v2_service.service.template[0].session_affinity
+    error_message = "expected tokens for the public name to count"
+  }
+
+  assert {
+    condition     = { for target in google_cloud_run_v2_service.service.traffic : coalesce(target.revision, "latest") => "${target.percent} ${coalesce(target.tag, "-")}" } == { digits-00007-abc = "90 -", latest = "10 next" }
+    error_message = "expected each revision to get its share"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.invoker["web"].role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.invoker["web"].name == "digits"
+    error_message = "expected the role on the service"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY"
+    error_message = "expected requests from inside alone"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.template[0].vpc_access[0].egress == "ALL_TRAFFIC" && google_cloud_run_v2_service.service.template[0].vpc_access[0].network_interfaces[0].subnetwork == "projects/host/regions/europe-west1/subnetworks/functions"
+    error_message = "expected direct egress through the subnetwork of a host project"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.build_config[0].worker_pool == "projects/p/locations/europe-west1/workerPools/private" && google_cloud_run_v2_service.service.build_config[0].service_account == "projects/p/serviceAccounts/b@p.iam.gserviceaccount.com" && length(module.build) == 0
+    error_message = "expected the pool and the account that were given"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.build_config[0].enable_automatic_updates && google_cloud_run_v2_service.service.template[0].containers[0].base_image_uri == google_cloud_run_v2_service.service.build_config[0].base_image && google_cloud_run_v2_service.service.build_config[0].base_image == "example.com/base"
+    error_message = "expected the base to be replaced under the image"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.template[0].encryption_key == var.kms_key_name && google_cloud_run_v2_service.service.binary_authorization[0].policy == "projects/p/platforms/cloudRun/strict"
+    error_message = "expected the key and the policy"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.labels == tomap({ team = "ml", commit = "0123456789abcdef0123456789abcdef01234567", bundle-digest = substr(sha256("zip"), 0, 32) })
+    error_message = "expected labels that name the commit and the bundle"
+  }
+
+  assert {
+    condition     = output.environment["COMMIT"] == "0123456789abcdef0123456789abcdef01234567" && output.environment["BUNDLE_DIGEST"] == sha256("zip")
+    error_message = "expected the service to know both, because GET / tells them"
   }
 }
 
@@ -134,43 +228,6 @@ run "a_revision_that_is_not_ready" {
   expect_failures = [data.google_cloud_run_v2_service.deployed]
 }
 
-run "probes" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].http_get[0].path == "/v2/health/live" && google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].period_seconds == 1 && google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].failure_threshold == 60
-    error_message = "expected an instance to be started once it answers, within a minute"
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.template[0].containers[0].liveness_probe[0].http_get[0].path == "/v2/health/live" && google_cloud_run_v2_service.service.template[0].containers[0].liveness_probe[0].period_seconds == 30
-    error_message = "expected a restart of what does not answer, and not of what has no models"
-  }
-}
-
-run "an_instance_that_has_its_models" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    startup_probe   = "ready"
-    startup_seconds = 120
-    liveness        = { enabled = false }
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].http_get[0].path == "/v2/health/ready" && google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].failure_threshold == 120 && length(google_cloud_run_v2_service.service.template[0].containers[0].liveness_probe) == 0
-    error_message = "expected no request to come before the models, and no probe that was turned off"
-  }
-}
-
 run "an_image_of_ones_own" {
   command = plan
 
@@ -179,10 +236,16 @@ run "an_image_of_ones_own" {
   }
 
   variables {
-    bundle            = null
-    source_bucket     = null
-    docker_repository = null
-    image             = "europe-west1-docker.pkg.dev/example-project/images/digits@sha256:0123456789012345678901234567890123456789012345678901234567890123"
+    bundle                      = null
+    source_bucket               = null
+    docker_repository           = null
+    image                       = "europe-west1-docker.pkg.dev/example-project/images/digits@sha256:0123456789012345678901234567890123456789012345678901234567890123"
+    mount_registry              = true
+    invoker_iam_disabled        = true
+    ingress                     = "ALLOW_INTERNAL_AND_GCLB"
+    vpc                         = { connector = "projects/p/locations/l/connectors/c" }
+    binary_authorization_policy = "default"
+    name                        = "a-name-that-is-nearly-as-long-as-a-name-may-be-49"
   }
 
   assert {
@@ -194,97 +257,30 @@ run "an_image_of_ones_own" {
     condition     = google_cloud_run_v2_service.service.template[0].containers[0].image == var.image && output.environment["FUNCTION_TARGET"] == "predict"
     error_message = "expected the image by its digest, and its entry point"
   }
-}
-
-run "a_mounted_registry" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    mount_registry = true
-    model_registry = "gs://example-models/team/a"
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.template[0].volumes[0].gcs[0].bucket == "example-models" && google_cloud_run_v2_service.service.template[0].volumes[0].gcs[0].read_only && contains(google_cloud_run_v2_service.service.template[0].volumes[0].gcs[0].mount_options, "implicit-dirs")
-    error_message = "expected the bucket as a volume that nobody can write to"
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.template[0].containers[0].volume_mounts[0].mount_path == "/mnt/registry" && google_cloud_run_v2_service.service.template[0].containers[0].volume_mounts[0].name == google_cloud_run_v2_service.service.template[0].volumes[0].name && output.environment["MODEL_REGISTRY"] == "file:///mnt/registry/team/a"
-    error_message = "expected the registry's prefix to be a folder of it"
-  }
-}
-
-run "a_mounted_registry_without_prefix" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    mount_registry = true
-  }
 
   assert {
     condition     = output.environment["MODEL_REGISTRY"] == "file:///mnt/registry"
     error_message = "expected the mounted folder itself"
   }
-}
-
-run "audiences_and_affinity" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    custom_audiences = ["https://api.example.com"]
-    session_affinity = true
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.custom_audiences == tolist(["https://api.example.com"]) && google_cloud_run_v2_service.service.template[0].session_affinity
-    error_message = "expected tokens for the public name to count"
-  }
-}
-
-run "traffic_by_revision" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    traffic = { digits-00007-abc = { percent = 90 }, latest = { percent = 10, tag = "next" } }
-  }
-
-  assert {
-    condition     = { for target in google_cloud_run_v2_service.service.traffic : coalesce(target.revision, "latest") => "${target.percent} ${coalesce(target.tag, "-")}" } == { digits-00007-abc = "90 -", latest = "10 next" }
-    error_message = "expected each revision to get its share"
-  }
-}
-
-run "nobody_is_asked_for_a_token" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    invoker_iam_disabled = true
-  }
 
   assert {
     condition     = google_cloud_run_v2_service.service.invoker_iam_disabled && length(google_cloud_run_v2_service_iam_member.public) == 0
     error_message = "expected a public service without allUsers, which an organisation may refuse"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.ingress == "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" && google_cloud_run_v2_service.service.template[0].vpc_access[0].connector == "projects/p/locations/l/connectors/c" && length(google_cloud_run_v2_service.service.template[0].vpc_access[0].network_interfaces) == 0
+    error_message = "expected egress through the connector"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.service.binary_authorization[0].use_default
+    error_message = "expected the project's own policy"
+  }
+
+  assert {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", google_service_account.service.account_id))
+    error_message = "expected an account id that IAM takes"
   }
 }
 
@@ -331,148 +327,7 @@ run "identities" {
   }
 }
 
-run "invokers" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    invokers = { web = "serviceAccount:web@example-project.iam.gserviceaccount.com" }
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service_iam_member.invoker["web"].role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.invoker["web"].name == "digits"
-    error_message = "expected the role on the service"
-  }
-}
-
-run "public" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    public = true
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service_iam_member.public[0].member == "allUsers"
-    error_message = "expected everybody, who was asked for by name"
-  }
-}
-
-run "networks" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    ingress = "ALLOW_INTERNAL_ONLY"
-    vpc     = { subnetwork = "projects/host/regions/europe-west1/subnetworks/functions", egress = "ALL_TRAFFIC" }
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY"
-    error_message = "expected requests from inside alone"
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.template[0].vpc_access[0].egress == "ALL_TRAFFIC" && google_cloud_run_v2_service.service.template[0].vpc_access[0].network_interfaces[0].subnetwork == "projects/host/regions/europe-west1/subnetworks/functions"
-    error_message = "expected direct egress through the subnetwork of a host project"
-  }
-}
-
-run "a_connector" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    ingress = "ALLOW_INTERNAL_AND_GCLB"
-    vpc     = { connector = "projects/p/locations/l/connectors/c" }
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.ingress == "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" && google_cloud_run_v2_service.service.template[0].vpc_access[0].connector == "projects/p/locations/l/connectors/c" && length(google_cloud_run_v2_service.service.template[0].vpc_access[0].network_interfaces) == 0
-    error_message = "expected egress through the connector"
-  }
-}
-
-run "builds_of_ones_own" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    build_worker_pool           = "projects/p/locations/europe-west1/workerPools/private"
-    build_service_account       = { id = "projects/p/serviceAccounts/b@p.iam.gserviceaccount.com" }
-    runtime_updates             = "automatic"
-    base_image                  = "example.com/base"
-    kms_key_name                = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
-    binary_authorization_policy = "projects/p/platforms/cloudRun/strict"
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.build_config[0].worker_pool == "projects/p/locations/europe-west1/workerPools/private" && google_cloud_run_v2_service.service.build_config[0].service_account == "projects/p/serviceAccounts/b@p.iam.gserviceaccount.com" && length(module.build) == 0
-    error_message = "expected the pool and the account that were given"
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.build_config[0].enable_automatic_updates && google_cloud_run_v2_service.service.template[0].containers[0].base_image_uri == google_cloud_run_v2_service.service.build_config[0].base_image && google_cloud_run_v2_service.service.build_config[0].base_image == "example.com/base"
-    error_message = "expected the base to be replaced under the image"
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.template[0].encryption_key == var.kms_key_name && google_cloud_run_v2_service.service.binary_authorization[0].policy == "projects/p/platforms/cloudRun/strict"
-    error_message = "expected the key and the policy"
-  }
-}
-
-run "the_default_policy_of_images" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    binary_authorization_policy = "default"
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.binary_authorization[0].use_default
-    error_message = "expected the project's own policy"
-  }
-}
-
-run "a_long_name" {
-  command = plan
-
-  module {
-    source = "./modules/prediction_service"
-  }
-
-  variables {
-    name = "a-name-that-is-nearly-as-long-as-a-name-may-be-49"
-  }
-
-  assert {
-    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", google_service_account.service.account_id))
-    error_message = "expected an account id that IAM takes"
-  }
-}
-
-run "models_in_the_bundle" {
+run "models_in_the_bundle_for_everybody" {
   command = plan
 
   module {
@@ -483,11 +338,17 @@ run "models_in_the_bundle" {
     model_registry = null
     model_bucket   = null
     models         = []
+    public         = true
   }
 
   assert {
     condition     = length(setintersection(keys(output.environment), ["MODEL_REGISTRY", "MODELS"])) == 0 && length(google_storage_bucket_iam_member.models) == 0
     error_message = "expected the bundle to say what it carries, and no right on a bucket"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.public[0].member == "allUsers"
+    error_message = "expected everybody, who was asked for by name"
   }
 }
 
@@ -818,25 +679,23 @@ run "build_worker_pool" {
   expect_failures = [var.build_worker_pool]
 }
 
-run "what_it_was_built_from" {
+run "invokers_by_address_alone" {
   command = plan
+  module { source = "./modules/prediction_service" }
+  variables { invokers = { me = "me@example.com" } }
+  expect_failures = [var.invokers]
+}
 
-  module {
-    source = "./modules/prediction_service"
-  }
+run "invokers_by_an_unknown_kind" {
+  command = plan
+  module { source = "./modules/prediction_service" }
+  variables { invokers = { me = "users:me@example.com" } }
+  expect_failures = [var.invokers]
+}
 
-  variables {
-    labels  = { team = "ml" }
-    release = { commit = "0123456789abcdef0123456789abcdef01234567", digest = sha256("zip") }
-  }
-
-  assert {
-    condition     = google_cloud_run_v2_service.service.labels == tomap({ team = "ml", commit = "0123456789abcdef0123456789abcdef01234567", bundle-digest = substr(sha256("zip"), 0, 32) })
-    error_message = "expected labels that name the commit and the bundle"
-  }
-
-  assert {
-    condition     = output.environment["COMMIT"] == "0123456789abcdef0123456789abcdef01234567" && output.environment["BUNDLE_DIGEST"] == sha256("zip")
-    error_message = "expected the service to know both, because GET / tells them"
-  }
+run "invokers_under_no_name" {
+  command = plan
+  module { source = "./modules/prediction_service" }
+  variables { invokers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.invokers]
 }

@@ -15,7 +15,7 @@ variables {
   deletion_protection = false
 }
 
-run "names_lead_to_functions" {
+run "names_lead_to_functions_and_policy" {
   command = apply
 
   module {
@@ -72,64 +72,6 @@ run "names_lead_to_functions" {
     condition     = output.dns_records == { for host in keys(var.hosts) : host => { type = "A", name = "${host}.", data = "203.0.113.10" } }
     error_message = "expected a record for each host, to the address of the load balancer"
   }
-}
-
-run "a_service_in_two_regions" {
-  command = apply
-
-  module {
-    source = "./modules/public_edge"
-  }
-
-  # Of the same id, the two would be one backend.
-  override_resource {
-    target = google_compute_region_network_endpoint_group.function["digits us-east1"]
-    values = { id = "projects/example-project/regions/us-east1/networkEndpointGroups/digits" }
-  }
-
-  variables {
-    regions = { digits = ["europe-west1", "us-east1"] }
-  }
-
-  assert {
-    condition     = { for key, group in google_compute_region_network_endpoint_group.function : key => "${group.region} ${group.cloud_run[0].service}" } == { "digits" = "europe-west1 digits", "digits us-east1" = "us-east1 digits", "flowers" = "europe-west1 flowers" }
-    error_message = "expected a group in each region, and the first one where it was without the second"
-  }
-
-  assert {
-    condition     = length(distinct(values(google_compute_region_network_endpoint_group.function)[*].name)) == 3
-    error_message = "expected names that tell the regions apart"
-  }
-
-  assert {
-    condition     = length(google_compute_backend_service.function["digits"].backend) == 2 && length(google_compute_backend_service.function["flowers"].backend) == 1
-    error_message = "expected one service of all regions"
-  }
-
-  assert {
-    condition     = google_compute_backend_service.function["digits"].outlier_detection[0].consecutive_gateway_failure == 3 && google_compute_backend_service.function["digits"].outlier_detection[0].enforcing_consecutive_gateway_failure == 100 && google_compute_backend_service.function["digits"].outlier_detection[0].max_ejection_percent == 50
-    error_message = "expected a region that fails to be left out, and never all of them"
-  }
-
-  assert {
-    condition     = length(google_compute_backend_service.function["flowers"].outlier_detection) == 0
-    error_message = "expected the only region never to be left out"
-  }
-}
-
-run "a_region_twice" {
-  command = plan
-  module { source = "./modules/public_edge" }
-  variables { regions = { digits = ["europe-west1", "europe-west1"] } }
-  expect_failures = [var.regions]
-}
-
-run "what_is_unknown_is_404" {
-  command = plan
-
-  module {
-    source = "./modules/public_edge"
-  }
 
   assert {
     condition     = google_compute_url_map.edge.default_route_action[0].fault_injection_policy[0].abort[0].http_status == 404 && google_compute_url_map.edge.default_route_action[0].fault_injection_policy[0].abort[0].percentage == 100
@@ -141,14 +83,6 @@ run "what_is_unknown_is_404" {
       try(matcher.default_route_action[0].fault_injection_policy[0].abort[0].http_status, null) == (matcher.description == "ml.example.com" ? 404 : null)
     ])
     error_message = "expected a host without a function of its own to answer 404 off its paths, and one with a function not to"
-  }
-}
-
-run "the_way_in" {
-  command = apply
-
-  module {
-    source = "./modules/public_edge"
   }
 
   assert {
@@ -196,42 +130,6 @@ run "the_way_in" {
   assert {
     condition     = google_compute_global_address.edge.deletion_policy == "DELETE" && length(terraform_data.protected) == 0
     error_message = "expected an address without protection to go with the rest"
-  }
-}
-
-run "an_address_that_is_kept" {
-  command = plan
-  module { source = "./modules/public_edge" }
-  variables { deletion_protection = true }
-
-  assert {
-    condition     = terraform_data.protected[0].triggers_replace == { project = "example-project", name = "predictions" }
-    error_message = "expected the address that DNS has to be kept"
-  }
-}
-
-run "certificates_of_your_own" {
-  command = plan
-
-  module {
-    source = "./modules/public_edge"
-  }
-
-  variables {
-    certificate_map = "projects/p/locations/global/certificateMaps/m"
-  }
-
-  assert {
-    condition     = length(google_compute_managed_ssl_certificate.host) == 0 && google_compute_target_https_proxy.edge.certificate_map == "//certificatemanager.googleapis.com/projects/p/locations/global/certificateMaps/m"
-    error_message = "expected the map, and no certificate beside it"
-  }
-}
-
-run "who_may_pass" {
-  command = apply
-
-  module {
-    source = "./modules/public_edge"
   }
 
   assert {
@@ -285,16 +183,48 @@ run "who_may_pass" {
   }
 }
 
-run "a_smaller_size_and_no_streams" {
-  command = plan
+run "a_service_in_two_regions" {
+  command = apply
 
   module {
     source = "./modules/public_edge"
   }
 
+  # Of the same id, the two would be one backend.
+  override_resource {
+    target = google_compute_region_network_endpoint_group.function["digits us-east1"]
+    values = { id = "projects/example-project/regions/us-east1/networkEndpointGroups/digits" }
+  }
+
   variables {
+    regions                = { digits = ["europe-west1", "us-east1"] }
     max_request_bytes      = 1000000
     require_content_length = true
+  }
+
+  assert {
+    condition     = { for key, group in google_compute_region_network_endpoint_group.function : key => "${group.region} ${group.cloud_run[0].service}" } == { "digits" = "europe-west1 digits", "digits us-east1" = "us-east1 digits", "flowers" = "europe-west1 flowers" }
+    error_message = "expected a group in each region, and the first one where it was without the second"
+  }
+
+  assert {
+    condition     = length(distinct(values(google_compute_region_network_endpoint_group.function)[*].name)) == 3
+    error_message = "expected names that tell the regions apart"
+  }
+
+  assert {
+    condition     = length(google_compute_backend_service.function["digits"].backend) == 2 && length(google_compute_backend_service.function["flowers"].backend) == 1
+    error_message = "expected one service of all regions"
+  }
+
+  assert {
+    condition     = google_compute_backend_service.function["digits"].outlier_detection[0].consecutive_gateway_failure == 3 && google_compute_backend_service.function["digits"].outlier_detection[0].enforcing_consecutive_gateway_failure == 100 && google_compute_backend_service.function["digits"].outlier_detection[0].max_ejection_percent == 50
+    error_message = "expected a region that fails to be left out, and never all of them"
+  }
+
+  assert {
+    condition     = length(google_compute_backend_service.function["flowers"].outlier_detection) == 0
+    error_message = "expected the only region never to be left out"
   }
 
   assert {
@@ -308,7 +238,14 @@ run "a_smaller_size_and_no_streams" {
   }
 }
 
-run "a_ban" {
+run "a_region_twice" {
+  command = plan
+  module { source = "./modules/public_edge" }
+  variables { regions = { digits = ["europe-west1", "europe-west1"] } }
+  expect_failures = [var.regions]
+}
+
+run "what_is_kept_shown_and_refused" {
   command = plan
 
   module {
@@ -316,7 +253,24 @@ run "a_ban" {
   }
 
   variables {
-    rate_limit = { requests = 100, seconds = 10, ban_seconds = 300 }
+    deletion_protection = true
+    certificate_map     = "projects/p/locations/global/certificateMaps/m"
+    rate_limit          = { requests = 100, seconds = 10, ban_seconds = 300 }
+    allowed_regions     = ["CH", "AT"]
+    waf                 = { "sqli-v33-stable" = 1, "cve-canary" = 2 }
+    adaptive_protection = true
+    min_tls_version     = "TLS_1_3"
+    log_sample_rate     = 0.5
+  }
+
+  assert {
+    condition     = terraform_data.protected[0].triggers_replace == { project = "example-project", name = "predictions" }
+    error_message = "expected the address that DNS has to be kept"
+  }
+
+  assert {
+    condition     = length(google_compute_managed_ssl_certificate.host) == 0 && google_compute_target_https_proxy.edge.certificate_map == "//certificatemanager.googleapis.com/projects/p/locations/global/certificateMaps/m"
+    error_message = "expected the map, and no certificate beside it"
   }
 
   assert {
@@ -328,71 +282,10 @@ run "a_ban" {
     condition     = !contains([for rule in google_compute_security_policy.edge.rule : rule.priority], 10000)
     error_message = "expected the ban at a priority of its own, because Google refuses to change one into a throttle"
   }
-}
-
-run "allowed_regions_alone" {
-  command = plan
-
-  module {
-    source = "./modules/public_edge"
-  }
-
-  variables {
-    allowed_regions = ["CH", "AT"]
-  }
 
   assert {
     condition     = anytrue([for rule in google_compute_security_policy.edge.rule : rule.match[0].expr[0].expression == "!origin.region_code.matches('^(AT|CH)$')" && rule.action == "deny(403)" if rule.priority == 2000])
     error_message = "expected all other regions, and an unknown one, to be refused"
-  }
-}
-
-run "a_denied_region" {
-  command = plan
-
-  module {
-    source = "./modules/public_edge"
-  }
-
-  variables {
-    denied_regions = ["AQ"]
-  }
-
-  assert {
-    condition     = anytrue([for rule in google_compute_security_policy.edge.rule : rule.match[0].expr[0].expression == "origin.region_code.matches('^(AQ)$')" && rule.action == "deny(403)" if rule.priority == 2000])
-    error_message = "expected this region to be refused, and no other"
-  }
-}
-
-run "twelve_networks" {
-  command = plan
-
-  module {
-    source = "./modules/public_edge"
-  }
-
-  variables {
-    allowed_ip_ranges = [for index in range(12) : "203.0.113.${index}/32"]
-  }
-
-  assert {
-    condition     = { for rule in google_compute_security_policy.edge.rule : rule.priority => length(rule.match[0].config[0].src_ip_ranges) if rule.action == "throttle" } == { "10000" = 10, "10001" = 2 }
-    error_message = "expected ten ranges in a rule, because Cloud Armor takes no more, and nobody else to be let in"
-  }
-}
-
-run "a_firewall" {
-  command = plan
-
-  module {
-    source = "./modules/public_edge"
-  }
-
-  variables {
-    waf                 = { "sqli-v33-stable" = 1, "cve-canary" = 2 }
-    adaptive_protection = true
-    min_tls_version     = "TLS_1_3"
-    log_sample_rate     = 0.5
   }
 
   assert {
@@ -414,7 +307,7 @@ run "a_firewall" {
   }
 }
 
-run "long_names" {
+run "long_names_and_few_who_pass" {
   command = plan
 
   module {
@@ -433,6 +326,8 @@ run "long_names" {
         paths    = { "/other" = "a-name-that-is-nearly-as-long-as-a-name-may-be-50" }
       }
     }
+    denied_regions    = ["AQ"]
+    allowed_ip_ranges = [for index in range(12) : "203.0.113.${index}/32"]
   }
 
   assert {
@@ -453,6 +348,16 @@ run "long_names" {
       ) : can(regex("^[a-z][a-z0-9-]{0,61}[a-z0-9]$", name))
     ])
     error_message = "expected names that Compute Engine takes"
+  }
+
+  assert {
+    condition     = anytrue([for rule in google_compute_security_policy.edge.rule : rule.match[0].expr[0].expression == "origin.region_code.matches('^(AQ)$')" && rule.action == "deny(403)" if rule.priority == 2000])
+    error_message = "expected this region to be refused, and no other"
+  }
+
+  assert {
+    condition     = { for rule in google_compute_security_policy.edge.rule : rule.priority => length(rule.match[0].config[0].src_ip_ranges) if rule.action == "throttle" } == { "10000" = 10, "10001" = 2 }
+    error_message = "expected ten ranges in a rule, because Cloud Armor takes no more, and nobody else to be let in"
   }
 }
 

@@ -24,7 +24,7 @@ variables {
   }
 }
 
-run "two_functions" {
+run "two_functions_that_are_watched" {
   command = apply
 
   assert {
@@ -41,6 +41,31 @@ run "two_functions" {
     condition     = output.environments["digits"].MODEL_REGISTRY == output.registry
     error_message = "expected functions to read where the pipeline publishes"
   }
+
+  assert {
+    condition     = length(module.edge) == 0 && output.public_edge == null && output.audiences == {}
+    error_message = "expected no load balancer, which costs while nobody asks"
+  }
+
+  assert {
+    condition     = !contains(keys(google_project_service.needed), "compute.googleapis.com")
+    error_message = "expected no API that only the load balancer needs"
+  }
+
+  assert {
+    condition     = toset(output.alerts) == toset(["error_ratio", "latency_p95", "latency_p99", "cold_starts", "instances", "load_failures", "availability_fast_burn", "availability_slow_burn", "latency_fast_burn", "latency_slow_burn", "refused digits", "refused flowers"])
+    error_message = "expected the functions of models to get their alerts without being asked for"
+  }
+
+  assert {
+    condition     = startswith(output.dashboard, "https://console.cloud.google.com/monitoring/dashboards/builder/")
+    error_message = "expected a page that shows them"
+  }
+
+  assert {
+    condition     = !contains(keys(google_project_service.needed), "billingbudgets.googleapis.com")
+    error_message = "expected no API that only a budget needs"
+  }
 }
 
 run "no_public_function_in_prod" {
@@ -52,14 +77,6 @@ run "no_public_function_in_prod" {
   }
 
   expect_failures = [var.models]
-}
-
-run "a_public_function_in_dev" {
-  command = plan
-
-  variables {
-    models = { digits = { models = ["digits"], public = true } }
-  }
 }
 
 run "no_function_at_all" {
@@ -102,21 +119,7 @@ run "a_project_by_its_number" {
   expect_failures = [var.project_id]
 }
 
-run "no_public_edge_unless_asked_for" {
-  command = apply
-
-  assert {
-    condition     = length(module.edge) == 0 && output.public_edge == null && output.audiences == {}
-    error_message = "expected no load balancer, which costs while nobody asks"
-  }
-
-  assert {
-    condition     = !contains(keys(google_project_service.needed), "compute.googleapis.com")
-    error_message = "expected no API that only the load balancer needs"
-  }
-}
-
-run "a_public_edge" {
+run "a_public_edge_with_a_key_and_nothing_watched" {
   command = apply
 
   # A function of its own URL, which must be one that no run before has made.
@@ -130,11 +133,15 @@ run "a_public_edge" {
       digits = { models = ["digits"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
       tulips = { models = ["iris"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
       inside = { models = ["iris"], ingress = "ALLOW_INTERNAL_ONLY" }
+      open   = { models = ["digits"], public = true } # which only prod refuses
     }
     public_edge = {
       hosts      = { "api.example.com" = { function = "digits", paths = { "/tulips" = "tulips" } } }
       rate_limit = { requests = 100 }
     }
+    kms_key_name      = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    docker_repository = "projects/p/locations/europe-west1/repositories/images"
+    monitoring        = { enabled = false }
   }
 
   assert {
@@ -150,6 +157,16 @@ run "a_public_edge" {
   assert {
     condition     = contains(keys(google_project_service.needed), "compute.googleapis.com")
     error_message = "expected the API of load balancers"
+  }
+
+  assert {
+    condition     = google_kms_crypto_key_iam_member.storage[0].role == "roles/cloudkms.cryptoKeyEncrypterDecrypter" && contains(keys(google_project_service.needed), "cloudkms.googleapis.com")
+    error_message = "expected Cloud Storage to get the key before the buckets are made"
+  }
+
+  assert {
+    condition     = length(module.monitoring) == 0 && output.dashboard == null && length(output.alerts) == 0
+    error_message = "expected no metrics, no alerts and no dashboard"
   }
 }
 
@@ -197,25 +214,6 @@ run "a_public_edge_that_is_shut_out" {
   expect_failures = [var.public_edge]
 }
 
-run "every_function_is_watched" {
-  command = apply
-
-  assert {
-    condition     = toset(output.alerts) == toset(["error_ratio", "latency_p95", "latency_p99", "cold_starts", "instances", "load_failures", "availability_fast_burn", "availability_slow_burn", "latency_fast_burn", "latency_slow_burn", "refused digits", "refused flowers"])
-    error_message = "expected the functions of models to get their alerts without being asked for"
-  }
-
-  assert {
-    condition     = startswith(output.dashboard, "https://console.cloud.google.com/monitoring/dashboards/builder/")
-    error_message = "expected a page that shows them"
-  }
-
-  assert {
-    condition     = !contains(keys(google_project_service.needed), "billingbudgets.googleapis.com")
-    error_message = "expected no API that only a budget needs"
-  }
-}
-
 run "who_is_told_of_what" {
   command = apply
 
@@ -246,32 +244,6 @@ run "who_is_told_of_what" {
   }
 }
 
-run "essential_alerts_alone" {
-  command = apply
-
-  variables {
-    monitoring = { alerts = "essential" }
-  }
-
-  assert {
-    condition     = toset(output.alerts) == toset(["availability_fast_burn", "load_failures", "refused digits", "refused flowers"])
-    error_message = "expected what says that a function does not answer"
-  }
-}
-
-run "nothing_is_watched_where_told" {
-  command = apply
-
-  variables {
-    monitoring = { enabled = false }
-  }
-
-  assert {
-    condition     = length(module.monitoring) == 0 && output.dashboard == null && length(output.alerts) == 0
-    error_message = "expected no metrics, no alerts and no dashboard"
-  }
-}
-
 run "a_function_to_watch_that_there_is_not" {
   command = plan
 
@@ -280,20 +252,6 @@ run "a_function_to_watch_that_there_is_not" {
   }
 
   expect_failures = [var.monitoring]
-}
-
-run "a_key" {
-  command = apply
-
-  variables {
-    kms_key_name      = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
-    docker_repository = "projects/p/locations/europe-west1/repositories/images"
-  }
-
-  assert {
-    condition     = google_kms_crypto_key_iam_member.storage[0].role == "roles/cloudkms.cryptoKeyEncrypterDecrypter" && contains(keys(google_project_service.needed), "cloudkms.googleapis.com")
-    error_message = "expected Cloud Storage to get the key before the buckets are made"
-  }
 }
 
 run "a_key_of_another_place" {
@@ -308,15 +266,16 @@ run "a_key_of_another_place" {
   expect_failures = [var.kms_key_name]
 }
 
-run "release_is_kept_in_the_state" {
-  command = plan
+run "a_release_and_essential_alerts" {
+  command = apply
 
   variables {
     release = { commit = "0123456789abcdef0123456789abcdef01234567", committed_at = "2026-01-31T23:59:59Z", digest = sha256("zip") }
     models = {
-      digits = { models = ["digits"] }
-      other  = { models = ["digits"], bundle = "versions.tf" }
+      digits  = { models = ["digits"] }
+      flowers = { models = ["digits"], bundle = "versions.tf" }
     }
+    monitoring = { alerts = "essential" }
   }
 
   assert {
@@ -325,8 +284,13 @@ run "release_is_kept_in_the_state" {
   }
 
   assert {
-    condition     = output.environments["digits"]["COMMIT"] == var.release.commit && !contains(keys(output.environments["other"]), "COMMIT")
+    condition     = output.environments["digits"]["COMMIT"] == var.release.commit && !contains(keys(output.environments["flowers"]), "COMMIT")
     error_message = "expected functions of the released bundle to know it, and no others"
+  }
+
+  assert {
+    condition     = toset(output.alerts) == toset(["availability_fast_burn", "load_failures", "refused digits", "refused flowers"])
+    error_message = "expected what says that a function does not answer"
   }
 }
 
@@ -336,4 +300,22 @@ run "release_without_a_time" {
     release = { commit = "0123456789abcdef0123456789abcdef01234567", committed_at = "yesterday", digest = sha256("zip") }
   }
   expect_failures = [var.release]
+}
+
+run "publishers_everybody" {
+  command = plan
+  variables { publishers = { all = "allUsers" } }
+  expect_failures = [var.publishers]
+}
+
+run "publishers_by_address_alone" {
+  command = plan
+  variables { publishers = { me = "me@example.com" } }
+  expect_failures = [var.publishers]
+}
+
+run "publishers_under_no_name" {
+  command = plan
+  variables { publishers = { "on call" = "user:me@example.com" } }
+  expect_failures = [var.publishers]
 }

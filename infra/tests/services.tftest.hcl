@@ -25,6 +25,11 @@ variables {
 run "a_service_beside_a_function" {
   command = apply
 
+  override_resource {
+    target = module.service["digits us-east1"].google_cloud_run_v2_service.service
+    values = { uri = "https://digits-abc-ue.a.run.app" }
+  }
+
   assert {
     condition     = toset(keys(module.function)) == toset(["flowers"]) && toset(keys(module.service)) == toset(["birds", "digits", "digits us-east1"])
     error_message = "expected each entry on its platform, and a service in each of its regions"
@@ -38,6 +43,15 @@ run "a_service_beside_a_function" {
   assert {
     condition     = toset(keys(output.console["digits"])) == toset(["europe-west1", "us-east1"]) && toset(keys(output.console["flowers"])) == toset(["europe-west1"]) && startswith(output.console["digits"]["us-east1"].logs, "https://console.cloud.google.com/run/detail/us-east1/digits/logs?")
     error_message = "expected pages of each region"
+  }
+
+  assert {
+    condition = jsonencode(output.functions) == jsonencode({
+      birds   = { regions = { europe-west1 = "https://digits-abc-ew.a.run.app" }, url = "https://digits-abc-ew.a.run.app" }
+      digits  = { regions = { europe-west1 = "https://digits-abc-ew.a.run.app", us-east1 = "https://digits-abc-ue.a.run.app" }, url = "https://digits-abc-ew.a.run.app" }
+      flowers = { regions = { europe-west1 = "https://digits-abc-ew.a.run.app" }, url = "https://digits-abc-ew.a.run.app" }
+    })
+    error_message = "expected the URL of each function in each of its regions"
   }
 
   assert {
@@ -61,16 +75,22 @@ run "a_service_beside_a_function" {
   }
 }
 
-run "no_repository_without_services" {
+run "no_repository_and_no_right_unless_needed" {
   command = plan
 
   variables {
-    models = { flowers = { models = ["iris"] } }
+    monitoring = { enabled = false }
+    models     = { flowers = { models = ["iris"], vpc = { subnetwork = "projects/host/regions/europe-west1/subnetworks/functions" } } }
   }
 
   assert {
     condition     = length(google_artifact_registry_repository.images) == 0 && length(module.service) == 0
     error_message = "expected nothing of services where there are none"
+  }
+
+  assert {
+    condition     = length(google_compute_subnetwork_iam_member.cloud_run) == 0
+    error_message = "expected no grant in another project unless asked for"
   }
 }
 
@@ -78,7 +98,8 @@ run "a_repository_that_is_there" {
   command = plan
 
   variables {
-    models            = { birds = { platform = "service", models = ["birds"] } }
+    monitoring        = { enabled = false }
+    models            = { birds = { platform = "service", models = ["birds"], service = { invoker_iam_disabled = true } } }
     docker_repository = "projects/example-project/locations/europe/repositories/images"
   }
 
@@ -88,7 +109,7 @@ run "a_repository_that_is_there" {
   }
 }
 
-run "a_public_name_is_an_audience" {
+run "a_public_name_is_an_audience_and_a_host_lends_its_network" {
   command = apply
 
   # A function of its own URL, which must be one that no run before has made.
@@ -98,13 +119,18 @@ run "a_public_name_is_an_audience" {
   }
 
   variables {
+    monitoring = { enabled = false }
     models = {
-      digits = { platform = "service", models = ["digits"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
-      tulips = { models = ["iris"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
+      digits = { platform = "service", models = ["digits"], ingress = "ALLOW_INTERNAL_AND_GCLB", vpc = { subnetwork = "projects/host/regions/europe-west1/subnetworks/functions" } }
+      tulips = { models = ["iris"], ingress = "ALLOW_INTERNAL_AND_GCLB", vpc = { subnetwork = "projects/host/regions/europe-west1/subnetworks/functions" } }
+      own    = { models = ["iris"], vpc = { subnetwork = "projects/example-project/regions/europe-west1/subnetworks/own" } }
+      near   = { models = ["iris"], vpc = { network = "default" } }
+      none   = { models = ["iris"] }
     }
     public_edge = {
       hosts = { "api.example.com" = { function = "digits", paths = { "/tulips" = "tulips" } } }
     }
+    grant_shared_subnetworks = true
   }
 
   assert {
@@ -116,13 +142,17 @@ run "a_public_name_is_an_audience" {
     condition     = jsonencode(local.public_names) == jsonencode({ digits = ["https://api.example.com"] })
     error_message = "expected the service to know its public name, in each region"
   }
-}
 
-run "no_token_is_asked_for" {
-  command = plan
+  assert {
+    condition     = length(google_compute_subnetwork_iam_member.cloud_run) == 1
+    error_message = "expected one right, for the one subnetwork of another project"
+  }
 
-  variables {
-    models = { birds = { platform = "service", models = ["birds"], service = { invoker_iam_disabled = true } } }
+  assert {
+    condition = alltrue([for right in values(google_compute_subnetwork_iam_member.cloud_run) :
+      right.project == "host" && right.region == "europe-west1" && right.subnetwork == "functions" && right.role == "roles/compute.networkUser" && right.member == "serviceAccount:service-123456789012@serverless-robot-prod.iam.gserviceaccount.com"
+    ])
+    error_message = "expected this project's account of Cloud Run to be let in by the host project"
   }
 }
 
@@ -185,44 +215,4 @@ run "several_regions_and_one_subnetwork" {
   }
 
   expect_failures = [var.models]
-}
-
-run "a_shared_subnetwork" {
-  command = apply
-
-  variables {
-    grant_shared_subnetworks = true
-    models = {
-      birds   = { platform = "service", models = ["birds"], vpc = { subnetwork = "projects/host/regions/europe-west1/subnetworks/functions" } }
-      flowers = { models = ["iris"], vpc = { subnetwork = "projects/host/regions/europe-west1/subnetworks/functions" } }
-      own     = { models = ["iris"], vpc = { subnetwork = "projects/example-project/regions/europe-west1/subnetworks/own" } }
-      near    = { models = ["iris"], vpc = { network = "default" } }
-      none    = { models = ["iris"] }
-    }
-  }
-
-  assert {
-    condition     = length(google_compute_subnetwork_iam_member.cloud_run) == 1
-    error_message = "expected one right, for the one subnetwork of another project"
-  }
-
-  assert {
-    condition = alltrue([for right in values(google_compute_subnetwork_iam_member.cloud_run) :
-      right.project == "host" && right.region == "europe-west1" && right.subnetwork == "functions" && right.role == "roles/compute.networkUser" && right.member == "serviceAccount:service-123456789012@serverless-robot-prod.iam.gserviceaccount.com"
-    ])
-    error_message = "expected this project's account of Cloud Run to be let in by the host project"
-  }
-}
-
-run "a_shared_subnetwork_that_others_open" {
-  command = plan
-
-  variables {
-    models = { flowers = { models = ["iris"], vpc = { subnetwork = "projects/host/regions/europe-west1/subnetworks/functions" } } }
-  }
-
-  assert {
-    condition     = length(google_compute_subnetwork_iam_member.cloud_run) == 0
-    error_message = "expected no grant in another project unless asked for"
-  }
 }

@@ -1,4 +1,4 @@
-"""What an artifact was made from, and where."""
+"""Provenance of an artifact: hashes of model, recipe and data, packages, git commit, CPU."""
 
 from __future__ import annotations
 

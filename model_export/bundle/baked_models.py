@@ -1,4 +1,4 @@
-"""Takes models out of a registry, to be carried by the bundle."""
+"""Reads model versions from a registry, to be included in the bundle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line. What commands do lives elsewhere; here is how people call them."""
+"""The command-line interface; a module per command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that zips what is deployed."""
+"""The command ``bundle``, which builds the zip that is deployed."""
 
 from __future__ import annotations
 

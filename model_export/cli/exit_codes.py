@@ -1,4 +1,4 @@
-"""How a command fails."""
+"""Prints an `ExportError` of a command, and exits with its exit code."""
 
 from __future__ import annotations
 

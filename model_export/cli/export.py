@@ -1,4 +1,4 @@
-"""The command that exports a model."""
+"""The command ``export``, which runs a recipe."""
 
 from __future__ import annotations
 

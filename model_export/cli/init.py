@@ -1,4 +1,4 @@
-"""The command that drafts a recipe for a saved model."""
+"""The command ``init``, which drafts a recipe for a saved model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that lists what is published."""
+"""The command ``list``, which prints the versions of a registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that releases a version."""
+"""The command ``promote``, which points an alias to a version."""
 
 from __future__ import annotations
 

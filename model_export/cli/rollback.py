@@ -1,4 +1,4 @@
-"""The command that takes a release back."""
+"""The command ``rollback``, which points an alias to its former version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that ranks layers by what pruning and quantization cost."""
+"""The command ``sensitivity``, which ranks layers by what pruning and quantization cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that shows an artifact or an alias."""
+"""The command ``show``, which prints what is published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that compares what is served with what it was made from."""
+"""The command ``verify``, which compares a served model with the model it was made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an export made, and what was chosen of it."""
+"""Prints the candidates of an export, and its outcome."""
 
 from __future__ import annotations
 

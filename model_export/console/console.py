@@ -1,4 +1,4 @@
-"""Where text for people goes."""
+"""Opens a rich console for terminals, files and pipes."""
 
 from __future__ import annotations
 

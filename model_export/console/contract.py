@@ -1,4 +1,4 @@
-"""What clients send, what the function makes of it and what comes back, in words."""
+"""Describes a version's inputs, preprocessing, outputs and request formats in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a registry holds: artifacts, aliases, lists of versions, and what clients send."""
+"""Prints a registry's documents: artifacts, aliases, lists of versions, input contracts."""
 
 from __future__ import annotations
 

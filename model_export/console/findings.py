@@ -1,4 +1,4 @@
-"""What was found out about a model: how far served answers are off, and what its layers bear."""
+"""Prints the results of ``verify`` and ``sensitivity``."""
 
 from __future__ import annotations
 

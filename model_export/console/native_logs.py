@@ -1,4 +1,4 @@
-"""Keeps TensorFlow's and LiteRT's C++ chatter away from people, until something goes wrong."""
+"""Suppresses the C++ logs of TensorFlow and LiteRT, unless a command fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the function does before the model sees an input, in words."""
+"""Describes preprocessing steps in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people hold their examples in becomes arrays by name."""
+"""Converts arrays, dicts, data frames or a `tf.data.Dataset` of examples to arrays by name."""
 
 from __future__ import annotations
 

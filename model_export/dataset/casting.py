@@ -1,4 +1,4 @@
-"""Examples in the dtypes that clients send, and as the whole model takes them."""
+"""Casts examples to the dtypes that clients send, or that the whole model takes."""
 
 from __future__ import annotations
 

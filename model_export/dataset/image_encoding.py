@@ -1,4 +1,4 @@
-"""Pictures as files: those that clients send, and those that people look at."""
+"""Encodes images for requests, golden examples and the report's thumbnails."""
 
 from __future__ import annotations
 

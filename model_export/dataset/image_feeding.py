@@ -1,4 +1,4 @@
-"""What becomes of pictures before they reach the model."""
+"""Decodes and resizes example images to the model's input, with the function's code."""
 
 from __future__ import annotations
 

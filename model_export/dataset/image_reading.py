@@ -1,4 +1,12 @@
-"""The pictures that a data source gives, as arrays or files."""
+"""Reads the images of a data source, given as arrays, files or paths.
+
+An example is the array of an image's values, or the path of a file. Arrays of whole numbers (uint8)
+are pixels; arrays of floats are inputs of the model, which the scale of the input converts to
+pixels. Once read, examples are one of
+
+- [examples, height, width, channels] uint8, or float32 where pixels are no whole numbers;
+- objects: such images of different sizes, or files as bytes with their path.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +37,7 @@ class PictureFile(bytes):
 
 
 def read_pictures(values: Array, fed: InputSpec, folder: Path, where: str) -> Array:
-    """The examples of a data source; see `model_export.pictures` for what comes in and out.
+    """The examples of a data source; see the module for the formats.
 
     Args:
         values: as the source has them.

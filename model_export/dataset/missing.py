@@ -1,4 +1,4 @@
-"""Values that an example does not have: NaN among numbers, None among all else."""
+"""Marks missing values in arrays of examples: NaN among numbers, None among all else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of names that are not those of the model."""
+"""Error messages for input or output names that differ from the model's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays of Python objects."""
+"""Converts values to a NumPy array of objects, one for each value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples as what is converted takes them."""
+"""Applies the extracted preprocessing to examples, with the function's code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a source gives: examples whose answers get their meaning from the model's outputs."""
+"""Splits as a data source returns them, before their targets are read by task."""
 
 from __future__ import annotations
 

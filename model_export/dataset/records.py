@@ -1,4 +1,4 @@
-"""Examples as records: columns side by side, and something in the place of what is missing."""
+"""Arranges examples as records, and fills in their missing values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lengths that sequences of tokens are filled up to, from those that occur."""
+"""Chooses the lengths to which token sequences are padded (length bucketing)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""Calling the function, or opening the file, that a recipe names as the source of its examples."""
+"""Loads the examples of a recipe, from a Python function or an ``.npz`` file.
+
+A source is ``package.module:function``, which takes no arguments, or a ``.npz`` file. The function
+returns ``{"train": (x, y), "validation": (x, y), "test": (x, y)}``, or a batched `tf.data.Dataset`
+for each; the file has the arrays ``x_train``, ``y_train``, ``x_validation`` and so on, or by name
+``x_train_<input>`` and ``y_train_<output>``. ``x`` is one array, or a dict of arrays by input name;
+images may also be paths of files, relative to the recipe, or a list of arrays of different sizes
+(see `model_export.dataset.image_reading`). ``y`` holds class indices or one-hot rows, for several
+labels rows of 0 and 1, or for a regression the values. A model with several outputs has a dict of
+these by output name.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +35,7 @@ def load_given(source: str, folder: Path, examples: Any = None) -> RawSplits:
     """Loads what a source gives.
 
     Args:
-        source: see `model_export.data`.
+        source: Data source; see the module.
         folder: of the recipe.
         examples: Splits in memory, as a source's function returns them; `source` is then what
             messages call them. None loads them.
@@ -56,7 +66,7 @@ def load_splits(source: str, folder: Path, task: Task = "classification") -> Spl
     """Loads the examples of a model with one output.
 
     Args:
-        source: see `model_export.data`.
+        source: Data source; see the module.
         folder: of the recipe.
         task: of the output, whatever its name.
 

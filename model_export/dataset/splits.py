@@ -1,4 +1,4 @@
-"""Three splits of examples with their right answers, as the steps of an export pass them on."""
+"""Training, validation and test splits: examples with their targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An order of examples in which any first few have all classes alike."""
+"""Stratified order of examples: the classes in turn, so that any prefix is balanced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The right answers of one output, read as what its task makes of them."""
+"""Reads the targets of one output, by its task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of examples, as `tf.data.Dataset` gives them to Keras, put together."""
+"""Concatenates the batches of a `tf.data.Dataset` into arrays."""
 
 from __future__ import annotations
 

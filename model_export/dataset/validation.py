@@ -1,4 +1,4 @@
-"""Whether examples fit the model that they are given to."""
+"""Validates examples against the model's inputs and classes."""
 
 from __future__ import annotations
 

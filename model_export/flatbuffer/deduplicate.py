@@ -1,4 +1,4 @@
-"""Writes a flatbuffer in fewer bytes, with the same answers to the last bit.
+"""Shrinks a flatbuffer by storing equal parts once; its predictions stay bit for bit the same.
 
 The converter's names tell of every node that went into a tensor, and quantization per channel
 stores a zero point of eight bytes for each channel, which is always zero. In a small network these

@@ -1,4 +1,4 @@
-"""Finds what a model does to the numbers of a record before anything else.
+"""Finds the operators that normalize or bin a record's values, to keep them in float.
 
 A row of features has values of all sizes: an age, an income, a rate. Eight bits for the whole row
 hold the largest of them alone, and what normalizes the row, or puts a value of it into a bin, would

@@ -1,4 +1,4 @@
-"""Reads what a TensorFlow Lite flatbuffer says of itself. No TensorFlow needed."""
+"""Reads operators, weights and signatures of a TensorFlow Lite flatbuffer."""
 
 from __future__ import annotations
 

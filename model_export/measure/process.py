@@ -1,4 +1,4 @@
-"""A fresh process with one model in it, told what to do."""
+"""A fresh process that loads one model, predicts and measures latency on command."""
 
 from __future__ import annotations
 

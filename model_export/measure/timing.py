@@ -1,4 +1,4 @@
-"""Times candidates against each other, so that whatever disturbs the machine disturbs all alike."""
+"""Measures the candidates' latencies in interleaved rounds, so that noise affects all alike."""
 
 from __future__ import annotations
 

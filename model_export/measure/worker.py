@@ -1,4 +1,4 @@
-"""The fresh process that `model_export.measure.process` starts.
+"""Main program of the process that `model_export.measure.process` starts.
 
 Its argument lists the processors that it keeps to. It reads one command a line from stdin, as JSON,
 and answers with one line of JSON on stdout.

@@ -1,4 +1,4 @@
-"""A candidate against the reference, on the same examples: what got worse, and how sure that is."""
+"""Paired comparison of a candidate with the reference: the metric's drop and its interval."""
 
 from __future__ import annotations
 

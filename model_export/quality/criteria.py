@@ -1,4 +1,4 @@
-"""What each output is judged by: its metric, and its budget."""
+"""Quality criterion of each output: its metric and its budget."""
 
 from __future__ import annotations
 

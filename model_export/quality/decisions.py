@@ -1,4 +1,4 @@
-"""What scores answer, and which answers are right: a class, or the labels that reach theirs."""
+"""Decision rules: predicted class or labels from scores, and whether they are right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the drop on all examples there could be may be from the one that was observed."""
+"""Confidence intervals of a metric's drop, and McNemar's test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a metric is, and what several of them are made of.
+"""The type of a metric, and building blocks of metrics.
 
 An answer of NaN is a bad answer, never an error and never a result: it is right for no class, its
 loss is infinite, and it ranks below every number.

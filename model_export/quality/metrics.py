@@ -1,4 +1,4 @@
-"""The metrics of quality: those that a recipe can name, and functions that it brings itself.
+"""Metrics of quality: those that a recipe can name, and user-defined functions.
 
 Classification takes scores as [examples, classes] and targets as [examples] class indices;
 regression takes both as [examples, outputs]; for several labels see `label_metrics`.

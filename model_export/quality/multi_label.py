@@ -1,4 +1,4 @@
-"""Metrics of several labels at once: scores are [examples, labels], and so are targets, as bool."""
+"""Metrics of multi-label classification: scores and bool targets are [examples, labels]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warnings about examples or a model of which a judgement would mean little.
+"""Warnings about models or test examples that make a quality comparison meaningless.
 
 A model that was trained on such examples is better than any that answers the same to all of them.
 One that is not was mostly asked about examples that are scaled or labeled otherwise than those of

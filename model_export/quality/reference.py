@@ -1,4 +1,4 @@
-"""What the Keras model itself answers: the measure of all that is made from it."""
+"""Predictions of the Keras model itself, which every candidate is compared with."""
 
 from __future__ import annotations
 

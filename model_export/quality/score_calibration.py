@@ -1,4 +1,4 @@
-"""Whether scores mean what they say: calibration error and reliability."""
+"""Calibration of the predicted probabilities: expected calibration error, reliability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thresholds that are significantly better than 0.5, on examples that they were not chosen on.
+"""Tunes decision thresholds, where significantly better than 0.5 on held-out examples.
 
 A threshold that is chosen and judged on the same examples looks better than it is. So one half of
 the validation split chooses, and the other half judges: a paired randomization test (Noreen,

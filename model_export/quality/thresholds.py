@@ -1,4 +1,4 @@
-"""The best threshold of a score on some examples, and what each threshold would come to.
+"""Decision thresholds of a score: the best one, and the quality at each one.
 
 With few examples several thresholds are equally good, and 0.5 is what everybody expects: of those
 that are best, the one nearest to it is taken. It lies between two scores that occur, so that a

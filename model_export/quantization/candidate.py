@@ -1,4 +1,4 @@
-"""Candidates: forms of the model, with what they answer and what they cost."""
+"""Candidates: pruned or quantized forms of the model, with predictions and cost."""
 
 from __future__ import annotations
 

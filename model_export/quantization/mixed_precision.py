@@ -1,4 +1,4 @@
-"""Rescues a quantized model that misses its budget: what int8 hurts most stays in float."""
+"""Mixed precision: keeps in float the operators whose quantization costs most quality."""
 
 from __future__ import annotations
 

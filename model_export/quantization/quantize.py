@@ -1,4 +1,4 @@
-"""Makes variants of a float32 flatbuffer. No TensorFlow needed, and no second conversion."""
+"""Quantizes a float32 flatbuffer, without TensorFlow: variants and calibration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a section's keys may hold."""
+"""Validates the values of recipe keys."""
 
 from __future__ import annotations
 

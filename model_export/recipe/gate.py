@@ -1,4 +1,4 @@
-"""``[gate]``: the budget, and what is best."""
+"""``[gate]``: the quality budget, and the preference among candidates that keep it."""
 
 from __future__ import annotations
 

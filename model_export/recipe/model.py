@@ -1,4 +1,4 @@
-"""``[model]`` and ``[data]``: what an export starts from."""
+"""``[model]`` and ``[data]``: the model to export, and its examples."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DataSection:
 
     Attributes:
         source: ``package.module:function`` or a ``.npz`` file, relative to the recipe; see
-            `model_export.data`.
+            `model_export.dataset.source`.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""``[outputs.NAME]``: what an output is for."""
+"""``[outputs.NAME]``: task, labels, threshold, metric and budget of an output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``[prune]``: which weights become zero, and how the model learns to do without."""
+"""``[prune]``: which weights are set to zero, and how the model is fine-tuned."""
 
 from __future__ import annotations
 

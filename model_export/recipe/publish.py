@@ -1,4 +1,4 @@
-"""``[publish]``: where the artifact goes."""
+"""``[publish]``: the registry and the alias to publish to."""
 
 from __future__ import annotations
 

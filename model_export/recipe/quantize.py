@@ -1,4 +1,4 @@
-"""``[quantize]`` and ``[calibration]``: the variants, and what int8 needs to know."""
+"""``[quantize]`` and ``[calibration]``: the variants, and how their ranges are found."""
 
 from __future__ import annotations
 

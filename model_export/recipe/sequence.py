@@ -1,4 +1,4 @@
-"""``[sequence]``: how long sequences of tokens are."""
+"""``[sequence]``: lengths to which token sequences are padded."""
 
 from __future__ import annotations
 

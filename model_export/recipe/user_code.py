@@ -1,4 +1,4 @@
-"""The user's own code: found by the name that a recipe gives it, and quoted when it fails."""
+"""Imports the functions and classes that a recipe names, and describes their errors."""
 
 from __future__ import annotations
 

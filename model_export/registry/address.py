@@ -1,4 +1,4 @@
-"""What the address of an artifact or an alias names."""
+"""Finds the artifact or alias that a URI refers to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing to a registry in a folder, with the promises that a bucket gives."""
+"""Writes to a registry in a folder, with the guarantees of a bucket: atomic, conditional writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A registry in a Cloud Storage bucket, for operators."""
+"""Reads and writes a registry in a Cloud Storage bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishing, and looking at what is published."""
+"""Operations on a registry: publish and list versions, read and move aliases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing to a registry, wherever it is."""
+"""Interface of a writable registry, implemented for folders and buckets."""
 
 from __future__ import annotations
 

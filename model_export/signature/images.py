@@ -1,4 +1,4 @@
-"""Inputs that are pictures, told from the model or the recipe, as clients see them."""
+"""Detects image inputs by the model or the recipe, and describes them as clients see them."""
 
 from __future__ import annotations
 

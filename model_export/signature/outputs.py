@@ -1,4 +1,4 @@
-"""What each output is for: read off the model and its examples, where the recipe does not say."""
+"""Infers task, labels and activation of each output, from model, examples and recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loaded model as the export sees it; `tf.source` has the kinds that there are."""
+"""Interface of a loaded source model; `tf.source` implements it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SourceModel(Protocol):
         """The model's raw outputs by name, [examples, …]."""
 
     def disturbed(self, seed: int) -> AbstractContextManager[None]:
-        """While the context lasts, every weight is off by a few roundings; see `tf.disturbing`."""
+        """While the context lasts, weights are off by a few roundings; see `tf.perturbation`."""
 
     def concrete_function(self) -> tuple[Any, Any]:
         """What TFLiteConverter wants: a concrete function and the object that owns its variables.

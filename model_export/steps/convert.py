@@ -1,4 +1,4 @@
-"""From a Keras model to the flatbuffer that all forms are made of, and its tensors' ranges."""
+"""Converts the Keras model to a float32 flatbuffer, and calibrates its tensors' ranges."""
 
 from __future__ import annotations
 

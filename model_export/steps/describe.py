@@ -1,4 +1,4 @@
-"""What the manifest says of an export, put together from what its steps found."""
+"""Builds the manifest draft from the results of the export's steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the float32 model to the gate's verdict: every candidate made, asked, rescued and timed."""
+"""Evaluates the candidates: makes them, measures quality and latency, applies the gate."""
 
 from __future__ import annotations
 

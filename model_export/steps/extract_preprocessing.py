@@ -1,4 +1,4 @@
-"""The layers that the function computes in the model's stead are cut off the model."""
+"""Cuts off the layers that the function computes in place of the model."""
 
 from __future__ import annotations
 

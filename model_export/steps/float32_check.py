@@ -1,4 +1,4 @@
-"""Compares the float32 conversion with the Keras model: what is published begins here."""
+"""Compares the float32 conversion's predictions with the Keras model's."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Float32Check:
     Attributes:
         source: what was converted.
         float32: the flatbuffer, with the converter's own names.
-        ready: the examples, as `converting.fitting` gives them.
+        ready: the examples, as `steps.convert.fitting` gives them.
         threads: of the interpreter.
     """
 

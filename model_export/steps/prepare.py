@@ -1,4 +1,4 @@
-"""What comes before all else: the model, its interface, the examples, and the model's answers."""
+"""Loads the model and its examples, infers the signature, and predicts the reference."""
 
 from __future__ import annotations
 

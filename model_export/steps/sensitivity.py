@@ -1,4 +1,4 @@
-"""Which layers can bear pruning and int8: each is changed alone, and the model is asked."""
+"""Measures the sensitivity of each layer to pruning and int8, one layer at a time."""
 
 from __future__ import annotations
 

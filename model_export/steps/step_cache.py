@@ -1,4 +1,4 @@
-"""The costly steps of an export, each done once: what is in the workspace is not done again."""
+"""Caches the results of an export's costly steps, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class StepCache:
     def answers(
         self, form: Form, signature: ModelSignature, inputs: Arrays, split: str, threads: int
     ) -> Arrays:
-        """See `candidates.answer`; `split` names the one that `inputs` are of."""
+        """See `candidate.answer`; `split` names the one that `inputs` are of."""
         kept = self.workspace.load(_answers(form, split))
         if kept is not None:
             return read_arrays(BytesIO(kept))

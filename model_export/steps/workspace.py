@@ -1,4 +1,4 @@
-"""What an export has finished so far, kept on disk so that an interrupted one can go on."""
+"""Stores an export's finished parts on disk, so that an interrupted one can be resumed."""
 
 from __future__ import annotations
 

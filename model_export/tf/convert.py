@@ -1,4 +1,4 @@
-"""Keras to a float32 flatbuffer, with TensorFlow Lite's own operators only."""
+"""Converts Keras to a float32 flatbuffer, with TensorFlow Lite's built-in operators only."""
 
 from __future__ import annotations
 

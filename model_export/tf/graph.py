@@ -1,4 +1,4 @@
-"""What a Keras model says of its own graph: its layers, its outputs, and what these end in."""
+"""Reads the graph of a Keras model: layers, outputs and final activations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Keras file says of the model in it, before anything of it is loaded."""
+"""Reads the configuration in a Keras file, without loading the model."""
 
 from __future__ import annotations
 

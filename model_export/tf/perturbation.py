@@ -1,4 +1,4 @@
-"""Disturbs a model's weights by a few roundings, and takes it back."""
+"""Perturbs a model's weights by a few float32 roundings, temporarily."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What TensorFlow or a layer raises while a model runs becomes one error that names the layer."""
+"""Converts exceptions of a running model to one error that names the layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which operators of a SavedModel may do more than compute: found before any of them runs."""
+"""Finds operators of a SavedModel that may access files or run code, before any runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text classifier of KerasHub with its preprocessor: from texts on."""
+"""A KerasHub text classifier with its preprocessor, as a source model that takes texts."""
 
 from __future__ import annotations
 

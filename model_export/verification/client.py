@@ -1,4 +1,4 @@
-"""Asks a function as clients ask: in this process, or over HTTP."""
+"""Client of the function: sends examples in process or over HTTP, and reads predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a function's answers are from the reference's."""
+"""Compares the function's predictions with the reference's."""
 
 from __future__ import annotations
 

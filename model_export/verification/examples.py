@@ -1,4 +1,4 @@
-"""What a function is asked, and what the model that it was made from answers."""
+"""Examples for verification, with the reference model's predictions."""
 
 from __future__ import annotations
 

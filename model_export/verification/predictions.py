@@ -1,4 +1,4 @@
-"""What was answered, whoever answered: a function's JSON, or a model's own outputs."""
+"""Predictions in one form, from a response's JSON or from a model's raw outputs."""
 
 from __future__ import annotations
 

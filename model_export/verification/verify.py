@@ -1,4 +1,4 @@
-"""Verifies what is published, or about to be: somebody asks, a function answers, and both agree."""
+"""Verifies that the function's predictions for an artifact agree with its reference's."""
 
 from __future__ import annotations
 

@@ -91,9 +91,8 @@ def asked(steps: Steps, front: Front, step: str, **variables: str) -> Any:
     return steps.run(
         step,
         SMOKE_ACCOUNT=ACCOUNT,
-        IAM_CREDENTIALS=front.url,
         GOOGLE_APPLICATION_CREDENTIALS=str(front.credentials(steps.folder)),
-        **{"PATIENCE": "30", **variables},
+        **{"PATIENCE": "30", "IAM_CREDENTIALS": front.url, **variables},
     )
 
 

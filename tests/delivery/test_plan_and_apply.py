@@ -92,6 +92,18 @@ def test_a_plan_that_changed_after_it_was_judged_is_not_applied(project: Steps) 
     assert "expected a plan that policy.sh allowed" in done.stderr
 
 
+def test_a_run_that_needs_no_approval_does_not_plan_prod(project: Steps) -> None:
+    """Approvals hang on the run's environment, and what infra/ makes on that of the tfvars."""
+    tfvars = project.folder / "infra" / "environments" / "staging.tfvars"
+    tfvars.write_text('environment = "prod"\n')
+    bundled(project.out, 1)
+    assert project.run("plan").returncode == 0
+    done = project.run("policy")
+    assert done.returncode == 1
+    assert "REFUSED: infra/environments/staging.tfvars: expected another environment" in done.stderr
+    assert not (project.out / "allowed").exists()
+
+
 def test_without_a_lock_of_providers_nothing_is_planned(project: Steps) -> None:
     (project.root / "infra" / ".terraform.lock.hcl").unlink()
     bundled(project.out, 1)

@@ -20,8 +20,7 @@ from delivery.attest import main
 from delivery.bill_of_materials import LockError, bill_of_materials, pins
 from delivery.dsse import pre_authentication_encoding, seal
 from delivery.licences import ALLOWED, LICENCES, LicenceError, is_allowed, licence
-from delivery.revision import Revision
-from delivery.statement import builder_id, statement
+from delivery.statement import STATEMENT, statement
 from tests.delivery.fake_kms import KEY, FakeKms, running_kms
 from tests.delivery.project import PLANNED, revision
 from tests.delivery.steps import Steps
@@ -130,30 +129,85 @@ def test_provenance_that_was_changed_is_refused(attested: Steps) -> None:
     assert "got none that it verifies" in refused(attested)
 
 
-def sealed(steps: Steps, key: ec.EllipticCurvePrivateKey, about: Revision, account: str) -> None:
-    document: dict[str, Any] = statement(about, "", builder_id(account), "run-1", {})
+def sealed(steps: Steps, key: ec.EllipticCurvePrivateKey, document: Any) -> None:
+    """Leaves a statement that somebody signed."""
     envelope = seal(
         json.dumps(document).encode(), KEY, lambda data: key.sign(data, ec.ECDSA(hashes.SHA256()))
     )
     (steps.out / "provenance.dsse.json").write_text(json.dumps(envelope))
 
 
+def stated(steps: Steps) -> Any:
+    """The statement that attest.sh signed."""
+    envelope = json.loads((steps.out / "provenance.dsse.json").read_text())
+    return json.loads(base64.b64decode(envelope["payload"]))
+
+
 def test_provenance_by_another_key_is_refused(attested: Steps) -> None:
-    about = Revision.read(attested.out / "revision.json")
-    sealed(attested, ec.generate_private_key(ec.SECP256R1()), about, ACCOUNT)
+    sealed(attested, ec.generate_private_key(ec.SECP256R1()), stated(attested))
     assert "got none that it verifies" in refused(attested)
 
 
-def test_provenance_of_another_bundle_commit_or_builder_is_refused(
-    attested: Steps, kms: FakeKms
-) -> None:
-    ours = Revision.read(attested.out / "revision.json")
-    sealed(attested, kms.key, replace(ours, digest="0" * 64), ACCOUNT)
-    assert "subject: expected" in refused(attested)
-    sealed(attested, kms.key, replace(ours, commit="0" * 40), ACCOUNT)
-    assert "commit: expected" in refused(attested)
-    sealed(attested, kms.key, ours, "somebody@example.iam.gserviceaccount.com")
-    assert "builder: expected" in refused(attested)
+SOURCE = "predicate.buildDefinition.externalParameters.source"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "_type",
+        "predicateType",
+        "subject.0.digest.sha256",
+        "predicate.buildDefinition.buildType",
+        f"{SOURCE}.uri",
+        f"{SOURCE}.digest.gitCommit",
+        f"{SOURCE}.annotations.committedAt",
+        "predicate.buildDefinition.resolvedDependencies.1.digest.sha256",
+        "predicate.buildDefinition.resolvedDependencies.2.digest.sha256",
+        "predicate.runDetails.builder.id",
+        "predicate.runDetails.metadata.invocationId",
+    ],
+)
+def test_provenance_of_something_else_is_refused(attested: Steps, kms: FakeKms, path: str) -> None:
+    document = stated(attested)
+    *outer, last = [int(name) if name.isdigit() else name for name in path.split(".")]
+    place = document
+    for name in outer:
+        place = place[name]
+    ours, place[last] = place[last], "other"
+    sealed(attested, kms.key, document)
+    assert f"{path}: expected {ours}, got other" in refused(attested)
+
+
+def test_provenance_that_says_more_or_less_is_refused(attested: Steps, kms: FakeKms) -> None:
+    document = stated(attested)
+    document["subject"].append({"name": "other.zip", "digest": {"sha256": "0" * 64}})
+    sealed(attested, kms.key, document)
+    assert "subject.1: expected nothing, got {" in refused(attested)
+    sealed(attested, kms.key, {})
+    assert f"_type: expected {STATEMENT}, got nothing" in refused(attested)
+    sealed(attested, kms.key, [])
+    assert "expected an object, got []" in refused(attested)
+
+
+def test_a_bill_of_materials_that_changed_since_is_refused(attested: Steps) -> None:
+    (attested.out / "sbom.cdx.json").write_text("{}")
+    assert "resolvedDependencies.2.digest.sha256: expected" in refused(attested)
+    (attested.out / "sbom.cdx.json").unlink()
+    assert "sbom.cdx.json: expected a file, got none" in refused(attested)
+
+
+@pytest.mark.parametrize(
+    ("url", "uri"),
+    [
+        ("https://token:x-oauth@github.com/o/r.git", "git+https://github.com/o/r.git"),
+        ("https://github.com:8443/o/r", "git+https://github.com:8443/o/r"),
+        ("git@github.com:o/r.git", "git+git@github.com:o/r.git"),
+        ("", "git+"),
+    ],
+)
+def test_a_repository_is_named_without_its_credentials(url: str, uri: str) -> None:
+    document = statement(revision(1), url, "builder", "run-1", {})
+    assert document["predicate"]["buildDefinition"]["externalParameters"]["source"]["uri"] == uri
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"payloadType": "x", "payload": "%"}'])

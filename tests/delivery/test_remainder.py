@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,11 +38,25 @@ def plan(project: Steps, number: int) -> None:
 def test_what_google_did_not_know_yet_is_planned_and_applied_again(project: Steps) -> None:
     refuse_first(project)
     plan(project, 1)
+    files = [project.out / f"plan.{kind}" for kind in ("tfplan", "txt", "json")]
+    allowed = [path.read_bytes() for path in files]
     done = project.run("apply", RETRY_SECONDS="0")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Google does not know yet: an account that was made" in done.stderr
+    # What policy.sh allowed stays, also where runs are kept, and the second plan is beside it.
+    assert [path.read_bytes() for path in files] == allowed
+    (*_, kept) = [call for call in project.calls if call.startswith("gcloud storage cp")]
+    names = {Path(path).name for path in kept.split() if Path(path).name.startswith("plan")}
+    assert names == {"plan.tfplan", "plan.txt", "plan-2.tfplan", "plan-2.txt"}
     outputs = json.loads((project.out / "outputs.json").read_text())
     assert outputs["bundles"]["value"] == {"staging": "function-1.zip"}
+
+
+def test_a_plan_of_an_earlier_retry_is_not_taken_for_one_of_this_plan(project: Steps) -> None:
+    plan(project, 1)
+    for kind in ("tfplan", "txt", "json"):
+        (project.out / f"plan-2.{kind}").write_text("of the run before")
+    plan(project, 1)
+    assert not list(project.out.glob("plan-2.*"))
 
 
 def test_what_another_run_applied_meanwhile_is_not_taken_back(project: Steps) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from delivery.deployed import Deployed, SmokeError, check_url, serving
+from delivery.deployed import Deployed, SmokeError, serving
+from delivery.identity import check_url
 from delivery.release import Released
 from model_export.artifact.write import write_artifact
 from model_export.errors import RegistryError
@@ -83,16 +84,22 @@ def test_the_smoke_test_waits_until_roles_have_arrived(steps: Steps, door: Front
 )
 def test_a_token_goes_nowhere_in_plain_text(url: str, got: str) -> None:
     with pytest.raises(SmokeError, match="SMOKE_URL: expected https://NAME") as caught:
-        check_url(url, [Deployed("digits", "https://digits.run.app", ())])
+        check_url(url, [Deployed("digits", ("https://digits.run.app",), ())], {})
     assert str(caught.value).endswith(f"got {got}")
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["https://[::1", "https://user:secret"])
+def test_what_is_no_url_is_told_without_what_is_in_it(url: str) -> None:
+    with pytest.raises(SmokeError, match="got what is no URL"):
+        check_url(url, [], {})
+
+
 def test_one_url_is_not_asked_for_several_functions() -> None:
-    functions = [Deployed(name, f"https://{name}.run.app", ()) for name in ("digits", "iris")]
-    check_url("https://predict.example.com/digits", functions[:1])
+    functions = [Deployed(name, (f"https://{name}.run.app",), ()) for name in ("digits", "iris")]
+    check_url("https://predict.example.com/digits", functions[:1], {})
     with pytest.raises(SmokeError, match="expected one function behind it, got digits, iris"):
-        check_url("https://predict.example.com", functions)
+        check_url("https://predict.example.com", functions, {})
 
 
 def test_the_smoke_test_notices_a_wrong_label(steps: Steps, door: Front) -> None:
@@ -132,6 +139,81 @@ def test_a_public_name_is_shown_the_token_that_it_knows(steps: Steps, door: Fron
     path.write_text(json.dumps(outputs))
     done = smoke(steps, door, SMOKE_URL=f"{door.url}/", PATIENCE="5")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def abroad(steps: Steps, served: tuple[Path, str], door: Front) -> Iterator[Front]:
+    """The same service in another region."""
+    path = steps.out / "outputs.json"
+    outputs = json.loads(path.read_text())
+    with front_door(served[1]) as front:
+        regions = {"europe-west1": door.url, "us-east1": front.url}
+        outputs["functions"] = {"value": {"flowers": {"regions": regions}}}
+        path.write_text(json.dumps(outputs))
+        yield front
+
+
+def test_each_region_is_asked_with_a_token_of_its_own(
+    steps: Steps, door: Front, abroad: Front
+) -> None:
+    done = smoke(steps, door)
+    assert done.returncode == 0, done.stderr
+    assert abroad.paths == door.paths != []
+    for front in (door, abroad):
+        assert f"flowers at {front.url}: right about" in done.stdout
+
+
+def test_a_region_that_is_wrong_is_named(steps: Steps, door: Front, abroad: Front) -> None:
+    abroad.change = wrong_label
+    done = smoke(steps, door)
+    assert done.returncode == 1
+    assert f"SMOKE TEST FAILED: flowers at {abroad.url}: " in done.stderr
+    assert "expected the label" in done.stderr
+
+
+def test_regions_behind_one_public_name_are_asked_there_alone(
+    steps: Steps, door: Front, abroad: Front
+) -> None:
+    path = steps.out / "outputs.json"
+    outputs = json.loads(path.read_text())
+    outputs["audiences"] = {"value": {door.url: door.url}}
+    path.write_text(json.dumps(outputs))
+    done = smoke(steps, door, SMOKE_URL=door.url)
+    assert done.returncode == 0, done.stderr
+    assert abroad.paths == []
+
+
+def test_no_token_goes_to_a_name_that_is_none_of_this_environment(
+    steps: Steps, door: Front
+) -> None:
+    path = steps.out / "outputs.json"
+    outputs = json.loads(path.read_text())
+    outputs["audiences"] = {"value": {"https://api.example.com": door.url}}
+    path.write_text(json.dumps(outputs))
+    done = smoke(steps, door, SMOKE_URL="https://api.example.org")
+    assert done.returncode == 1
+    assert (
+        "SMOKE_URL: expected a public name of this environment (https://api.example.com), got "
+        "https://api.example.org" in done.stderr
+    )
+
+
+def test_a_function_without_a_url_does_not_pass_unasked(steps: Steps, door: Front) -> None:
+    path = steps.out / "outputs.json"
+    outputs = json.loads(path.read_text())
+    outputs["urls"]["value"] = {}
+    path.write_text(json.dumps(outputs))
+    done = smoke(steps, door)
+    assert done.returncode == 1
+    assert "flowers: expected its URL among the outputs, got none" in done.stderr
+
+
+def test_tokens_that_nobody_gives_fail_the_test_with_a_line(steps: Steps, door: Front) -> None:
+    done = smoke(steps, door, IAM_CREDENTIALS="http://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "SMOKE TEST FAILED: " in done.stderr
+    assert "no identity token of smoke-staging@" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_smoke_test_gives_up_on_another_version(
@@ -200,6 +282,6 @@ def test_functions_that_carry_their_models_follow_no_alias_and_are_not_asked() -
         "environments": {"value": {"digits": {"MODELS": "digits@staging"}, "baked": {}}},
     }
     (function,) = serving(outputs, "digits", "staging")
-    assert (function.name, function.url) == ("digits", "https://digits")
+    assert (function.name, function.urls) == ("digits", ("https://digits",))
     with pytest.raises(SmokeError, match="no function of this environment"):
         serving(outputs, "digits", "production")

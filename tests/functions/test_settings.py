@@ -68,6 +68,7 @@ def test_defaults_are_the_documented_ones() -> None:
         ("REQUEST_TIMEOUT_SECONDS", "0.5", "request_timeout_seconds", 0.5),
         ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
         ("LOG_SAMPLE", "0.01", "log_sample", 0.01),
+        ("FAST_PATH", "0", "fast_path", False),
         ("GOOGLE_CLOUD_PROJECT", "p", "project", "p"),
         ("COMMIT", "0123", "commit", "0123"),
         ("BUNDLE_DIGEST", "abcd", "bundle_digest", "abcd"),
@@ -96,6 +97,7 @@ def test_the_tests_here_cover_every_variable() -> None:
         "REQUEST_TIMEOUT_SECONDS",
         "LOG_LEVEL",
         "LOG_SAMPLE",
+        "FAST_PATH",
         "GOOGLE_CLOUD_PROJECT",
         "COMMIT",
         "BUNDLE_DIGEST",
@@ -144,6 +146,11 @@ def test_a_timeout_is_positive_and_at_most_an_hour(text: str) -> None:
 @pytest.mark.parametrize("text", ["-0.1", "1.1", "50%"])
 def test_a_sample_is_a_fraction(text: str) -> None:
     assert refusal(LOG_SAMPLE=text) == f"LOG_SAMPLE: expected a number from 0 to 1, got {text!r}"
+
+
+@pytest.mark.parametrize("text", ["true", "yes", "2", "-1"])
+def test_a_switch_is_0_or_1(text: str) -> None:
+    assert refusal(FAST_PATH=text) == f"FAST_PATH: expected 0 or 1, got {text!r}"
 
 
 def test_a_log_level_is_one_of_five() -> None:

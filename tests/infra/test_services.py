@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.infra.terraform import INFRA, applied
 from tests.support.places import ROOT
-from tflite_serving.http.routing import ROUTES
+from tflite_serving.service.routes import ROUTER
 from tflite_serving.settings import Settings
 
 PAGE = (ROOT / "docs" / "11-cloud-run.md").read_text(encoding="utf-8")
@@ -85,7 +85,7 @@ def test_the_registry_is_read_where_its_bucket_is_mounted(
 
 
 def test_probes_ask_for_routes_that_there_are(services: Mapping[str, Mapping[str, Any]]) -> None:
-    known = {route.template for route in ROUTES if route.method == "GET"}
+    known = {route.template for route in ROUTER.routes if route.method == "GET"}
     for service in services.values():
         for probe in ("startup_probe", "liveness_probe"):
             (block,) = container(service)[probe]

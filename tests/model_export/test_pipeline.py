@@ -57,7 +57,7 @@ def served(registry: Path, manifest: Manifest, cache: Path, **inputs: Any) -> An
     log = Log(io.BytesIO(), "ERROR")
     catalog = Catalog(settings, open_store(str(registry)), log)
     model = catalog.find(manifest.name, None, None, 60.0)
-    return model.model.run(inputs, Timings())
+    return model.pool.run(inputs, Timings())
 
 
 def test_a_full_export_describes_the_artifact_in_every_part(  # noqa: PLR0915  # one export, from all sides

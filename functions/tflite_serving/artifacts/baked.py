@@ -1,4 +1,4 @@
-"""Models that the bundle carries: a small registry beside main.py."""
+"""Defaults of MODEL_REGISTRY and MODELS for a bundle that carries its own models."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ MODELS_FILE = "MODELS"
 
 
 def with_baked(environ: Mapping[str, str], source: Path) -> dict[str, str]:
-    """The environment, and what is baked in place of what it leaves open.
+    """Adds the settings of a baked registry to the environment, where it does not set them.
 
-    The environment always wins; an empty variable counts as absent. A registry that somebody sets
-    is another one: what is baked says nothing about the models there.
+    The environment always wins; an empty variable counts as absent. If it sets MODEL_REGISTRY, the
+    list of baked models is ignored: it describes the baked registry alone.
 
     Args:
-        environ: the environment.
-        source: the folder that main.py is in.
+        environ: Environment variables.
+        source: Folder that contains main.py.
 
     Raises:
-        SettingsError: models are baked, but their list is damaged.
+        SettingsError: Models are baked, but their list is missing or damaged.
     """
     registry = source / REGISTRY_FOLDER
     if _is_set(environ, "MODEL_REGISTRY") or not registry.is_dir():

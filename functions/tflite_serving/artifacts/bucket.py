@@ -35,16 +35,16 @@ _MESSAGE_CHARACTERS = 200
 def open_bucket(
     folder: BucketFolder, environ: Mapping[str, str], warn: Callable[[str], None] = lambda _: None
 ) -> BucketStore:
-    """Opens a registry in a bucket. Nothing is asked of anybody yet.
+    """Opens a registry in a bucket, without a request.
 
     Args:
-        folder: where it is.
-        environ: where STORAGE_EMULATOR_HOST is, a server that wants no credentials, and what
-            `find_credentials` reads.
-        warn: see `BucketStore`.
+        folder: Location of the registry.
+        environ: Environment variables: STORAGE_EMULATOR_HOST, the address of a server without
+            authentication, and those of `find_credentials`.
+        warn: Log function; see `BucketStore`.
 
     Raises:
-        StoreError: one of them is no address.
+        StoreError: STORAGE_EMULATOR_HOST or GCE_METADATA_HOST is no valid address.
     """
     patience = folder.patience_seconds
     waits = min(_SILENCE_SECONDS, patience), min(PIECE_SECONDS, patience)
@@ -60,17 +60,17 @@ def open_bucket(
 class BucketStore:
     """Reads a registry in a bucket, through the JSON API.
 
-    What may pass (408, 429, 5xx, lost connections, silence, a trickle, changed bytes) is tried
-    again until the folder's patience is over; the rest fails at once.
+    Transient errors (408, 429, 5xx, lost connections, timeouts, corrupted bytes) are retried until
+    the folder's `patience_seconds` are over; all others fail at once.
 
     Source: https://cloud.google.com/storage/docs/request-endpoints
     Source: https://cloud.google.com/storage/docs/json_api/v1/objects/get
 
     Args:
-        folder: where the registry is.
-        server: Cloud Storage.
-        credentials: of the reader.
-        warn: writes a log line about a read that failed and is tried again.
+        folder: Location of the registry.
+        server: HTTP client for Cloud Storage.
+        credentials: Credentials of the reader.
+        warn: Log function for a read that failed and will be retried.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class BucketStore:
             raise self._folder.too_large(path, most_bytes) from None
 
     def local(self, path: str) -> None:
-        """Nothing of a bucket is on this disk."""
+        """None: no file of a bucket is on the local disk."""
 
     def fetch(self, path: str, destination: Path, size: int | None = None) -> None:
         """See `Store.fetch`."""

@@ -1,4 +1,4 @@
-"""A prefix of a bucket: what its objects are called, and what is said when one is not given."""
+"""Location of a registry in a bucket: object names, and the errors that name them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from tflite_serving.errors import (
 
 @dataclass(frozen=True, slots=True)
 class BucketFolder:
-    """Where a registry in a bucket is.
+    """Location of a registry in a bucket.
 
     Attributes:
-        bucket: its name.
-        prefix: of every object, without slashes around it.
-        patience_seconds: how long it is asked again before it counts as unreachable.
+        bucket: Name of the bucket.
+        prefix: Prefix of all object names, without leading or trailing slash.
+        patience_seconds: Time for which requests are retried before the registry counts as
+            unreachable.
     """
 
     bucket: str
@@ -38,7 +39,7 @@ class BucketFolder:
         return f"{self.prefix}/{path}" if self.prefix else path
 
     def refused(self, path: str, status: int, message: str) -> StoreError:
-        """Storage answered with an HTTP status that will not pass."""
+        """Error for an HTTP status that is not transient."""
         where = self._where(path)
         if status == 404:
             return ObjectNotFound(f"{where}: there is no such object or bucket")
@@ -50,30 +51,30 @@ class BucketFolder:
         return StoreError(f"{where}: {status} {message}".rstrip())
 
     def too_large(self, path: str, most_bytes: int) -> StoreError:
-        """An object is larger than what belongs there can be."""
+        """Error for an object that is larger than its kind may be."""
         return ObjectTooLarge(
             f"{self._where(path)}: expected at most {most_bytes} bytes, got more; something else "
             "was written there, or answers for the registry"
         )
 
     def wrong_size(self, path: str, size: int, got: int | None) -> IntegrityError:
-        """An object is not as long as the manifest says."""
+        """Error for an object whose size differs from the manifest's."""
         return IntegrityError(
             f"{self._where(path)}: expected {size} bytes, got {'more' if got is None else got}"
         )
 
     def again(self, path: str, cause: str) -> str:
-        """What a log line says of a read that failed and is tried again."""
+        """Log message for a read that failed and will be retried."""
         return f"{self._where(path)}: not read ({cause}); it is tried again"
 
     def unreachable(self, path: str, cause: str) -> StoreUnreachable:
-        """Storage did not answer as long as the patience lasted."""
+        """Error for storage that did not respond within `patience_seconds`."""
         return StoreUnreachable(
             f"{self._where(path)}: no answer within {self.patience_seconds:g} s ({cause})"
         )
 
     def no_credentials(self, path: str, reason: str) -> AccessDenied:
-        """There is nothing to show to storage."""
+        """Error for missing or invalid credentials."""
         return AccessDenied(
             f"{self._where(path)}: no valid Google credentials ({reason}); "
             "run `gcloud auth application-default login`, or check the service account"

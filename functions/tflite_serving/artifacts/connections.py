@@ -1,4 +1,4 @@
-"""GET over HTTP/1.1, on connections that are kept for the next request.
+"""HTTP/1.1 client for GET requests, with persistent connections.
 
 The standard library's client: functions-framework has imported it already, and any other would
 make the cold start longer; see "Decisions" in docs/1-architecture.md.
@@ -32,10 +32,10 @@ _MOST_SMALL_BYTES = 2**20  # of an error's body, or a token
 
 
 class TooManyBytesError(Exception):
-    """An answer is longer than it may be.
+    """A response is longer than allowed.
 
     Attributes:
-        announced: how long it says that it is; None where it does not say.
+        announced: Value of Content-Length in bytes; None if the response has none.
     """
 
     def __init__(self, announced: int | None) -> None:
@@ -44,11 +44,11 @@ class TooManyBytesError(Exception):
 
 
 class Answer:
-    """A status and headers, and a body that is still to be read.
+    """A response: status and headers, and a body that is yet to be read.
 
     Attributes:
-        status: of HTTP.
-        headers: by name, in any case.
+        status: HTTP status code.
+        headers: Headers by name, case-insensitive.
     """
 
     def __init__(self, response: http.client.HTTPResponse, deadline: Deadline) -> None:
@@ -59,18 +59,18 @@ class Answer:
 
     @property
     def length(self) -> int | None:
-        """How many bytes of the body are still to come; None where nobody knows."""
+        """Remaining bytes of the body; None if unknown."""
         return self._response.length
 
     def pieces(self, most_bytes: int = _MOST_SMALL_BYTES) -> Iterator[bytes]:
-        """The body as it comes.
+        """Chunks of the body, as they arrive.
 
         Args:
-            most_bytes: that it may have.
+            most_bytes: Largest size of the body in bytes.
 
         Raises:
-            TransientError: it broke off, went silent, or came too slowly.
-            TooManyBytesError: it is longer; no more is read of it than that shows.
+            TransientError: The body was cut off, timed out, or arrived too slowly.
+            TooManyBytesError: The body is longer; reading stops as soon as that is known.
         """
         expected = self.length
         if expected is not None and expected > most_bytes:
@@ -100,15 +100,15 @@ class Answer:
 
 
 class HttpServer:
-    """A server that is asked for things, by several threads if need be. Follows no redirect.
+    """HTTP client for one server, for several threads; follows no redirects.
 
     Args:
-        url: ``https://host[:port]`` or ``http://…``, the latter also without its scheme.
-        silence_seconds: how long to wait for a connection, and for any byte of an answer.
-        piece_seconds: how long each mebibyte of an answer may take.
+        url: Base URL, ``https://host[:port]`` or ``http://…``, the latter also without its scheme.
+        silence_seconds: Timeout for a connection, and for any byte of a response.
+        piece_seconds: Time limit for each mebibyte of a response.
 
     Raises:
-        ValueError: it is no such URL.
+        ValueError: The URL is invalid.
     """
 
     def __init__(
@@ -127,14 +127,15 @@ class HttpServer:
 
     @contextmanager
     def get(self, target: str, headers: Mapping[str, str]) -> Iterator[Answer]:
-        """Asks once. The body is read within the block; what is left of it then is lost.
+        """Sends one request. The body is read within the block; the rest of it is discarded then.
 
         Args:
-            target: path and query, percent-encoded.
-            headers: of the request.
+            target: Path and query, percent-encoded.
+            headers: Headers of the request.
 
         Raises:
-            TransientError: the server was not reached, went away, went silent, or was too slow.
+            TransientError: The server was unreachable, closed the connection, timed out, or was too
+                slow.
         """
         deadline = Deadline(self._silence_seconds, self._piece_seconds)
         connection = self._take()

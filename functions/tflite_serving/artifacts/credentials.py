@@ -1,4 +1,4 @@
-"""What the function shows to Cloud Storage: the access token of a Google account."""
+"""Credentials for Cloud Storage: OAuth 2.0 access tokens of a Google account."""
 
 from __future__ import annotations
 
@@ -37,39 +37,41 @@ class CredentialsError(Exception):
 
 
 class Credentials(Protocol):
-    """Headers that say who asks. Safe to use from several threads."""
+    """Authorization headers of an account; thread-safe."""
 
     def headers(self) -> Mapping[str, str]:
-        """What goes with the next request.
+        """Headers for the next request.
 
         Raises:
-            TransientError: who should give them does not answer.
-            CredentialsError: there are none.
+            TransientError: The server that issues tokens does not respond.
+            CredentialsError: There are no valid credentials.
         """
 
     def renew(self, refused: Mapping[str, str]) -> None:
-        """Sees to it that the next headers are others than these, which were refused."""
+        """Invalidates these headers, which the server rejected, so that the next ones differ."""
 
 
 def find_credentials(
     environ: Mapping[str, str], silence_seconds: float, piece_seconds: float = PIECE_SECONDS
 ) -> Credentials:
-    """Credentials, looked for where Google's libraries look, in the same order.
+    """Finds credentials in the places and the order of Google's libraries (ADC).
 
     Explicit ones come before those of the metadata server. On Cloud Run, which has no others
-    unless GOOGLE_APPLICATION_CREDENTIALS says so, the metadata server is asked without
-    google-auth, whose import takes a fifth of a second. Nothing is asked of anybody yet.
+    unless GOOGLE_APPLICATION_CREDENTIALS is set, the metadata server is queried without
+    google-auth, whose import takes a fifth of a second. No request is sent yet.
 
     Source: https://cloud.google.com/docs/authentication/application-default-credentials
     Source: https://cloud.google.com/run/docs/container-contract#env-vars
 
     Args:
-        environ: where K_SERVICE, GOOGLE_APPLICATION_CREDENTIALS and GCE_METADATA_HOST are.
-        silence_seconds: how long to wait for the metadata server, and for any byte of its answer.
-        piece_seconds: how long its answer may take as a whole.
+        environ: Environment variables: K_SERVICE, GOOGLE_APPLICATION_CREDENTIALS and
+            GCE_METADATA_HOST.
+        silence_seconds: Timeout for the connection to the metadata server, and for any byte of its
+            response.
+        piece_seconds: Time limit for its whole response.
 
     Raises:
-        ValueError: GCE_METADATA_HOST is no host.
+        ValueError: GCE_METADATA_HOST is no valid host.
     """
     if environ.get("K_SERVICE") and not environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
         host = environ.get("GCE_METADATA_HOST") or _METADATA_HOST
@@ -78,10 +80,10 @@ def find_credentials(
 
 
 class AnonymousCredentials:
-    """For a server that asks nobody who they are: an emulator."""
+    """No credentials, for a server without authentication, such as an emulator."""
 
     def headers(self) -> dict[str, str]:
-        """None."""
+        """No headers."""
         return {}
 
     def renew(self, refused: Mapping[str, str]) -> None:
@@ -89,13 +91,13 @@ class AnonymousCredentials:
 
 
 class MetadataServer:
-    """The service account of the machine, as the metadata server knows it.
+    """Tokens of the machine's service account, from the metadata server.
 
     Source: https://cloud.google.com/compute/docs/access/authenticate-workloads#applications
 
     Args:
-        server: the metadata server.
-        clock: seconds, monotonic.
+        server: HTTP client for the metadata server.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(self, server: HttpServer, clock: Callable[[], float] = time.monotonic) -> None:
@@ -106,7 +108,7 @@ class MetadataServer:
         self._renew_at = -math.inf
 
     def headers(self) -> Mapping[str, str]:
-        """The token, asked for anew shortly before its end; see `Credentials.headers`."""
+        """The token, renewed shortly before it expires; see `Credentials.headers`."""
         with self._lock:
             if self._clock() >= self._renew_at:
                 token, seconds = self._ask()
@@ -142,10 +144,11 @@ class MetadataServer:
 
 
 class ApplicationDefault:
-    """Whatever google-auth finds: a key file, the login of gcloud, another cloud's identity.
+    """Credentials that google-auth finds: a key file, gcloud's login, another cloud's identity.
 
     Args:
-        seconds: that google-auth may take for a token; it has an end for each wait alone.
+        seconds: Time limit for google-auth to get a token; its own timeouts limit single reads
+            alone.
     """
 
     def __init__(self, seconds: float = _GOOGLE_AUTH_SECONDS) -> None:
@@ -153,7 +156,7 @@ class ApplicationDefault:
         self._account = _Account()
 
     def headers(self) -> Mapping[str, str]:
-        """See `Credentials.headers`; google-auth renews the token before its end."""
+        """See `Credentials.headers`; google-auth renews the token before it expires."""
         return self._in_time(self._account.headers)
 
     def renew(self, refused: Mapping[str, str]) -> None:

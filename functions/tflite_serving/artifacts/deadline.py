@@ -1,4 +1,4 @@
-"""How long an answer of a registry may take, however few bytes keep its connection alive."""
+"""Download deadlines: a response that trickles in too slowly is aborted."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ PIECE_SECONDS = 10.0
 
 
 class TooSlowError(OSError):
-    """An answer that keeps coming, too slowly; the message says how much came in what time."""
+    """A response that arrives too slowly; the message has the bytes received and the time."""
 
 
 class Deadline:
-    """The moment by which the next piece of one answer must be there.
+    """Deadline for the next piece of one response.
 
     Args:
-        silence_seconds: between any two bytes.
-        piece_seconds: from the request to the end of the first piece of the answer, and of each
-            further one. An answer of one piece is there within that time, as a whole.
-        clock: seconds, monotonic.
+        silence_seconds: Longest time between any two bytes.
+        piece_seconds: Longest time from the request to the end of the first piece of the response,
+            and for each further piece. A response of one piece must be complete within that time.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class Deadline:
         self._end = clock() + piece_seconds
 
     def wait_seconds(self) -> float:
-        """How long the next byte may take.
+        """Timeout for the next byte.
 
         Raises:
-            TooSlowError: the moment has passed.
+            TooSlowError: The deadline has passed.
         """
         left = self._end - self._clock()
         if left <= 0:
@@ -51,24 +51,24 @@ class Deadline:
         return min(left, self._silence_seconds)
 
     def count(self, arrived: int) -> None:
-        """Counts bytes of the piece that is under way."""
+        """Counts received bytes of the current piece."""
         self._arrived += arrived
 
     def extend(self) -> None:
-        """Gives the next piece its own time, once a whole one is there."""
+        """Starts the deadline of the next piece, once a piece is complete."""
         self._arrived = 0
         self._end = self._clock() + self._piece_seconds
 
 
 class TimedResponse(http.client.HTTPResponse):
-    """A response whose status line, headers and body must be there by a deadline.
+    """A response whose status line, headers and body must arrive by a deadline.
 
-    `http.client` limits each wait for bytes alone, so that a single byte now and then would keep
+    `http.client` has a timeout for each read alone, so that a single byte now and then would keep
     it reading for ever.
 
     Args:
-        deadline: of the response.
-        connection: that it comes on.
+        deadline: Deadline of the response.
+        connection: Socket from which the response is read.
     """
 
     def __init__(self, deadline: Deadline, connection: socket.socket, **options: Any) -> None:

@@ -25,7 +25,7 @@ class FolderStore:
     """Reads a registry in a folder.
 
     Args:
-        root: the folder; it need not exist yet.
+        root: Root folder of the registry; it need not exist yet.
     """
 
     def __init__(self, root: Path) -> None:

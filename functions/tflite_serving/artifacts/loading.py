@@ -1,4 +1,4 @@
-"""From a registry to verified files on local disk."""
+"""Downloads an artifact from a registry, verifies its files, and caches them on local disk."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tflite_serving.telemetry import Timings
 
 @dataclass(frozen=True, slots=True)
 class LocalArtifact:
-    """An artifact whose files are on local disk and are what the manifest says.
+    """An artifact whose files are on local disk and verified against the manifest.
 
     Attributes:
-        manifest: of the artifact.
-        files: local path of each file that serving needs, by its path in the manifest.
+        manifest: Manifest of the artifact.
+        files: Local path of each file that serving needs, by its path in the manifest.
     """
 
     manifest: Manifest
@@ -34,11 +34,11 @@ class LocalArtifact:
 
 
 def resolve_alias(store: Store, name: str, alias: str) -> AliasDocument:
-    """The alias as it is now.
+    """Reads the current alias document.
 
     Raises:
-        StoreError: it cannot be read; ObjectNotFound when there is none.
-        ArtifactRefused: it is damaged, or belongs elsewhere.
+        StoreError: The document cannot be read; ObjectNotFound if it does not exist.
+        ArtifactRefused: The document is damaged, or is that of another model or alias.
     """
     path = layout.alias_path(name, alias)
     data = store.read(path, layout.MOST_ALIAS_BYTES).data
@@ -56,20 +56,20 @@ def resolve_alias(store: Store, name: str, alias: str) -> AliasDocument:
 def load_artifact(
     store: Store, name: str, version: str, cache: Path, timings: Timings
 ) -> LocalArtifact:
-    """Brings one version to local disk and verifies it.
+    """Downloads one version to local disk and verifies it.
 
-    Files in the cache are verified again before they are used; a damaged one is fetched anew.
+    Cached files are verified again before they are used; a damaged one is downloaded again.
 
     Args:
-        store: the registry.
-        name, version: of the model.
-        cache: folder for downloads; a folder registry does not use it.
-        timings: gets the stages "download" and "verify".
+        store: Registry.
+        name, version: Name of the model and id of its version.
+        cache: Folder for downloads; a registry in a folder does not use it.
+        timings: Timings of the request; get the stages "download" and "verify".
 
     Raises:
-        StoreError: a file cannot be read, or the cache cannot be written.
-        IntegrityError: a file is missing, or not what the manifest says.
-        ArtifactRefused: the manifest itself is damaged, or of a newer schema.
+        StoreError: A file cannot be read, or the cache cannot be written.
+        IntegrityError: A file is missing, or differs from the manifest.
+        ArtifactRefused: The manifest itself is damaged, or of a newer schema.
     """
     with timings.stage("download"):
         manifest = _read_manifest(store, name, version)

@@ -1,4 +1,4 @@
-"""Opens a registry by its address."""
+"""Opens a registry for reading, by its address."""
 
 from __future__ import annotations
 
@@ -20,32 +20,45 @@ def open_store(
     environ: Mapping[str, str] = MappingProxyType({}),
     warn: Callable[[str], None] = lambda _: None,
 ) -> Store:
-    """Opens a registry for reading. Nothing is asked of a bucket until something is read.
+    """Opens a registry for reading. A bucket is not accessed until something is read.
 
     Args:
-        uri: see `RegistryUri.parse`.
-        patience_seconds: how long to retry a registry that does not answer.
-        environ: where a bucket's server and credentials are looked for; see `open_bucket`.
-        warn: writes a log line about a read that failed and is tried again.
+        uri: Address of the registry; see `RegistryUri.parse`.
+        patience_seconds: Time for which requests to an unreachable registry are retried.
+        environ: Environment variables with a bucket's server and credentials; see `open_bucket`.
+        warn: Log function for a read that failed and will be retried.
 
     Raises:
-        StoreError: it is no address.
+        StoreError: The address is invalid.
     """
     address = parse_address(uri)
-    if address.bucket is None:
-        assert address.folder is not None
-        return FolderStore(address.folder)
-    folder = BucketFolder(address.bucket, address.prefix, patience_seconds)
-    return open_bucket(folder, environ, warn)
+    return _SCHEMES[address.scheme](address, patience_seconds, environ, warn)
 
 
 def parse_address(uri: str) -> RegistryUri:
-    """Where a registry is.
+    """Parses the address of a registry.
 
     Raises:
-        StoreError: it is no address.
+        StoreError: The address is invalid.
     """
     try:
         return RegistryUri.parse(uri)
     except ContractError as error:
         raise StoreError(str(error)) from None
+
+
+def _open_folder(address: RegistryUri, *_: object) -> Store:
+    return FolderStore(address.folder)
+
+
+def _open_gs(
+    address: RegistryUri,
+    patience_seconds: float,
+    environ: Mapping[str, str],
+    warn: Callable[[str], None],
+) -> Store:
+    folder = BucketFolder(address.bucket, address.prefix, patience_seconds)
+    return open_bucket(folder, environ, warn)
+
+
+_SCHEMES: Mapping[str, Callable[..., Store]] = {"file": _open_folder, "gs": _open_gs}

@@ -1,4 +1,4 @@
-"""Asking again while what goes wrong may pass."""
+"""Retries a call after transient errors, with exponential backoff and a time limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST_DELAY_SECONDS = 8.0
 
 
 class TransientError(Exception):
-    """Something went wrong that another try may spare; the message says what."""
+    """An error that a retry may avoid, with its description as the message."""
 
 
 def retry(
@@ -21,21 +21,21 @@ def retry(
     patience_seconds: float,
     warn: Callable[[TransientError], None] = lambda _: None,
 ) -> T:
-    """What `ask` returns, as soon as it raises `TransientError` no more.
+    """Calls `ask` until it no longer raises `TransientError`, and returns its result.
 
-    Between tries it waits twice as long each time, by up to a half less, so that those who failed
-    together do not come back together. The last try is when the patience ends.
+    The delay between tries doubles each time, with up to half of it taken off at random, so that
+    clients that failed together do not retry together. The last try is at the time limit.
 
     Source: https://cloud.google.com/storage/docs/retry-strategy#exponential-backoff
 
     Args:
-        ask: one try.
-        patience_seconds: from now; a try that is under way then goes on, as long as its own
-            deadline allows.
-        warn: is told what went wrong, each time that there will be another try.
+        ask: Call to retry.
+        patience_seconds: Time limit for retries, from now; a try that has begun by then may still
+            finish, within its own deadline.
+        warn: Log function for the error of each failed try that is followed by another.
 
     Raises:
-        TransientError: it still went wrong when the patience ended.
+        TransientError: The last try at the time limit failed, too.
     """
     deadline = time.monotonic() + patience_seconds
     delay = _FIRST_DELAY_SECONDS

@@ -1,4 +1,4 @@
-"""How much may be written to a folder, which on Cloud Run is memory."""
+"""Free space of a folder in bytes, limited by free memory where the folder is in memory."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _MOUNTS, _MEMORY = Path("/proc/self/mounts"), Path("/proc/meminfo")
 
 
 def free_bytes(folder: Path) -> int:
-    """Room in a folder, in bytes: of its file system, and of the memory if that is where it is.
+    """Free space of a folder in bytes; at most the free memory, if the folder is in memory.
 
-    A file system of memory is often as large as half of the machine, however much of it is used.
+    A tmpfs often has half of the machine's memory as its size, however much of that is used.
 
     Args:
-        folder: must be there.
+        folder: Existing folder.
     """
     free = shutil.disk_usage(folder).free
     if _kind_of(folder) in _OF_MEMORY:

@@ -1,4 +1,4 @@
-"""Reading a registry, wherever it is. The function only reads; the operator's tools write."""
+"""Read-only interface of a registry, implemented for folders and buckets."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tflite_serving.contract import layout
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """A file of the registry, as it was read.
+    """Content of a file of the registry.
 
     Attributes:
-        data: its content.
-        generation: differs whenever the content was replaced.
+        data: Content of the file.
+        generation: Version of the content, which differs whenever it was replaced.
     """
 
     data: bytes
@@ -23,31 +23,32 @@ class StoredObject:
 
 
 class Store(Protocol):
-    """A place that holds files by path. Every method raises `StoreError` and its kinds."""
+    """A readable tree of files. Every method raises `StoreError` and its subclasses."""
 
     @property
     def uri(self) -> str:
         """What people call it, such as ``gs://bucket/prefix``."""
 
     def read(self, path: str, most_bytes: int = layout.MOST_DOCUMENT_BYTES) -> StoredObject:
-        """One small file, whole.
+        """Content of one small file.
 
         Raises:
-            ObjectTooLarge: it is larger than `most_bytes`; no more of it is read than shows that.
+            ObjectTooLarge: The file is larger than `most_bytes`; reading stops as soon as that is
+                known.
         """
 
     def local(self, path: str) -> Path | None:
-        """Where the file is on this disk already; None if it must be fetched."""
+        """Path of the file on the local disk; None if it must be fetched."""
 
     def fetch(self, path: str, destination: Path, size: int | None = None) -> None:
         """Copies one file to `destination` on local disk.
 
         Args:
-            path: of the file.
-            destination: is written.
-            size: of the file in bytes, as the manifest has it; None where there is none.
+            path: Path of the file in the registry.
+            destination: Path of the local file to write.
+            size: Size of the file in bytes, from the manifest; None if unknown.
 
         Raises:
-            IntegrityError: it is longer, or says that it has another size; no more of it is
-                written than `size`.
+            IntegrityError: The file is longer than `size`, or announces another size; at most
+                `size` bytes are written.
         """

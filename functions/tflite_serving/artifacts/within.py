@@ -1,4 +1,4 @@
-"""An end to calls that have none of their own."""
+"""Time limit for a call that has no timeout of its own."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ T = TypeVar("T")
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
-    """What a call returns or raises, if it does so in time.
+    """Result of a call, with a time limit.
 
-    Google's libraries limit each wait for bytes, not a whole answer. A call that takes longer goes
-    on in a thread of its own, which ends with the program at the latest, and keeps what it has.
+    Google's libraries have timeouts for single reads, not for a whole response. A call that takes
+    longer continues in a daemon thread, which ends with the process at the latest.
 
     Args:
-        seconds: from now.
-        call: to run.
+        seconds: Time limit, from now.
+        call: Call to run.
 
     Raises:
-        TimeoutError: it has not returned by then.
+        TimeoutError: The call has not returned within the time limit.
     """
     future: Future[T] = Future()
 

@@ -1,4 +1,4 @@
-"""The models that this function serves, and which of them answers a request."""
+"""Catalog of the served models: finds the loaded model for a request."""
 
 from __future__ import annotations
 

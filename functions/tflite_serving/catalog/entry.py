@@ -1,4 +1,4 @@
-"""The version that answers for one entry of MODELS: loaded once, and kept fresh."""
+"""Catalog entry of one model in MODELS: loads its version once, and refreshes its alias."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class CatalogEntry:
             with suppress(InvalidStateError):  # it is there
                 pending.set_result(_STOPPING)
         if current is not None:
-            current.model.give_up()
+            current.pool.give_up()
 
     def _is_stale(self) -> bool:
         wait = self._wait_seconds(self._failures)

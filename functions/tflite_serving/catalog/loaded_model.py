@@ -1,4 +1,4 @@
-"""A version of a model that answers."""
+"""A loaded model version, with its interpreters, input pipeline and cost estimates."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class LoadedModel:
 
     Attributes:
         manifest: of the version.
-        model: runs batches.
+        pool: Interpreters that run batches.
         load_ms: what loading took, by stage.
         pipeline: between what clients send and what the model takes; None if these are the same.
         pictures: read the inputs that are pictures, by name.
     """
 
     manifest: Manifest
-    model: InterpreterPool
+    pool: InterpreterPool
     load_ms: dict[str, float]
     pipeline: Pipeline | None = None
     pictures: Mapping[str, PictureReader] = field(default_factory=dict)

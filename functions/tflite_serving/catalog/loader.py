@@ -1,4 +1,4 @@
-"""From a version in the registry to a model that may answer."""
+"""Loads a model version from the registry, and checks that it reproduces its golden examples."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class Loader:
         self._store = store
         self._settings = settings
         self._log = log
-        self._loading: dict[tuple[str, str], threading.Lock] = {}
+        self._lock = threading.Lock()
+        # Both forget a version as soon as nobody loads or has it: a process may see thousands.
+        self._loading: WeakValueDictionary[tuple[str, str], threading.Lock] = WeakValueDictionary()
         self._loaded: WeakValueDictionary[tuple[str, str], LoadedModel] = WeakValueDictionary()
 
     def resolve(self, ref: ModelRef) -> str:
@@ -75,7 +77,9 @@ class Loader:
             ArtifactRefused: the version must not be served.
         """
         key = (ref.name, version)
-        with self._loading.setdefault(key, threading.Lock()):
+        with self._lock:
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:
             served = self._loaded.get(key)
             if served is None:
                 served = self._loaded[key] = self._load(ref, version, runtime)

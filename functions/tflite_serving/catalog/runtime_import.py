@@ -1,4 +1,4 @@
-"""Importing LiteRT while the registry is asked: one computes, the other waits for the network."""
+"""Imports LiteRT in a background thread, while the registry is read over the network."""
 
 from __future__ import annotations
 

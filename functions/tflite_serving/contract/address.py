@@ -1,4 +1,4 @@
-"""The address of a registry."""
+"""Parses the address of a registry: a ``gs://`` or ``file://`` URI, or a path."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from tflite_serving.contract.codec import ContractError
 
 _EXPECTED = "expected gs://bucket[/prefix], file:///folder or a path"
+_BUCKET_SCHEMES = ("gs",)
 # gs: and file: also without the slashes: whoever forgets them does not mean a path.
 _SCHEME = re.compile(r"((?:gs|file)(?=:)|[a-z][a-z0-9+.-]*(?=://)):(//)?", re.IGNORECASE)
 # Source: https://cloud.google.com/storage/docs/buckets#naming
@@ -18,27 +19,35 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 @dataclass(frozen=True, slots=True)
 class RegistryUri:
-    """A registry's address: a folder, or a bucket with a prefix."""
+    """Address of a registry: a folder, or a bucket with a prefix.
 
-    folder: Path | None = None
-    bucket: str | None = None
+    Attributes:
+        scheme: ``file``, or the scheme of a service with buckets.
+        folder: Path of the folder; of ``file`` alone.
+        bucket, prefix: Name of the bucket, and the beginning of its objects' names; "" without one.
+    """
+
+    scheme: str = "file"
+    folder: Path = Path()
+    bucket: str = ""
     prefix: str = ""
 
     @classmethod
     def parse(cls, text: str) -> RegistryUri:
-        """Reads ``gs://bucket[/prefix]``, ``file:///folder`` or a plain path.
+        """Parses ``gs://bucket[/prefix]``, ``file:///folder`` or a plain path.
 
         Raises:
-            ContractError: the text is none of these.
+            ContractError: The text is none of these.
         """
         scheme = _SCHEME.match(text)
         if scheme is None:
             return cls(folder=_folder(text, text))
+        name = scheme[1].lower()
         place, slash, path = text[scheme.end() :].partition("/")
-        if scheme[1].lower() == "gs":
+        if name in _BUCKET_SCHEMES:
             bucket = _bucket(text, place if scheme[2] else "")
-            return cls(bucket=bucket, prefix=path.strip("/"))
-        if scheme[1].lower() != "file":
+            return cls(name, bucket=bucket, prefix=path.strip("/"))
+        if name != "file":
             raise ContractError(text, f"{_EXPECTED}, got the scheme {scheme[1]!r}")
         if place not in ("", "localhost") or not slash:
             raise ContractError(text, "expected file:///folder")

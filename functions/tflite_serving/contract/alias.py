@@ -1,4 +1,4 @@
-"""The alias document: a mutable pointer to the version that answers now."""
+"""The alias document: a mutable pointer to the version that is served."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SLIP = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A second version beside the one that answers, and the percentage of requests it gets."""
+    """A second version beside the served one, and its percentage of the requests."""
 
     version: str
     percent: float
@@ -30,7 +30,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class AliasChange:
-    """One past or present state: which version the alias came to name, when, by whom, how."""
+    """One state of an alias, past or present: version, time, user and command."""
 
     version: str
     at: str
@@ -44,15 +44,16 @@ class AliasChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasDocument:
-    """What `models/<name>/aliases/<alias>.json` holds.
+    """Content of `models/<name>/aliases/<alias>.json`.
 
     Attributes:
-        model, alias: whose pointer this is.
-        version: the version that answers now.
-        canary: a version that answers some of the requests instead.
-        shadow: a version that is asked beside the answer and never answers.
-        history: changes, oldest first; the last one is the present state.
-        schema_version: of this document; a newer one is refused.
+        model, alias: Name of the model and of the alias.
+        version: Version that is served.
+        canary: Version that serves some of the requests instead.
+        shadow: Version that predicts for some of the requests in addition; its predictions are not
+            sent.
+        history: Changes, oldest first; the last one is the present state.
+        schema_version: Schema version of this document; a newer one is refused.
     """
 
     model: str
@@ -70,12 +71,12 @@ class AliasDocument:
 
     @property
     def shares(self) -> dict[str, Share]:
-        """The versions beside the one that answers, by the field that names them."""
+        """Canary and shadow, by the name of their field."""
         named = {"canary": self.canary, "shadow": self.shadow}
         return {field: share for field, share in named.items() if share is not None}
 
     def moved(self, change: AliasChange) -> AliasDocument:
-        """The document after `change`: no canary, no shadow, one line of history more."""
+        """The document after `change`: without canary and shadow, with one more line of history."""
         return AliasDocument(
             model=self.model,
             alias=self.alias,
@@ -85,13 +86,14 @@ class AliasDocument:
 
 
 def read_alias(text: str | bytes) -> AliasDocument:
-    """Reads and checks an alias document.
+    """Parses and validates an alias document.
 
-    Unknown fields are ignored, but for slips: whatever changes which version answers comes with a
-    higher `schema_version`, which programs that do not know it refuse.
+    Unknown fields are ignored, but not misspelled ones: what changes which version is served
+    comes with a higher `schema_version`, which older programs refuse.
 
     Raises:
-        ContractError: naming the field; also for a schema_version newer than this program.
+        ContractError: A field is invalid, or the schema_version is newer than this program; with
+            the field.
     """
     document = parse_json(text, "alias")
     check_schema_version(document, "alias", ALIAS_SCHEMA_VERSION)

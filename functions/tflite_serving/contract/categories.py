@@ -1,4 +1,4 @@
-"""Steps that make categories of values, and numbers of categories, as Keras's layers do."""
+"""Specifications of categorical preprocessing: hashing, crossing, binning, encoding."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Salt = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashingSpec:
-    """Values become bins, by a hash of their text: ``keras.layers.Hashing``.
+    """Specification of ``keras.layers.Hashing``: values are hashed into bins.
 
     Attributes:
-        bins: how many there are.
-        masked: the value that counts as missing; its bin is 0, which no other has then.
-        salt: None hashes with FarmHash's Fingerprint64.
-        encoding: of the bins.
+        bins: Number of bins.
+        masked: Value that counts as missing; its bin is 0, which no other value has then.
+        salt: Key of the hash SipHash; None hashes with FarmHash's Fingerprint64.
+        encoding: Encoding of the bins.
     """
 
     bins: int
@@ -39,11 +39,11 @@ class HashingSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashedCrossing:
-    """Values that occur together become one bin: ``keras.layers.HashedCrossing``.
+    """Specification of ``keras.layers.HashedCrossing``: combined values are hashed into bins.
 
     Attributes:
-        bins: how many there are.
-        encoding: of the bins; one of each instance.
+        bins: Number of bins.
+        encoding: Encoding of the bins, one of which each instance has.
     """
 
     bins: int
@@ -55,11 +55,12 @@ class HashedCrossing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discretization:
-    """Numbers become the bins that they lie in: ``keras.layers.Discretization``.
+    """Specification of ``keras.layers.Discretization``: numbers are assigned to bins.
 
     Attributes:
-        edges: float32, from small to large; what is as large as an edge lies above it.
-        encoding: of the bins.
+        edges: Boundaries of the bins, float32, ascending; a value equal to a boundary is in the bin
+            above.
+        encoding: Encoding of the bins.
     """
 
     edges: tuple[float, ...]
@@ -72,11 +73,11 @@ class Discretization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryEncoding:
-    """Indices become rows of numbers: ``keras.layers.CategoryEncoding``.
+    """Specification of ``keras.layers.CategoryEncoding``: indices are encoded as vectors.
 
     Attributes:
-        width: of a row; indices beyond it have no place.
-        encoding: of the indices.
+        width: Width of an encoded vector; indices beyond it are ignored.
+        encoding: Encoding of the indices.
     """
 
     width: int
@@ -88,16 +89,16 @@ class CategoryEncoding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concatenation:
-    """The values of several inputs, one after the other: ``keras.layers.Concatenate``."""
+    """Specification of ``keras.layers.Concatenate``: values of several inputs, concatenated."""
 
 
 def check_size(name: str, size: int) -> None:
-    """Raises `ContractError` unless there is room for something."""
+    """Raises `ContractError` unless a number of bins or a width is valid."""
     if size < 1:
         raise ContractError(name, f"expected 1 or more, got {size}")
 
 
 def check_salt(salt: Salt | None) -> None:
-    """Raises `ContractError` unless it is two keys of 64 bits, or none."""
+    """Raises `ContractError` unless a salt is two keys of 64 bits, or none."""
     if salt is not None and (len(salt) != 2 or not all(0 <= key < 2**64 for key in salt)):
         raise ContractError("salt", f"expected two keys of 64 bits, got {list(salt)}")

@@ -25,11 +25,11 @@ Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
 
 
 class ContractError(ValueError):
-    """A document breaks the contract.
+    """Validation error of a document.
 
     Attributes:
-        path: where in the document, such as ``manifest.inputs[0].dtype``.
-        problem: what was expected and what came.
+        path: Path in the document, such as ``manifest.inputs[0].dtype``.
+        problem: Description of what was expected and what came.
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -38,7 +38,7 @@ class ContractError(ValueError):
         self.problem = problem
 
     def within(self, parent: str) -> ContractError:
-        """The same complaint, seen from the object that holds this one."""
+        """The same error, with its path relative to the parent object."""
         return ContractError(_join(parent, self.path), self.problem)
 
 
@@ -46,11 +46,11 @@ def parse_json(text: str | bytes, path: str) -> Json:
     """Parses strict JSON: no NaN or infinity, no key twice.
 
     Args:
-        text: the document, UTF-8 when given as bytes.
-        path: what to call the document in a complaint.
+        text: JSON text; bytes are UTF-8.
+        path: Name of the document in error messages.
 
     Raises:
-        ContractError: the text is no JSON, with line and column.
+        ContractError: The text is no JSON; with line and column.
     """
 
     def refuse_constant(constant: str) -> Json:
@@ -88,18 +88,18 @@ def parse_json(text: str | bytes, path: str) -> Json:
 def decode(
     cls: type[T], value: object, path: str, *, unknown: Literal["ignore", "refuse"] = "ignore"
 ) -> T:
-    """Reads a JSON object into the dataclass `cls`.
+    """Converts a JSON object to the dataclass `cls`.
 
     Args:
-        cls: a dataclass whose fields are str, int, float, bool, Literal, tuple[T, ...],
-            Mapping[str, T], other dataclasses, or unions of these with None.
-        value: the parsed JSON.
-        path: what to call the object in a complaint.
-        unknown: what to do about keys that `cls` does not have. Documents that newer programs
-            write are read with "ignore"; files that people write, with "refuse".
+        cls: Dataclass whose fields are str, int, float, bool, Literal, tuple[T, ...], Mapping[str,
+            T], other dataclasses, or unions of these with None.
+        value: Parsed JSON.
+        path: Name of the object in error messages.
+        unknown: Handling of keys that `cls` does not have: "ignore" for documents that newer
+            programs write, "refuse" for files that people write.
 
     Raises:
-        ContractError: with the path of the field, what was expected and what came.
+        ContractError: A field is invalid; with its path, what was expected and what came.
     """
     hints = _hints(cls)  # type: ignore[arg-type]  # a class is hashable
     if not isinstance(value, Mapping):
@@ -122,7 +122,7 @@ def decode(
 
 
 def encode(value: object) -> Json:
-    """Writes a dataclass (or what its fields may hold) as JSON values, losing nothing."""
+    """Converts a dataclass (or what its fields may hold) to JSON values, without loss."""
     if dataclasses.is_dataclass(value):
         return {
             field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)
@@ -137,12 +137,12 @@ def encode(value: object) -> Json:
 
 
 def to_text(value: object) -> str:
-    """The JSON text of a dataclass, as people like to read it, ending in a newline."""
+    """The indented JSON text of a dataclass, ending in a newline."""
     return json.dumps(encode(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def format_json_value(value: object) -> str:
-    """A JSON value as complaints show it."""
+    """A JSON value, formatted for error messages."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What was measured about an artifact before it was published, and where it came from."""
+"""Evidence in a manifest: measured quality, latency and compression, and provenance."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class FloatOperator:
-    """One operator of a quantized model that was left in float.
+    """An operator that was left in float in a quantized model.
 
     Attributes:
-        name: of the tensor that the operator makes.
-        layer: of the Keras model; None where it is not known.
-        kind: such as "CONV_2D".
-        why: "quality": int8 costs too much of it there; "speed": int8 would be slower; "range": it
-            is given values of all sizes, of which 8 bits hold the largest alone.
-        error: root mean square of the change in the model's output, over calibration examples,
-            when this operator alone is quantized; None where that is not why.
+        name: Name of the operator's output tensor.
+        layer: Name of the Keras layer; None if unknown.
+        kind: Type of the operator, such as "CONV_2D".
+        why: Reason. "quality": int8 costs too much quality there; "speed": int8 would be slower;
+            "range": its input has values of very different scales, of which 8 bits hold the largest
+            alone.
+        error: Root mean square of the change in the model's output over calibration examples, when
+            this operator alone is quantized; None for other reasons than quality.
     """
 
     name: str
@@ -40,13 +41,13 @@ class FloatOperator:
 
 @dataclass(frozen=True, slots=True)
 class OutputQuality:
-    """What compression cost one output of several, on the test split.
+    """Cost of compression in quality for one of several outputs, on the test split.
 
     Attributes:
-        output: its name.
-        metric, lower_is_better: as in `Quality`.
-        reference, quality: the metric of the Keras model and of the candidate.
-        drop, drop_interval_95, agreement, worst_class_drop, calibration_error: as in `Candidate`.
+        output: Name of the output.
+        metric, lower_is_better: As in `Quality`.
+        reference, quality: Metric of the Keras model and of the candidate.
+        drop, drop_interval_95, agreement, worst_class_drop, calibration_error: As in `Candidate`.
     """
 
     output: str
@@ -63,29 +64,32 @@ class OutputQuality:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One form of the model that was measured.
+    """A measured candidate: one pruned or quantized form of the model.
 
     Attributes:
-        name: unique among the candidates: the variant, with "_mixed" if parts stayed in float.
-        variant: of quantization.
-        bytes, gzip_bytes: size of the flatbuffer, plain and compressed.
-        sparsity: fraction of zeros among the weights, 0 to 1.
-        quality: the gate's metric on the test split; of several outputs, that of the first. So
-            are all figures down to `calibration_error`.
-        drop: by how much that is worse than the reference's.
-        drop_interval_95: a 95 % interval of the drop over paired examples.
-        agreement: fraction of examples that get the reference's answer; None for a regression.
-        worst_class_drop: the largest drop in recall of a single class; None for a regression.
-        calibration_error: expected calibration error, 0 to 1; None for a regression.
-        latency_ms: of one instance.
-        batch_latency_ms: of a batch of `Compression.batch` instances.
-        cold_load_ms: import of the runtime, load, and the first answer, in a fresh process.
-        peak_rss_mib: of a fresh process that loads it and answers one instance and one batch.
-        kept_in_float: operators that were not quantized, where the rest was.
-        outputs: the quality of each output, where there are several.
-        passes: whether it keeps the budget.
-        chosen: whether it is the one that was published.
-        why_not: what kept it from being chosen; None for the chosen one.
+        name: Name, unique among the candidates: the variant, with "_mixed" if parts stayed in
+            float.
+        variant: Variant of quantization.
+        bytes, gzip_bytes: Size of the flatbuffer in bytes, plain and compressed.
+        sparsity: Fraction of zeros among the weights, 0 to 1.
+        quality: Gate's metric on the test split; of several outputs, that of the first. So are all
+            figures down to `calibration_error`.
+        drop: Difference by which the metric is worse than the reference's.
+        drop_interval_95: Confidence interval of the drop over paired examples, 95 %.
+        agreement: Fraction of examples with the reference's prediction; None for a regression.
+        worst_class_drop: Largest drop in recall of a single class; None for a regression.
+        calibration_error: Expected calibration error, 0 to 1; None for a regression.
+        latency_ms: Latency of one instance.
+        batch_latency_ms: Latency of a batch of `Compression.batch` instances.
+        cold_load_ms: Time for import of the runtime, load, and the first prediction, in a fresh
+            process.
+        peak_rss_mib: Peak memory of a fresh process that loads the model, and predicts one instance
+            and one batch.
+        kept_in_float: Operators that were not quantized, where the rest was.
+        outputs: Quality of each output, where there are several.
+        passes: Whether the candidate keeps the budget.
+        chosen: Whether the candidate was published.
+        why_not: Reason for which it was not chosen; None for the chosen one.
     """
 
     name: str
@@ -116,11 +120,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class FailedCandidate:
-    """A form of the model that could not be made, or that the runtime could not run.
+    """A candidate that could not be made, or that the runtime could not run.
 
     Attributes:
-        name, variant: as in `Candidate`.
-        why_not: what failed.
+        name, variant: As in `Candidate`.
+        why_not: Description of the failure.
     """
 
     name: str
@@ -130,7 +134,7 @@ class FailedCandidate:
 
 @dataclass(frozen=True, slots=True)
 class PrunedLayer:
-    """One layer whose weights were set to zero; its name, and the fraction, 0 to 1."""
+    """A pruned layer: its name, and the fraction of weights set to zero, 0 to 1."""
 
     name: str
     sparsity: float
@@ -138,17 +142,18 @@ class PrunedLayer:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """How weights were set to zero.
+    """Parameters and result of pruning.
 
     Attributes:
-        method: "magnitude": the smallest weights go first.
-        sparsity: the fraction of zeros that was asked for, in the layers that were pruned.
-        scope: "layer" or "global".
-        block: weights that went together, outputs by inputs.
-        schedule: "constant" or "polynomial".
-        epochs: of training after (or while) pruning; fewer than asked for if it stopped early.
-        distilled: whether the unpruned model taught.
-        layers: the layers that were pruned, as they are in the end.
+        method: Method of pruning; "magnitude" sets the smallest weights to zero first.
+        sparsity: Requested fraction of zeros in the pruned layers, 0 to 1.
+        scope: Scope of the comparison of weights: "layer" or "global".
+        block: Shape of the blocks of weights that are pruned together, outputs by inputs.
+        schedule: Schedule of the sparsity: "constant" or "polynomial".
+        epochs: Epochs of training after (or while) pruning; fewer than requested if it stopped
+            early.
+        distilled: Whether knowledge was distilled from the unpruned model.
+        layers: Pruned layers, with their final sparsity.
     """
 
     method: str
@@ -163,15 +168,15 @@ class Pruning:
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """What was done to make the model small and fast, and what else was tried.
+    """Compression of the published model, and all candidates.
 
     Attributes:
-        quantization: name of the candidate that was published.
-        candidates: all that were measured.
-        float32_bytes: size of the flatbuffer that all candidates were made from.
-        batch: instances in the batch of `Candidate.batch_latency_ms`.
-        pruning: None if nothing was pruned.
-        failed: the forms that could not be measured.
+        quantization: Name of the published candidate.
+        candidates: Measured candidates.
+        float32_bytes: Size in bytes of the flatbuffer from which all candidates were made.
+        batch: Number of instances in the batch of `Candidate.batch_latency_ms`.
+        pruning: Parameters and result of pruning; None if nothing was pruned.
+        failed: Candidates that could not be measured.
     """
 
     quantization: str
@@ -190,25 +195,25 @@ class Compression:
 
     @property
     def chosen(self) -> Candidate:
-        """The candidate that was published."""
+        """The published candidate."""
         return next(candidate for candidate in self.candidates if candidate.chosen)
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What compression cost, on examples that neither training nor calibration saw.
+    """Cost of compression in quality, on examples used neither for training nor for calibration.
 
     Attributes:
-        metric: such as "accuracy"; of several outputs, that of the first. The others' quality is
-            with the chosen candidate.
-        lower_is_better: what the metric means.
-        dataset: where the examples come from.
-        examples: how many.
-        reference: the Keras model's own figure.
-        published: the artifact's.
-        drop: by how much the artifact is worse.
-        drop_interval_95: a 95 % interval of the drop over paired examples.
-        interval_method: how the interval was found.
+        metric: Name of the metric, such as "accuracy"; of several outputs, that of the first. The
+            others' quality is with the chosen candidate.
+        lower_is_better: Whether lower values of the metric are better.
+        dataset: Source of the examples.
+        examples: Number of examples.
+        reference: Metric of the Keras model.
+        published: Metric of the artifact.
+        drop: Difference by which the artifact is worse.
+        drop_interval_95: Confidence interval of the drop over paired examples, 95 %.
+        interval_method: Method by which the interval was computed.
     """
 
     metric: str
@@ -224,13 +229,13 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What must be there to run the flatbuffer.
+    """Runtime requirements of the flatbuffer.
 
     Attributes:
-        runtime: the package that runs it.
-        min_version: the version that it was measured with.
-        operators: the TFLite operators in it, sorted.
-        needs_flex: whether it needs TensorFlow's own operators; this function has none.
+        runtime: Name of the package that runs it.
+        min_version: Version of the package with which it was measured.
+        operators: Names of its TFLite operators, sorted.
+        needs_flex: Whether it needs TensorFlow's own operators, which this function does not have.
     """
 
     runtime: str
@@ -241,7 +246,7 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Recommended:
-    """Settings of the function that fit the measured cost."""
+    """Recommended settings of the function, from the measured cost."""
 
     memory_mib: int
     cpu: float
@@ -251,7 +256,7 @@ class Recommended:
 
 @dataclass(frozen=True, slots=True)
 class LengthLatency:
-    """Of one instance whose sequences are filled up to so many tokens."""
+    """Latency of one instance whose sequences are padded to a number of tokens."""
 
     tokens: int
     latency_ms: Latency
@@ -259,14 +264,14 @@ class LengthLatency:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What serving the artifact costs, measured in a fresh process.
+    """Cost of serving the artifact, measured in a fresh process.
 
     Attributes:
-        cold_load_ms: import of the runtime, load, and the first answer.
-        peak_rss_mib: after one instance and one batch.
-        latency_ms: of one instance; of sequences, one as long as the bucket of the median length.
-        recommended: settings that fit.
-        by_length: the latency for each bucket of sequences, the shortest first.
+        cold_load_ms: Time for import of the runtime, load, and the first prediction.
+        peak_rss_mib: Peak memory after one instance and one batch.
+        latency_ms: Latency of one instance; of sequences, one of the median length's bucket.
+        recommended: Settings that fit the cost.
+        by_length: Latency for each bucket of sequences, the shortest first.
     """
 
     cold_load_ms: float
@@ -278,15 +283,15 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What the artifact was made from.
+    """Sources from which the artifact was made.
 
     Attributes:
-        source_sha256: of the Keras model; of all files of a SavedModel folder.
-        recipe_sha256: of the recipe after overrides.
-        data_sha256: of the splits.
-        packages: version by name.
-        git_commit: of the recipe's repository; None outside of one.
-        host_cpu: the processor that the measurements hold for.
+        source_sha256: Hash of the Keras model; of all files of a SavedModel folder.
+        recipe_sha256: Hash of the recipe after overrides.
+        data_sha256: Hash of the splits.
+        packages: Versions of the packages, by name.
+        git_commit: Commit of the recipe's git repository; None outside of one.
+        host_cpu: Processor on which the measurements were made.
     """
 
     source_sha256: str

@@ -1,4 +1,4 @@
-"""Golden examples: a few real requests and the Keras model's own answers.
+"""Golden examples: a few real inputs with the Keras model's predictions.
 
 They travel in the artifact as ``golden.npz``. A function that cannot reproduce them does not
 serve the version: another processor, another runtime or a damaged conversion shows here, before
@@ -25,13 +25,13 @@ Tensors = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An answer that is beyond tolerance.
+    """A prediction that differs by more than its tolerance.
 
     Attributes:
-        id: of the example.
-        output: its name.
-        gap: absolute difference of a value, the largest that is beyond.
-        tolerance: of that value.
+        id: Id of the example.
+        output: Name of the output.
+        gap: Absolute difference of a value, the largest one beyond tolerance.
+        tolerance: Tolerance of that value.
     """
 
     id: str
@@ -42,18 +42,18 @@ class Difference:
 
 @dataclass(frozen=True)
 class GoldenExamples:
-    """A batch of requests with the reference's answers.
+    """A batch of inputs with the reference's predictions.
 
     Attributes:
-        ids: where each comes from, such as ``test[17]``; as many as the batch has rows.
-        inputs: by input name, [examples, …], in natural units and the client's dtype. Pictures
+        ids: Origin of each example, such as ``test[17]``; as many as the batch has rows.
+        inputs: Arrays by input name, [examples, …], in natural units and the client's dtype. Images
             are [examples] files in base64, or numbers.
-        outputs: by output name, [examples, …], the reference's answers in natural units.
-        tolerance: by output name, the largest absolute difference that still counts as the
-            same answer, of all values or [values] for each. It covers what quantization was
-            measured to change.
-        missing: by input name, in its shape, the values that a client left out; what stands for
-            them is among `inputs`.
+        outputs: Reference's predictions by output name, [examples, …], in natural units.
+        tolerance: Largest absolute difference by output name that still counts as the same
+            prediction, of all values or [values] for each. It covers the measured effect of
+            quantization.
+        missing: Masks by input name, in its shape, of the values that a client left out; their
+            defaults are among `inputs`.
     """
 
     ids: tuple[str, ...]
@@ -99,7 +99,7 @@ class GoldenExamples:
                 )
 
     def check_specs(self, inputs: tuple[InputSpec, ...], outputs: tuple[OutputSpec, ...]) -> None:
-        """Raises `ContractError` unless these are examples of a model with such in- and outputs."""
+        """Raises `ContractError` unless the examples fit these inputs and outputs."""
         for kind, specs, tensors in (
             ("inputs", inputs, self.inputs),
             ("outputs", outputs, self.outputs),
@@ -119,13 +119,13 @@ class GoldenExamples:
                     )
 
     def differences(self, answers: Tensors) -> list[Difference]:
-        """Examples whose answers are beyond tolerance.
+        """Examples whose predictions differ by more than the tolerance.
 
         Args:
-            answers: by output name.
+            answers: Predictions by output name.
 
         Raises:
-            ContractError: an answer has another shape.
+            ContractError: A prediction has another shape.
         """
         found: list[Difference] = []
         for name, expected in self.outputs.items():
@@ -152,7 +152,7 @@ def _shape(spec: InputSpec | OutputSpec, tensor: npt.NDArray[Any]) -> Shape:
 
 
 def write_golden(golden: GoldenExamples) -> bytes:
-    """The examples as an npz file. The same examples give the same bytes."""
+    """Serializes the examples as an npz file, reproducibly."""
     arrays: dict[str, npt.NDArray[Any]] = {"ids": np.array(golden.ids, dtype=np.str_)}
     for name in golden.inputs:
         arrays[f"inputs/{name}"] = golden.inputs[name]
@@ -167,10 +167,10 @@ def write_golden(golden: GoldenExamples) -> bytes:
 
 
 def read_golden(data: bytes) -> GoldenExamples:
-    """Reads `write_golden`'s bytes; pickled objects are refused.
+    """Reads an npz file of `write_golden`; pickled objects are refused.
 
     Raises:
-        ContractError: the file is damaged, or holds something else.
+        ContractError: The file is damaged, or holds something else.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:

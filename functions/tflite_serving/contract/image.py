@@ -1,4 +1,4 @@
-"""How a picture becomes the tensor that the model was fed with."""
+"""Specification of an image input: decoding, orientation, channels, resizing, scaling."""
 
 from __future__ import annotations
 
@@ -42,20 +42,21 @@ _LARGEST_SIDE = 16_384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resize:
-    """How pictures of any size become pictures of one size.
+    """Specification of the resizing of images to one size.
 
     Attributes:
-        height, width: in pixels.
-        by: whose arithmetic. "keras" is that of `keras.layers.Resizing` and `tf.image.resize`, in
-            float32. "pil" is Pillow's, in the picture's own kind of number, as
+        height, width: New size in pixels.
+        by: Implementation to reproduce. "keras" is that of `keras.layers.Resizing` and
+            `tf.image.resize`, in float32. "pil" is Pillow's, in the image's own dtype, as
             `keras.utils.load_img` uses it.
-        method: of interpolation; `METHODS` has those of either.
-        antialias: whether a smaller picture averages all pixels; Pillow always does.
-        fit: what becomes of another ratio of width to height. "stretch" ignores it; "crop" cuts the
-            largest part of the right ratio from the middle first; "pad" adds borders first;
-            "center" takes `height` by `width` pixels from the middle as they are, and does as
-            "crop" if the picture is too small: `keras.layers.CenterCrop`.
-        fill: value of the borders' pixels, 0 to 255.
+        method: Method of interpolation; `METHODS` has those of either implementation.
+        antialias: Whether all source pixels contribute to a smaller image; with Pillow they always
+            do.
+        fit: Handling of another aspect ratio. "stretch" ignores it; "crop" cuts the largest part of
+            the right ratio from the middle first; "pad" adds borders first; "center" takes `height`
+            by `width` pixels from the middle as they are, and does as "crop" if the image is too
+            small: `keras.layers.CenterCrop`.
+        fill: Value of the borders' pixels, 0 to 255.
     """
 
     height: int
@@ -90,14 +91,14 @@ class Resize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What is done to a picture, in this order: decode, turn, convert, resize, scale.
+    """Specification of an image input, in this order: decode, orient, convert, resize, scale.
 
     Attributes:
-        mode: "gray", "rgb" or "rgba", as `keras.utils.load_img` converts to it.
-        resize: None where pictures have the size that the model takes already.
-        scale, offset: the model is fed ``pixel * scale + offset``.
-        exif_orientation: whether a picture is turned the way its EXIF data say. Cameras of phones
-            store every picture as the sensor lies; `keras.utils.load_img` leaves it so.
+        mode: Color mode, "gray", "rgb" or "rgba", as `keras.utils.load_img` converts to it.
+        resize: Resizing; None where clients send the size that the model takes.
+        scale, offset: Parameters of the model's input, ``pixel * scale + offset``.
+        exif_orientation: Whether images are turned as their EXIF data say. Cameras of phones store
+            every image as the sensor lies; `keras.utils.load_img` leaves it so.
     """
 
     mode: Mode
@@ -115,10 +116,10 @@ class Image:
 
     @property
     def channels(self) -> int:
-        """Of a pixel."""
+        """Number of channels of a pixel."""
         return CHANNELS[self.mode]
 
     @property
     def is_scaled(self) -> bool:
-        """Whether the model is fed something else than 0 to 255."""
+        """Whether the model's input has another range than 0 to 255."""
         return (self.scale, self.offset) != (1.0, 0.0)

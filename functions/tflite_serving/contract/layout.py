@@ -1,4 +1,4 @@
-"""Where things are in a registry, relative to its root."""
+"""Paths of artifacts and aliases in a registry, relative to its root."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ MOST_DOCUMENT_BYTES = 2**23
 
 
 def version_folder(name: str, version: str) -> str:
-    """The folder that holds one artifact."""
+    """Path of the folder of one artifact."""
     return f"{MODELS}/{name}/versions/{version}"
 
 
 def file_path(name: str, version: str, path: str) -> str:
-    """One file of an artifact."""
+    """Path of one file of an artifact."""
     return f"{version_folder(name, version)}/{path}"
 
 
 def manifest_path(name: str, version: str) -> str:
-    """The manifest, which is written last: a version without one does not exist."""
+    """Path of a manifest, which is written last: a version without one does not exist."""
     return file_path(name, version, MANIFEST_FILE)
 
 
 def alias_path(name: str, alias: str) -> str:
-    """The document of one alias."""
+    """Path of an alias document."""
     return f"{MODELS}/{name}/aliases/{alias}.json"

@@ -1,4 +1,4 @@
-"""The manifest: what one artifact is, and the only thing that export and function share."""
+"""The manifest: the JSON document that describes one artifact."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class FileEntry:
     """One file of the artifact.
 
     Attributes:
-        sha256: in hex.
-        bytes: its size.
-        is_evidence: whether it only tells how the artifact came to be. Measurements differ each
-            time, so that such a file has no part in the content digest.
+        sha256: SHA-256 of the content, in hex.
+        bytes: Size in bytes.
+        is_evidence: Whether the file only documents how the artifact was made. Measurements differ
+            each time, so that such a file has no part in the content digest.
     """
 
     sha256: str
@@ -47,19 +47,21 @@ class Manifest:
     """The description of an artifact.
 
     Attributes:
-        schema_version: of this document; a newer one is refused.
-        name: of the model.
-        version: see `versions.version_id`.
-        created_at: RFC 3339.
-        content_digest: see `versions.content_digest`; the end of `version` repeats its start.
-        task: what the model is for: that of its first output.
-        files: every file of the artifact but the manifest itself, by path.
-        inputs, outputs: what clients send and get.
-        tensors: how these map onto the flatbuffer.
-        compression, quality, runtime, resources, provenance: the evidence.
-        golden: path of the golden examples among `files`.
-        preprocessing: path of the steps between inputs and tensors; None if these are the same.
-        assets: paths of what the steps take beside, such as a tokenizer.
+        schema_version: Schema version of this document; a newer one is refused.
+        name: Name of the model.
+        version: Id of the version; see `versions.version_id`.
+        created_at: Time of the export, RFC 3339.
+        content_digest: Digest of the files; see `versions.content_digest`. The end of `version`
+            repeats its start.
+        task: Task of the model: that of its first output.
+        files: Files of the artifact but for the manifest itself, by path.
+        inputs, outputs: Specifications of the values that clients send and get.
+        tensors: Mapping of inputs and outputs to the flatbuffer's tensors.
+        compression, quality, runtime, resources, provenance: Evidence about the artifact.
+        golden: Path of the golden examples among `files`.
+        preprocessing: Path of the preprocessing document; None if there are no steps between inputs
+            and tensors.
+        assets: Paths of further files that the steps need, such as a tokenizer.
     """
 
     name: str
@@ -99,7 +101,7 @@ class Manifest:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """Paths of the files that serving takes."""
+        """Paths of the files that serving needs."""
         others = (self.preprocessing,) if self.preprocessing else ()
         return (MODEL_FILE, self.golden, *others, *self.assets)
 
@@ -136,7 +138,7 @@ class Manifest:
 
 
 def content_digest(files: Mapping[str, FileEntry]) -> str:
-    """See `versions.content_digest`: of all files that are no evidence."""
+    """Content digest of all files but the evidence; see `versions.content_digest`."""
     return versions.content_digest(
         {path: entry.sha256 for path, entry in files.items() if not entry.is_evidence}
     )
@@ -147,10 +149,11 @@ MANIFEST_FILE = "manifest.json"
 
 
 def read_manifest(text: str | bytes) -> Manifest:
-    """Reads and checks a manifest. Unknown fields are ignored.
+    """Parses and validates a manifest. Unknown fields are ignored.
 
     Raises:
-        ContractError: naming the field; also for a schema_version newer than this program.
+        ContractError: A field is invalid, or the schema_version is newer than this program; with
+            the field.
     """
     document = parse_json(text, "manifest")
     check_schema_version(document, "manifest", SCHEMA_VERSION)
@@ -158,7 +161,7 @@ def read_manifest(text: str | bytes) -> Manifest:
 
 
 def write_manifest(manifest: Manifest) -> str:
-    """The manifest as JSON text; `read_manifest` gives the same manifest back."""
+    """Serializes a manifest as JSON text, which `read_manifest` reads."""
     return to_text(manifest)
 
 

@@ -1,4 +1,4 @@
-"""What happens to inputs before the model sees them: the layers that were cut off its front.
+"""The preprocessing document: layers that were cut off the model, as steps to compute.
 
 They travel in the artifact as ``preprocessing.json``, with their vocabularies. The function
 computes them as Keras would have, from the same inputs.
@@ -29,21 +29,22 @@ Encoding = Literal["int", "one_hot", "multi_hot", "count", "tf_idf"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """Words or numbers, and what becomes of them.
+    """Vocabulary of a lookup layer: strings or integers, and their encoding.
 
     Attributes:
-        strings, integers: the known ones, in their order; one of the two is empty.
-        first: index of the first known one.
-        unknown: index of all others, the first if they share several; None where they are an
-            error.
-        unknowns: how many indices all others share.
-        share: which of these one gets: by a "hash" of its text, or the "remainder" of a number.
-        salt: see `contract.categories.Hashing`.
-        masked: the value that counts as missing, as text; None for no such. Its index is 0, and a
-            row has no place for it.
-        encoding: "int" puts out indices; the others, a row of `width` numbers for each instance.
-        width: of such a row.
-        weights: of each of its places, for "tf_idf".
+        strings, integers: Known values, in their order; one of the two is empty.
+        first: Index of the first known value.
+        unknown: Index of unknown values, the first one if they share several; None where they are
+            an error.
+        unknowns: Number of indices that unknown values share.
+        share: Choice among these: by a "hash" of its text, or the "remainder" of a number.
+        salt: Salt of the hash; see `contract.categories.HashingSpec`.
+        masked: Value that counts as missing, as text; None for no such value. Its index is 0, and a
+            vector has no place for it.
+        encoding: Encoding of the indices: "int", or one that gives a vector of `width` numbers for
+            each instance.
+        width: Width of such a vector.
+        weights: Weight of each place of a vector, for "tf_idf".
     """
 
     strings: tuple[str, ...] = ()
@@ -81,15 +82,15 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """How a text becomes words.
+    """Specification of how texts are split into words.
 
     Attributes:
-        lower: whether ASCII letters become small ones.
-        strip: whether ASCII punctuation is taken out.
-        split: "whitespace", "character", or "none": the text is one word.
-        ngrams: how many words in a row are looked up together, such as 1 and 2: first all single
-            ones, then all pairs.
-        length: how many words are kept; fewer are filled up with zeros. None where the words are
+        lower: Whether ASCII letters are converted to lower case.
+        strip: Whether ASCII punctuation is removed.
+        split: Separation: "whitespace", "character", or "none": the text is one word.
+        ngrams: Sizes of the n-grams that are looked up, such as 1 and 2: first all single words,
+            then all pairs.
+        length: Number of words that are kept; fewer are padded with zeros. None where the words are
             only counted.
     """
 
@@ -106,11 +107,11 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupSpec:
-    """Words or values become indices, or rows of numbers.
+    """Specification of a lookup layer: words or values to indices, or vectors.
 
     Attributes:
-        words: how texts are split first; None where values are looked up as they are.
-        vocabulary: what words or values become.
+        words: Splitting of texts into words; None where values are looked up as they are.
+        vocabulary: Vocabulary in which words or values are looked up.
     """
 
     words: Words | None = None
@@ -139,17 +140,17 @@ Operation = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One layer that was cut off: exactly one operation, which has its own member.
+    """One layer that was cut off; exactly one of the operations is set.
 
     Attributes:
-        layer: its name in the Keras model.
-        inputs: names of what it takes, in the layer's order: a client's inputs, or former steps'
-            outputs.
-        outputs: names of what it puts out: tensors of the model, or inputs of later steps.
-        lookup: words or values become indices.
-        hashing, hashed_crossing, discretization, category_encoding, concatenation: see
+        layer: Name of the layer in the Keras model.
+        inputs: Names of its inputs, in the layer's order: inputs that clients send, or outputs of
+            earlier steps.
+        outputs: Names of its outputs: tensors of the model, or inputs of later steps.
+        lookup: Specification of a lookup layer.
+        hashing, hashed_crossing, discretization, category_encoding, concatenation: See
             `contract.categories`.
-        tokens: see `contract.tokens`.
+        tokens: See `contract.tokens`.
     """
 
     layer: str
@@ -181,7 +182,7 @@ class Step:
 
     @property
     def operation(self) -> Operation:
-        """What it does."""
+        """The operation that is set."""
         (found,) = (value for name in OPERATIONS if (value := getattr(self, name)) is not None)
         assert isinstance(found, Operation)
         return found
@@ -201,11 +202,11 @@ OPERATIONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preprocessing:
-    """The document.
+    """The preprocessing document, ``preprocessing.json``.
 
     Attributes:
-        steps: in the order in which they are computed.
-        kept: what the model gets although a step takes it, too.
+        steps: Steps, in the order of their computation.
+        kept: Names of inputs that the model takes although a step takes them, too.
     """
 
     steps: tuple[Step, ...]
@@ -216,11 +217,11 @@ class Preprocessing:
             raise ContractError("steps", "expected one that makes tokens at most")
 
     def tensors(self, inputs: Iterable[str]) -> list[str]:
-        """What the model gets once clients have sent `inputs`.
+        """Names of the model's tensors, computed from `inputs`.
 
         Raises:
-            ContractError: a step takes what is not there, or puts out what is there already; or
-                what is kept is nowhere.
+            ContractError: A step takes an unknown value, or has an output that exists already; or a
+                kept input is unknown.
         """
         there = list(inputs)
         taken: set[str] = set()
@@ -240,11 +241,11 @@ class Preprocessing:
 
     @property
     def sequence(self) -> Step | None:
-        """The step that makes tokens; None if there is none."""
+        """The step that tokenizes; None if there is none."""
         return next((step for step in self.steps if step.tokens is not None), None)
 
     def origins(self, name: str) -> list[str]:
-        """The clients' inputs that what is called `name` is made from."""
+        """Names of the clients' inputs from which the value `name` is computed."""
         for step in self.steps:
             if name in step.outputs:
                 return [origin for each in step.inputs for origin in self.origins(each)]
@@ -252,14 +253,14 @@ class Preprocessing:
 
 
 def read_preprocessing(data: bytes) -> Preprocessing:
-    """Reads and checks the document.
+    """Parses and validates the document.
 
     Raises:
-        ContractError: naming the field.
+        ContractError: A field is invalid; with the field.
     """
     return decode(Preprocessing, parse_json(data, "preprocessing"), "preprocessing")
 
 
 def write_preprocessing(preprocessing: Preprocessing) -> bytes:
-    """The document as JSON; `read_preprocessing` gives the same one back."""
+    """Serializes the document as JSON, which `read_preprocessing` reads."""
     return to_text(preprocessing).encode()

@@ -1,4 +1,4 @@
-"""Records: values that are sent by name, and what stands for those that are not there."""
+"""Specification of a record input: named values, and defaults for missing ones."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Value = bool | int | float | str
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One place of an input that has several, sent by a name of its own.
+    """One value of an input of several, which clients send by a name of its own.
 
     Attributes:
-        name: the key that a client sends it under.
-        missing: see `Record`.
-        description: what it is, for people.
-        units: of a value, for people, such as "years".
+        name: Key by which clients send the value.
+        missing: Default for a missing value; see `Record`.
+        description: Description for people.
+        units: Unit of the value, for people, such as "years".
     """
 
     name: str
@@ -36,13 +36,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How the values of an input are sent by name.
+    """Specification of the names and defaults of an input's values.
 
     Attributes:
-        columns: one for each value of an input that is a row of them; none where the input is one
-            value, and has the name of the input.
-        missing: what a value is that a client leaves out, or sends as null; None where there must
-            be one. Columns have their own.
+        columns: Columns of an input that is a vector of values; none where the input is one value,
+            whose name is the input's.
+        missing: Default for a value that a client leaves out, or sends as null; None where it is
+            required. Columns have their own.
     """
 
     columns: tuple[Column, ...] = ()
@@ -57,7 +57,7 @@ class Record:
             raise ContractError("missing", "expected none beside columns, which have their own")
 
     def check(self, dtype: str, shape: tuple[int | None, ...]) -> None:
-        """Raises `ContractError` unless it is of an input of such values."""
+        """Raises `ContractError` unless this record fits an input of this dtype and shape."""
         if self.columns:
             if shape[1:] != (len(self.columns),):
                 raise ContractError(

@@ -1,4 +1,4 @@
-"""What goes in and out of a model: in the client's terms, and in the flatbuffer's."""
+"""Specifications of inputs and outputs, as clients see them and as the model's tensors."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ PreprocessKind = Literal["tensor", "image", "text", "record"]
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """How what a client sends becomes the model's tensor.
+    """Kind of an input, and the parameters of its conversion to a tensor.
 
     Attributes:
-        kind: "tensor" sends numbers in the input's own shape.
-        image: how a picture becomes the tensor; for the kind "image" alone.
-        record: what values are called, and what stands for missing ones; for the kind "record"
-            alone. None where the input is one value that must be there.
+        kind: Input kind; with "tensor", clients send numbers in the input's own shape.
+        image: Specification of an image; for the kind "image" alone.
+        record: Names and defaults of values; for the kind "record" alone. None where the input is
+            one value that is required.
     """
 
     kind: PreprocessKind = "tensor"
@@ -54,12 +54,12 @@ class InputSpec:
     """One input as clients see it.
 
     Attributes:
-        name: the key that a client sends it under.
-        dtype: of one value that a client sends.
-        shape: of a batch; the first axis is the batch.
-        preprocess: what the function does before the model sees it.
-        description: what it is, for people.
-        units: of one value, for people, such as "gray level, 0 to 1".
+        name: Key by which clients send the input.
+        dtype: Data type of a value that a client sends.
+        shape: Shape of a batch; the first axis is the batch.
+        preprocess: Conversion by the function before the model is run.
+        description: Description for people.
+        units: Unit of a value, for people, such as "gray level, 0 to 1".
     """
 
     name: str
@@ -79,12 +79,12 @@ class InputSpec:
 
     @property
     def instance_shape(self) -> Shape:
-        """The shape of one instance: `shape` without the batch."""
+        """Shape of one instance: `shape` without the batch axis."""
         return self.shape[1:]
 
     @property
     def fields(self) -> tuple[InputSpec, ...]:
-        """What clients send by name: each of its columns, or else the input as it is."""
+        """Fields that clients send by name: the input's columns, or else the input itself."""
         record = self.preprocess.record
         if record is None or not record.columns:
             return (self,)
@@ -106,21 +106,21 @@ class OutputSpec:
     """One output as clients see it.
 
     Attributes:
-        name: the key that it is answered under.
-        dtype: of one value in the answer.
-        shape: of a batch; the first axis is the batch.
-        labels: the class of each score; None where the output is no set of scores, or its classes
-            are known by their index alone. A single score of a classification has two: the
-            negative class and the positive one.
-        activation: what the function applies to the model's values to make scores of them;
+        name: Key of the output in responses.
+        dtype: Data type of a value in responses.
+        shape: Shape of a batch; the first axis is the batch.
+        labels: Names of the classes, one for each score; None where the output has no scores, or
+            its classes have no names but their index. A single score of a classification has two:
+            the negative class and the positive one.
+        activation: Activation that the function applies to the model's outputs to get scores;
             "none" when the model ends in scores by itself.
-        description: what it is, for people.
-        task: what it is for. Of a "classification" one class is the answer, of "multi_label" any
-            number of labels, each with a score of its own.
-        thresholds: the least scores that count as yes: of a single score, whether the positive
-            class is the answer; of "multi_label", for each label. None where the best class is
-            the answer; a single score then takes 0.5.
-        units: of a regression's values, for people, such as "EUR".
+        description: Description for people.
+        task: Task of the output. A "classification" predicts one class, "multi_label" any number of
+            labels, each with a score of its own.
+        thresholds: Least scores with which a class or label is predicted: of a single score, the
+            positive class; of "multi_label", each label. None where the best class is predicted; a
+            single score then has 0.5.
+        units: Unit of a regression's values, for people, such as "EUR".
     """
 
     name: str
@@ -146,12 +146,12 @@ class OutputSpec:
 
     @property
     def is_binary(self) -> bool:
-        """Whether it is a classification by a single score: that of the positive class."""
+        """Whether this is a classification with a single score: that of the positive class."""
         return self.task == "classification" and self.shape[1:] == (1,)
 
     @property
     def has_classes(self) -> bool:
-        """Whether its values are scores of classes or labels."""
+        """Whether the values are scores of classes or labels."""
         return self.task in ("classification", "multi_label")
 
     def _check_labels(self) -> None:
@@ -208,15 +208,16 @@ class OutputSpec:
 
 @dataclass(frozen=True, slots=True)
 class TensorBinding:
-    """One tensor of the flatbuffer's signature, and the input or output that it carries.
+    """One tensor of the flatbuffer's signature, and the input or output that it represents.
 
     Attributes:
-        name: of the input or output.
-        tensor: its key in the TFLite signature.
-        dtype: of the tensor itself.
-        shape: of the tensor itself; the first axis is the batch.
-        scale, zero_point: ``real = (quantized - zero_point) * scale``, per tensor, as in the
-            TensorFlow Lite 8-bit quantization specification; None where it is not quantized.
+        name: Name of the input or output.
+        tensor: Key of the tensor in the TFLite signature.
+        dtype: Data type of the tensor itself.
+        shape: Shape of the tensor itself; the first axis is the batch.
+        scale, zero_point: Quantization parameters, ``real = (quantized - zero_point) * scale``, per
+            tensor, as in the TensorFlow Lite 8-bit quantization specification; None where the
+            tensor is not quantized.
     """
 
     name: str
@@ -251,13 +252,13 @@ class TensorBinding:
             )
 
     def to_tensor(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Natural units to the tensor's own: quantized, if it is, and of its dtype.
+        """Converts natural units to the tensor's: quantized, if it is, and in its dtype.
 
         Args:
-            values: any shape; float32 where the tensor is quantized.
+            values: Values of any shape; float32 where the tensor is quantized.
 
         Returns:
-            the same shape, in `dtype`; values beyond the quantized range saturate.
+            Values of the same shape, in `dtype`; those beyond the quantized range saturate.
         """
         dtype = np.dtype(self.dtype)
         if self.scale is None or self.zero_point is None:
@@ -268,13 +269,13 @@ class TensorBinding:
         return np.asarray(np.clip(quantized, limits.min, limits.max), dtype=dtype)
 
     def to_natural(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The tensor's own units to natural ones: float32 where it is quantized.
+        """Converts the tensor's units to natural ones: float32 where it is quantized.
 
         Args:
-            tensor: any shape, in `dtype`.
+            tensor: Values of any shape, in `dtype`.
 
         Returns:
-            the same shape.
+            Values of the same shape.
         """
         if self.scale is None or self.zero_point is None:
             return tensor
@@ -283,11 +284,11 @@ class TensorBinding:
 
 @dataclass(frozen=True, slots=True)
 class Tensors:
-    """How inputs and outputs map onto the flatbuffer.
+    """Mapping of inputs and outputs to the flatbuffer's tensors.
 
     Attributes:
-        inputs, outputs: one binding for each input and output of the manifest.
-        signature: the key of the TFLite signature.
+        inputs, outputs: Bindings of the manifest's inputs and outputs.
+        signature: Key of the TFLite signature.
     """
 
     inputs: tuple[TensorBinding, ...]
@@ -296,7 +297,7 @@ class Tensors:
 
 
 def show_shape(shape: Shape) -> str:
-    """A shape as documents hold it: ``[null, 8, 8, 1]``."""
+    """A shape, formatted as in documents: ``[null, 8, 8, 1]``."""
     return "[" + ", ".join("null" if size is None else str(size) for size in shape) + "]"
 
 

@@ -1,4 +1,4 @@
-"""How texts become the tokens of a transformer.
+"""Specification of a tokenizer, and of the layout of its token sequences.
 
 Most of it is in a file of the artifact that the tokenizer's own library reads. What is here is what
 KerasHub does around it.
@@ -21,23 +21,24 @@ TensorRole = Literal["token_ids", "padding_mask", "segment_ids"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordRules:
-    r"""How texts become words before these become WordPieces, for what is not plain ASCII.
+    r"""Word rules of WordPiece tokenizers, for texts beyond plain ASCII.
 
     KerasHub leaves it to libraries that know a version of Unicode of their own. So sets of
-    characters are told one by one, as ranges between the brackets of a regular expression, rising,
-    each end of which is like ``\U0001ccd6``; and of what becomes of a character, all that Python
-    would do otherwise.
+    characters are listed as ranges between the brackets of a regular expression, ascending,
+    each end of which is like ``\U0001ccd6``; of the forms of characters, only those that differ
+    from Python's.
 
     Attributes:
-        unicode: version of Unicode beyond which Python's own is what KerasHub does.
-        dropped: characters between words.
-        kept: characters that are words of their own.
-        marks: characters that are taken out once they are on their own; "" for none.
-        decompositions: of characters, before marks are taken out.
-        lower: whether words are folded: what differs only in case or in form becomes the same.
-        ignored: characters that folding takes out.
-        folds: what folding makes of characters.
-        special: words that stay whole, and as they are.
+        unicode: Unicode version of the Python that exported the rules; the function's must not be
+            older. What the rules do not list, Python's own tables have.
+        dropped: Characters that separate words.
+        kept: Characters that are words of their own.
+        marks: Marks that are removed after decomposition; "" for none.
+        decompositions: Decompositions of characters, applied before marks are removed.
+        lower: Whether words are folded, so that case and form do not matter.
+        ignored: Characters that folding removes.
+        folds: Folded forms of characters.
+        special: Words that are neither split nor folded.
     """
 
     unicode: str
@@ -53,20 +54,21 @@ class WordRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokensSpec:
-    """A text becomes the ids of its tokens: a start, the tokens, an end, and padding.
+    """Specification of token sequences: a start, the tokens, an end, and padding.
 
     Attributes:
-        file: of the artifact: what the `tokenizers` library reads, or `sentencepiece`.
-        words: how texts become words; None where the file says all.
-        unknown: the word that the file has for all that it does not know, with `words`.
-        prefix: what every text begins with.
-        offset: what is added to the ids of `sentencepiece`.
-        zero: what its id 0 becomes instead; None for no such.
-        start, end: ids around every text.
-        padding: id of what fills up.
-        roles: of the step's outputs, in their order.
-        buckets: lengths that sequences are filled up to, each to the smallest that holds it. The
-            largest is also what longer ones are cut off at.
+        file: Path of the tokenizer file in the artifact, in the format of `tokenizers` or
+            `sentencepiece`.
+        words: Word rules; None where the tokenizer file has all rules.
+        unknown: Token of the file for unknown words, with `words`.
+        prefix: Text that is put before every text.
+        offset: Number that is added to the ids of `sentencepiece`.
+        zero: Id that replaces id 0 of `sentencepiece`; None for no replacement.
+        start, end: Ids of the tokens at the start and end of every sequence.
+        padding: Id of the padding token.
+        roles: Roles of the step's outputs, in their order.
+        buckets: Lengths to which sequences are padded, each to the smallest that holds it. Longer
+            ones are truncated to the largest.
     """
 
     file: str

@@ -17,14 +17,14 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d
 
 
 def content_digest(sha256_by_path: Mapping[str, str]) -> str:
-    """The identity of an artifact's content, whenever and wherever it was made.
+    """Digest of an artifact's content, independent of time and place of the export.
 
     Args:
-        sha256_by_path: of every file of the artifact but the manifest.
+        sha256_by_path: SHA-256 of every file of the artifact but the manifest, by path.
 
     Returns:
-        the sha256, in hex, of the lines ``<sha256>  <path>`` sorted by path: what
-        ``sha256sum FILE… | sha256sum`` prints for files named in that order.
+        SHA-256, in hex, of the lines ``<sha256>  <path>`` sorted by path: what ``sha256sum FILE… |
+        sha256sum`` prints for files named in that order.
     """
     lines = (f"{sha256}  {path}\n" for path, sha256 in sorted(sha256_by_path.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -34,14 +34,14 @@ def version_id(created_at: datetime, digest: str) -> str:
     """``YYYYMMDDTHHMMSSZ-<first 8 hex of the content digest>``, which sorts by age.
 
     Args:
-        created_at: when the artifact was made, in any time zone.
-        digest: its content digest.
+        created_at: Time of the export, in any time zone.
+        digest: Content digest of the artifact.
     """
     return f"{created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}"
 
 
 def rfc3339(moment: datetime) -> str:
-    """A moment as manifests and aliases have it, in whole seconds."""
+    """A time, formatted as in manifests and aliases, in whole seconds."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

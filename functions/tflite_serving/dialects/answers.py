@@ -1,4 +1,4 @@
-"""How the simple dialect writes what one output says: a JSON value for each instance."""
+"""Renders the predictions of one output as JSON, for the simple dialect."""
 
 from __future__ import annotations
 

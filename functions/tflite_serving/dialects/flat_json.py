@@ -1,4 +1,4 @@
-"""JSON bodies that hold numbers alone, read without a Python object for each number.
+"""Fast parser for JSON bodies of nested lists of numbers.
 
 A body of numbers in nested lists has a *skeleton*: what is left of it when digits, signs, points,
 exponents and white space are taken out. The skeleton of a request that is right is known before it

@@ -1,4 +1,4 @@
-"""Reading JSON bodies, with complaints that help."""
+"""Parses JSON request bodies, in row and column format, with precise error messages."""
 
 from __future__ import annotations
 

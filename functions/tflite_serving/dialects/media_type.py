@@ -1,4 +1,4 @@
-"""What a body says that it is, in its Content-Type."""
+"""Parses the media type and parameters of a Content-Type header."""
 
 from __future__ import annotations
 

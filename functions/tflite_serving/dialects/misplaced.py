@@ -1,4 +1,4 @@
-"""Bodies that are no JSON because they are the thing itself, sent as something else."""
+"""Content-Type hints for bodies that are images, npy, text or CSV instead of JSON."""
 
 from __future__ import annotations
 

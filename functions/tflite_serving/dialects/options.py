@@ -1,4 +1,4 @@
-"""What the query of a URL asks of an answer in the simple dialect."""
+"""Parses the query parameters of the simple dialect: ``top_k`` and ``threshold``."""
 
 from __future__ import annotations
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import orjson
 
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import Arrays
 from tflite_serving.dialects.answers import answer_of
-from tflite_serving.dialects.dialect import PredictionRequest, batch_of
+from tflite_serving.dialects.dialect import Dialect, PredictionRequest, batch_of
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import parse_object, rows
 from tflite_serving.dialects.media_type import check_parameters, media_type
 from tflite_serving.dialects.misplaced import content_type_hint
 from tflite_serving.dialects.options import OPTIONS, read_options
 from tflite_serving.errors import RequestError, UnsupportedMediaType
+from tflite_serving.http.messages import Reply, RequestHead
 from tflite_serving.inputs.batch import ANY_SIZE, check_batch
 from tflite_serving.inputs.diagnose import nearest, shortened
 from tflite_serving.inputs.fields import Fields
@@ -38,7 +37,7 @@ _ADVICE = {
 }
 
 
-class SimpleDialect:
+class SimpleDialect(Dialect):
     """``{"instances": […]}`` to ``{"predictions": […], "model"}``.
 
     A prediction is what `answers` makes of an output; of several outputs, an object of these by
@@ -47,8 +46,16 @@ class SimpleDialect:
     and records as CSV with a header.
     """
 
-    def check_type(self, content_type: str) -> None:
+    predictions = (
+        "/predict",
+        "/models/{name}/predict",
+        "/models/{name}/versions/{version}/predict",
+        "/models/{name}/labels/{alias}/predict",
+    )
+
+    def check(self, head: RequestHead) -> None:
         """Lets JSON pass, which a missing type counts as, and what some models take."""
+        content_type = head.content_type
         if content_type in _KNOWN:
             return
         kind = media_type(content_type)
@@ -80,8 +87,9 @@ class SimpleCodec:
         names = (orjson.dumps(name).replace(b"%", b"%%") for name, _ in self._answers)
         self._row = b"{%b}" % b",".join(name + b":%b" for name in names)
 
-    def parse(self, body: bytes, content_type: str, max_batch: int = ANY_SIZE) -> PredictionRequest:
+    def parse(self, body: bytes, head: RequestHead, max_batch: int = ANY_SIZE) -> PredictionRequest:
         """Reads ``instances``; any other member is refused, because it would have no effect."""
+        content_type = head.content_type
         kind = content_type if content_type in _KNOWN else media_type(content_type)
         if kind == _NPY:
             return self._parse_npy(body, max_batch)
@@ -186,10 +194,9 @@ class SimpleCodec:
             ) from None
         return PredictionRequest({self._only.name: RawInput([text], "body", True)}, 1)  # noqa: FBT003
 
-    def render(
-        self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, Sequence[str]]
-    ) -> bytes:
-        """Writes one prediction per instance; `read_options` tells what the query may ask."""
+    def render(self, outputs: Arrays, request: PredictionRequest, head: RequestHead) -> Reply:
+        """Writes one prediction per instance; `read_options` says what the query may hold."""
+        query = head.query
         options = read_options(query, self._manifest.outputs) if query else None
         answers = self._answers
         if len(answers) == 1:
@@ -200,4 +207,4 @@ class SimpleCodec:
             rows = [self._row % parts for parts in zip(*each, strict=True)]
         for index in request.cut:
             rows[index] = b'%b,"truncated":true}' % rows[index][:-1]
-        return b'{"predictions":[%b],"model":%b}' % (b",".join(rows), self._model)
+        return Reply(b'{"predictions":[%b],"model":%b}' % (b",".join(rows), self._model))

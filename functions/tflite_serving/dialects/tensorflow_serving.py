@@ -5,24 +5,27 @@ Source: https://www.tensorflow.org/tfx/serving/api_rest
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import orjson
 
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.record import Column, Value
 from tflite_serving.contract.tensors import Arrays, InputSpec, OutputSpec
-from tflite_serving.dialects.dialect import PredictionRequest, batch_of
+from tflite_serving.dialects.dialect import Dialect, PredictionRequest, batch_of
 from tflite_serving.dialects.flat_json import FlatJson, Form
 from tflite_serving.dialects.json_body import columns, parse_object, rows
 from tflite_serving.dialects.misplaced import content_type_hint
 from tflite_serving.errors import RequestError
+from tflite_serving.http.messages import Reply, RequestHead
 from tflite_serving.inputs.batch import ANY_SIZE
 from tflite_serving.inputs.diagnose import format_value, shortened
 from tflite_serving.inputs.fields import Fields
 from tflite_serving.inputs.raw import RawInput
 
+_MODEL = "/v1/models/{name}"
 _SIGNATURE = "serving_default"
 _FORMS = tuple(
     Form(member, before)
@@ -39,20 +42,6 @@ _DTYPES = {
 }
 
 
-class TensorFlowServingDialect:
-    """Row format (``instances`` to ``predictions``) and column format (``inputs`` to ``outputs``).
-
-    An output is answered as its values in natural units; several outputs, as an object by name.
-    """
-
-    def check_type(self, content_type: str) -> None:
-        """Nothing: TensorFlow Serving ignores it, and its clients rely on that."""
-
-    def codec(self, manifest: Manifest) -> TensorFlowServingCodec:
-        """The dialect, spoken with this version of this model."""
-        return TensorFlowServingCodec(manifest)
-
-
 class TensorFlowServingCodec:
     """TensorFlow Serving's dialect with one version of one model."""
 
@@ -63,7 +52,7 @@ class TensorFlowServingCodec:
         self._flat = FlatJson(self._only, *_FORMS) if self._only else None
         self._single = [spec.name for spec in manifest.inputs if len(spec.shape) == 1]
 
-    def parse(self, body: bytes, content_type: str, max_batch: int = ANY_SIZE) -> PredictionRequest:
+    def parse(self, body: bytes, head: RequestHead, max_batch: int = ANY_SIZE) -> PredictionRequest:
         """Reads either format; members that it does not know are ignored, as the original does."""
         if self._flat is not None and self._only is not None:
             found = self._flat.read(body, max_batch)
@@ -107,9 +96,7 @@ class TensorFlowServingCodec:
                 found[name] = replace(inputs[name], values=values)
         return found
 
-    def render(
-        self, outputs: Arrays, request: PredictionRequest, query: Mapping[str, Sequence[str]]
-    ) -> bytes:
+    def render(self, outputs: Arrays, request: PredictionRequest, head: RequestHead) -> Reply:
         """Writes the answer in the format of the question."""
         answer: dict[str, object]
         if len(outputs) == 1:
@@ -124,7 +111,7 @@ class TensorFlowServingCodec:
                     for index in range(request.batch)
                 ]
             }
-        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        return Reply(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def _out_of_rows(values: Sequence[object]) -> list[object] | None:
@@ -135,12 +122,12 @@ def _out_of_rows(values: Sequence[object]) -> list[object] | None:
     return found if len(found) == len(values) else None
 
 
-def status_document(version: str) -> dict[str, object]:
+def status_document(manifest: Manifest) -> dict[str, object]:
     """The answer of ``GET /v1/models/{name}`` for a version that is loaded."""
     return {
         "model_version_status": [
             {
-                "version": version,
+                "version": manifest.version,
                 "state": "AVAILABLE",
                 "status": {"error_code": "OK", "error_message": ""},
             }
@@ -210,3 +197,28 @@ def _tensor_info(spec: InputSpec | OutputSpec) -> dict[str, object]:
         "tensor_shape": {"dim": sizes, "unknown_rank": False},
         "name": spec.name,
     }
+
+
+class TensorFlowServingDialect(Dialect):
+    """Row format (``instances`` to ``predictions``) and column format (``inputs`` to ``outputs``).
+
+    An output is answered as its values in natural units; several outputs, as an object by name.
+    """
+
+    predictions = (
+        f"{_MODEL}:predict",
+        f"{_MODEL}/versions/{{version}}:predict",
+        f"{_MODEL}/labels/{{alias}}:predict",
+    )
+    documents: ClassVar[Mapping[str, Callable[[Manifest], dict[str, object]]]] = {
+        _MODEL: status_document,
+        f"{_MODEL}/versions/{{version}}": status_document,
+        f"{_MODEL}/labels/{{alias}}": status_document,
+        f"{_MODEL}/metadata": metadata_document,
+        f"{_MODEL}/versions/{{version}}/metadata": metadata_document,
+        f"{_MODEL}/labels/{{alias}}/metadata": metadata_document,
+    }
+
+    def codec(self, manifest: Manifest) -> TensorFlowServingCodec:
+        """The dialect, spoken with this version of this model."""
+        return TensorFlowServingCodec(manifest)

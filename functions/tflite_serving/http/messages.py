@@ -78,8 +78,31 @@ def request_head(
 
 
 @dataclass(slots=True, eq=False)
+class Reply:
+    """What a handler or a dialect makes of a request.
+
+    Attributes:
+        content: Body of the response.
+        status: HTTP status.
+        media_type: Value of Content-Type.
+        headers: Further headers, by name; None for none.
+    """
+
+    content: bytes
+    status: int = 200
+    media_type: str = "application/json"
+    headers: Mapping[str, str] | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Response:
-    """An answer, whole."""
+    """A whole HTTP response, with the headers that every response has.
+
+    Attributes:
+        status: HTTP status.
+        headers: All headers but Content-Length, by name.
+        body: Body of the response.
+    """
 
     status: int
     headers: Mapping[str, str]

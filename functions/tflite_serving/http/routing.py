@@ -1,109 +1,103 @@
-"""The function's routes: which request means what."""
+"""Finds the handler of a request by its method and path."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum, auto
-from functools import cache, lru_cache
+from functools import cached_property, lru_cache
+from typing import Generic, TypeVar
 
 from tflite_serving.errors import MethodNotAllowed, NotFound
 
+H = TypeVar("H")
 _NAME = r"[^/:]+"
-
-
-class Action(IntEnum):
-    """What a route does."""
-
-    INDEX = auto()
-    LIVE = auto()
-    READY = auto()
-    PREDICT_SIMPLE = auto()
-    PREDICT_TENSORFLOW_SERVING = auto()
-    STATUS = auto()
-    METADATA = auto()
+_LONGEST_REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One route: its template, as documentation shows it, and its method."""
+class Route(Generic[H]):
+    """One route.
+
+    Attributes:
+        method: HTTP method, in upper case.
+        template: Path with places such as ``{name}``, as documentation shows it.
+        handler: Handles the requests of the route.
+    """
 
     method: str
     template: str
-    action: Action
+    handler: H
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """A route that fits a request, and the model that its path names."""
+class Match(Generic[H]):
+    """A route that fits a request.
 
-    action: Action
+    Attributes:
+        handler: Handler of the route.
+        name, version, alias: What the path names of a model; None for what it does not name.
+    """
+
+    handler: H
     name: str | None = None
     version: str | None = None
     alias: str | None = None
 
 
-_SIMPLE = "/models/{name}"
-_V1 = "/v1/models/{name}"
-ROUTES = (
-    Route("GET", "/", Action.INDEX),
-    Route("GET", "/v2/health/live", Action.LIVE),
-    Route("GET", "/v2/health/ready", Action.READY),
-    Route("POST", "/predict", Action.PREDICT_SIMPLE),
-    Route("POST", _SIMPLE + "/predict", Action.PREDICT_SIMPLE),
-    Route("POST", _SIMPLE + "/versions/{version}/predict", Action.PREDICT_SIMPLE),
-    Route("POST", _SIMPLE + "/labels/{alias}/predict", Action.PREDICT_SIMPLE),
-    Route("POST", f"{_V1}:predict", Action.PREDICT_TENSORFLOW_SERVING),
-    Route("POST", f"{_V1}/versions/{{version}}:predict", Action.PREDICT_TENSORFLOW_SERVING),
-    Route("POST", f"{_V1}/labels/{{alias}}:predict", Action.PREDICT_TENSORFLOW_SERVING),
-    Route("GET", _V1, Action.STATUS),
-    Route("GET", f"{_V1}/versions/{{version}}", Action.STATUS),
-    Route("GET", f"{_V1}/labels/{{alias}}", Action.STATUS),
-    Route("GET", f"{_V1}/metadata", Action.METADATA),
-    Route("GET", f"{_V1}/versions/{{version}}/metadata", Action.METADATA),
-    Route("GET", f"{_V1}/labels/{{alias}}/metadata", Action.METADATA),
-)
+class Router(Generic[H]):
+    """All routes of an application.
 
-
-_LONGEST_REMEMBERED = 256
-
-
-def match(method: str, path: str) -> Match:
-    """The route of a request.
-
-    Args:
-        method: in upper case; HEAD is answered like GET.
-        path: percent-decoded.
-
-    Raises:
-        NotFound: no route has this path.
-        MethodNotAllowed: a route has, but not with this method.
+    Attributes:
+        routes: The routes, in their order.
     """
-    if len(path) <= _LONGEST_REMEMBERED:
-        return _remembered(method, path)
-    return _match(method, path)
 
+    def __init__(self, routes: Sequence[Route[H]]) -> None:
+        self.routes = tuple(routes)
+        self._plain = {
+            (route.method, route.template): Match(route.handler)
+            for route in self.routes
+            if "{" not in route.template
+        }
+        # Clients send the same few paths again and again. What is wrong is not remembered.
+        self._remembered = lru_cache(maxsize=256)(self._match)
 
-def _match(method: str, path: str) -> Match:
-    wanted = "GET" if method == "HEAD" else method
-    plain = _PLAIN.get((wanted, path))
-    if plain is not None:
-        return plain
-    found = [
-        (route, hit)
-        for route, pattern in _patterns()
-        if (hit := pattern.fullmatch(path)) is not None
-    ]
-    for route, hit in found:
-        if route.method == wanted:
-            return Match(route.action, **hit.groupdict())
-    if found:
-        raise MethodNotAllowed(method, path, tuple(route.method for route, _ in found))
-    raise NotFound("unknown_route", f"{path[:200]}: no such route; GET / lists them")
+    def match(self, method: str, path: str) -> Match[H]:
+        """The route of a request.
 
+        Args:
+            method: HTTP method, in upper case; HEAD is matched like GET.
+            path: Path of the URL, percent-decoded.
 
-# Clients ask for the same few paths again and again. What is wrong is not remembered.
-_remembered = lru_cache(maxsize=256)(_match)
+        Raises:
+            NotFound: no route has this path.
+            MethodNotAllowed: a route has, but not with this method.
+        """
+        if len(path) <= _LONGEST_REMEMBERED:
+            return self._remembered(method, path)
+        return self._match(method, path)
+
+    def _match(self, method: str, path: str) -> Match[H]:
+        wanted = "GET" if method == "HEAD" else method
+        plain = self._plain.get((wanted, path))
+        if plain is not None:
+            return plain
+        found = [
+            (route, hit)
+            for route, pattern in self._patterns
+            if (hit := pattern.fullmatch(path)) is not None
+        ]
+        for route, hit in found:
+            if route.method == wanted:
+                return Match(route.handler, **hit.groupdict())
+        if found:
+            raise MethodNotAllowed(method, path, tuple(route.method for route, _ in found))
+        raise NotFound("unknown_route", f"{path[:200]}: no such route; GET / lists them")
+
+    @cached_property
+    def _patterns(self) -> list[tuple[Route[H], re.Pattern[str]]]:
+        # Compiled at the first need: most instances are sent nothing but /predict.
+        return [(route, _compile(route.template)) for route in self.routes]
 
 
 def _compile(template: str) -> re.Pattern[str]:
@@ -113,16 +107,3 @@ def _compile(template: str) -> re.Pattern[str]:
     for name, literal in zip(names, literals[1:], strict=True):
         pattern += f"(?P<{name}>{_NAME}){re.escape(literal)}"
     return re.compile(pattern)
-
-
-@cache
-def _patterns() -> list[tuple[Route, re.Pattern[str]]]:
-    # Compiled when they are needed: most instances are asked for nothing but /predict.
-    return [(route, _compile(route.template)) for route in ROUTES]
-
-
-_PLAIN = {
-    (route.method, route.template): Match(route.action)
-    for route in ROUTES
-    if "{" not in route.template
-}

@@ -1,4 +1,4 @@
-"""The count of instances in one request, checked before anything is made of them."""
+"""Checks the batch size of a request, before any tensor is built."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ ANY_SIZE = 2**63 - 1
 
 
 def check_batch(batch: int, max_batch: int, name: str) -> None:
-    """Raises `RequestError` for a batch of no instance, or of more than one request may have.
+    """Raises `RequestError` for an empty batch, or one of more instances than a request may have.
 
     Args:
-        batch: count of the instances.
-        max_batch: largest count, MAX_BATCH.
-        name: of what holds the instances, for the message.
+        batch: Count of the instances.
+        max_batch: Largest count, MAX_BATCH.
+        name: Name of the field that holds the instances, for the message.
     """
     if batch == 0:
         raise RequestError("empty_batch", f"{name}: expected at least one instance, got none")

@@ -1,4 +1,4 @@
-"""Records as CSV with a header, as RFC 4180 has it."""
+"""Parses CSV request bodies with a header (RFC 4180) into records."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _OTHER_SEPARATORS = (";", "\t", "|")
 
 
 def read_csv(body: bytes, fields: Fields, max_batch: int = ANY_SIZE) -> dict[str, RawInput]:
-    """Reads a table whose columns are the fields of a model, in any order.
+    """Parses a table whose columns are the fields of a model, in any order.
 
     Args:
-        body: in UTF-8, with or without a byte order mark. An empty cell is a missing value, where
-            something stands for these.
-        fields: of the model.
-        max_batch: most rows; the values of more are not kept.
+        body: Request body, UTF-8 with or without a byte order mark. An empty cell is a missing
+            value, where the field has a default for these.
+        fields: Fields of the model.
+        max_batch: Largest number of rows; the values of more are not kept.
 
     Raises:
-        RequestError: it is no table, has too many rows, a column is missing, unknown or there
-            twice, or a value is of another kind; with its line or row.
+        RequestError: The body is no table, has too many rows, lacks a column, has an unknown or
+            repeated column, or has a value of the wrong type; with its line or row.
     """
     try:
         body.decode()

@@ -1,4 +1,4 @@
-"""What is wrong with values that are no tensor, and where."""
+"""Locates and describes the first invalid value of an input, for error messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _TooLongError(Exception):
 
 
 def explain(raw: RawInput, spec: InputSpec) -> NoReturn:
-    """Raises for the first thing that is wrong, looking at one value after the other."""
+    """Raises for the first invalid value, checking one value after the other."""
     whole = raw.at(0).partition("[")[0]
     wanted = f"{whole}: expected instances of shape {show_shape(spec.instance_shape)}"
     try:
@@ -42,14 +42,14 @@ def explain(raw: RawInput, spec: InputSpec) -> NoReturn:
 
 
 def fits(shape: tuple[int, ...], expected: Shape) -> bool:
-    """Whether a shape is what was expected; an open axis takes any size but 0."""
+    """Whether a shape matches the expected one; an open axis matches any size but 0."""
     return len(shape) == len(expected) and all(
         got > 0 if want is None else want == got for want, got in zip(expected, shape, strict=True)
     )
 
 
 def show_shape(shape: Shape) -> str:
-    """A shape as messages show it: ``[8, 8, 1]``, with ``any`` for an open axis; not too long."""
+    """A shape for messages: ``[8, 8, 1]``, with ``any`` for an open axis; shortened if long."""
     return shortened("[" + ", ".join("any" if size is None else str(size) for size in shape) + "]")
 
 
@@ -153,7 +153,7 @@ def _advice(shape: tuple[int, ...], expected: Shape, *, is_named: bool) -> str:
 
 
 def format_value(value: object) -> str:
-    """A value that a client sent, short enough for a message."""
+    """A value from a request, shortened for messages."""
     if isinstance(value, str):
         return f'"{value[:40]}…"' if len(value) > 40 else f'"{value}"'
     if isinstance(value, (dict, list)):
@@ -164,17 +164,17 @@ def format_value(value: object) -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """Advice for a word that is not known: the nearest one, or all of them."""
+    """Hint for an unknown word: the nearest known one, or all of them."""
     near = get_close_matches(shortened(word), known[:_MOST_COMPARED], n=1)
     return f"did you mean {near[0]!r}?" if near else f"known: {join_names(known)}"
 
 
 def join_names(names: Sequence[str]) -> str:
-    """Names one after the other, but not thousands of them."""
+    """Comma-separated names for messages; the first ones of many."""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES + 1 else ""
     return ", ".join(names[:_MOST_NAMES] if more else names) + more
 
 
 def shortened(text: str) -> str:
-    """What a client sent, short enough to be repeated in a message."""
+    """Text from a request, shortened for messages."""
     return text if len(text) <= _LONGEST_REPEATED else text[:_LONGEST_REPEATED] + "…"

@@ -1,4 +1,4 @@
-"""What clients send by name: a model's inputs, and the columns of those that are rows of values."""
+"""Field names of a request: a model's inputs, and the columns of its record inputs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tflite_serving.inputs.raw import RawInput
 
 
 class Fields:
-    """The names that a model's requests may have; worked out once.
+    """Field names that requests to a model may use, computed once.
 
     An input that has columns may also be sent whole, under its own name.
 
     Args:
-        inputs: of the model.
+        inputs: Inputs of the model.
     """
 
     def __init__(self, inputs: Sequence[InputSpec]) -> None:
@@ -29,7 +29,7 @@ class Fields:
         self._layouts: dict[frozenset[str], Layout] = {}
 
     def layout(self, given: Collection[str]) -> Layout:
-        """Which of them a request uses, told from the names that it gives."""
+        """Layout of a request, by the names that it uses."""
         whole = self._with_columns.intersection(given) if self._with_columns else frozenset()
         found = self._layouts.get(whole)
         if found is None:
@@ -41,11 +41,11 @@ class Layout:
     """One way to send a model's inputs by name.
 
     Args:
-        inputs: of the model.
-        whole: names of those with columns that are sent whole.
+        inputs: Inputs of the model.
+        whole: Names of the inputs with columns that are sent whole.
 
     Attributes:
-        names: of all fields, in the order of the inputs and of their columns.
+        names: Names of all fields, in the order of the inputs and of their columns.
     """
 
     def __init__(self, inputs: Sequence[InputSpec], whole: Collection[str]) -> None:
@@ -73,15 +73,15 @@ class Layout:
     def of_rows(
         self, records: Sequence[object], place: str, *, may_hold_others: bool
     ) -> dict[str, RawInput]:
-        """The inputs of a batch of objects.
+        """Inputs of a batch in row format, an object for each instance.
 
         Args:
-            records: what clients sent as such.
-            place: of one, such as ``instances[{}]``, without a ``{column}``.
-            may_hold_others: see `RawInput`.
+            records: Instances, as parsed; expected to be objects.
+            place: Place of an instance, such as ``instances[{}]``, without a ``{column}``.
+            may_hold_others: See `RawInput`.
 
         Raises:
-            RequestError: one is no object, or has a name too many or too few.
+            RequestError: An instance is no object, lacks a name, or has an unknown one.
         """
         values_of, count = self._values_of, len(self.names)
         rows: list[Sequence[object]] = []
@@ -99,12 +99,13 @@ class Layout:
     def of_columns(
         self, columns: Mapping[str, Sequence[object]], place: str, *, may_hold_others: bool
     ) -> dict[str, RawInput]:
-        """The inputs of a batch of columns.
+        """Inputs of a batch in column format.
 
         Args:
-            columns: by name, of the same length; those that are not there are missing in every row.
-            place: of a value, such as ``rows[{}].{column}``.
-            may_hold_others: see `RawInput`.
+            columns: Columns by name, all of the same length; an absent column is missing in every
+                row.
+            place: Place of a value, such as ``rows[{}].{column}``.
+            may_hold_others: See `RawInput`.
         """
         batch = len(next(iter(columns.values())))
         nothing = (None,) * batch
@@ -123,11 +124,11 @@ class Layout:
                 )
 
     def check_names(self, names: Collection[str], place: str) -> None:
-        """Raises `RequestError` if one is not known, or one that must be there is not.
+        """Raises `RequestError` if a name is unknown, or a required one is absent.
 
         Args:
-            names: that a client sent.
-            place: of what has them, with a separator behind it.
+            names: Names in a request.
+            place: Place of the object that has the names, with a separator behind it.
         """
         unknown = self.unknown(names)
         if unknown is not None:

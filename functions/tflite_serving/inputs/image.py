@@ -1,4 +1,4 @@
-"""Pictures become tensors: files, as bytes or in base64, or the values of their pixels."""
+"""Converts image inputs to tensors: files, as bytes or in base64, or pixel values."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _DECODE_MS = 2e-5
 
 
 class PictureReader:
-    """Reads the pictures of one input.
+    """Reader for the images of one input.
 
     Args:
-        spec: of the input.
-        most_pixels: that one picture may have. All pictures of a request together may have four
-            times as many, or as many if there is no resize: then all of them are kept. What they
-            become, which is kept, too, may have as many as one.
+        spec: Image input, as clients see it.
+        most_pixels: Largest number of pixels of one image. All images of a request together may
+            have four times as many, or as many if there is no resize: Then all of them are kept.
+            Their resized images, which are kept, too, may have as many as one.
     """
 
     def __init__(self, spec: InputSpec, most_pixels: int) -> None:
@@ -56,15 +56,15 @@ class PictureReader:
         """Reads a batch.
 
         Args:
-            raw: of each picture, the file as bytes or as ``{"b64": …}``; or the values of its
-                pixels, 0 to 255, [height, width, channels].
-            timings: gets the stages "decode" and "resize".
+            raw: Images of a batch: each a file as bytes or as ``{"b64": …}``, or pixel values, 0 to
+                255, [height, width, channels].
+            timings: Timings of the request; get the stages "decode" and "resize".
 
         Returns:
-            [batch, height, width, channels], in the dtype of the spec: what the model takes.
+            Tensor of the model, [batch, height, width, channels], in the dtype of the spec.
 
         Raises:
-            RequestError: with the place of the first picture that is wrong.
+            RequestError: An image is invalid; with the place of the first one.
         """
         timings.lap("preprocess")
         values = raw.values if isinstance(raw, Numbers) else self._all_numbers(raw)

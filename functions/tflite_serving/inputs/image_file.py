@@ -1,4 +1,4 @@
-"""Pictures as files: JPEG, PNG and WebP, decoded by Pillow as `keras.utils.load_img` does."""
+"""Decodes JPEG, PNG and WebP files with Pillow, as `keras.utils.load_img` does."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def open_picture(data: bytes, place: str, most_pixels: int) -> Picture:
-    """Reads the head of a picture, which is decoded when somebody wants its pixels.
+    """Reads the header of an image file; the pixels are decoded later, by `decoded`.
 
     Args:
-        data: the file.
-        place: of it in the request, for complaints.
-        most_pixels: that it may have.
+        data: Content of the file.
+        place: Place of the image in the request, for messages.
+        most_pixels: Largest number of pixels.
 
     Raises:
-        RequestError: it is no picture, of another format, or too large.
+        RequestError: The file is no image, of another format, or too large.
     """
     kind = read_format(data, place)
     _check_scans(data, kind, place)
@@ -70,15 +70,15 @@ def open_picture(data: bytes, place: str, most_pixels: int) -> Picture:
 
 
 def decoded(picture: Picture, image: Image, place: str) -> Picture:
-    """Decodes a picture, turns it upright, and converts it, as `keras.utils.load_img` does.
+    """Decodes an image, applies its orientation, and converts it, as `keras.utils.load_img` does.
 
     Args:
-        picture: see `open_picture`; of an animation, the first frame counts.
-        image: what the model takes.
-        place: of it in the request, for complaints.
+        picture: Opened image; see `open_picture`. Of an animation, the first frame is used.
+        image: Specification of the model's image input.
+        place: Place of the image in the request, for messages.
 
     Raises:
-        RequestError: it is damaged.
+        RequestError: The file is damaged.
     """
     try:
         picture.load()
@@ -95,11 +95,11 @@ def decoded(picture: Picture, image: Image, place: str) -> Picture:
 
 
 def resized_by_pillow(picture: Picture, resize: Resize) -> Picture:
-    """A picture in another size, as `keras.utils.load_img` makes it with a `target_size`.
+    """Resizes an image as `keras.utils.load_img` does with a `target_size`.
 
     Args:
-        picture: decoded and converted.
-        resize: by "pil".
+        picture: Decoded and converted image.
+        resize: Resize with `by` "pil".
     """
     size = (resize.width, resize.height)
     if picture.size == size:
@@ -120,7 +120,7 @@ def resized_by_pillow(picture: Picture, resize: Resize) -> Picture:
 
 
 def check_size(height: int, width: int, place: str, most_pixels: int) -> None:
-    """Raises `PayloadTooLarge` for a picture of more pixels than are decoded."""
+    """Raises `PayloadTooLarge` for an image of more pixels than may be decoded."""
     if height * width > most_pixels:
         raise PayloadTooLarge(
             "image_too_large",

@@ -1,4 +1,4 @@
-"""Which format of picture bytes are, told from the first of them."""
+"""Detects the file format of image bytes by their signature."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _START = 20
 
 
 def format_of(data: bytes) -> str | None:
-    """What a picture's format is called; None if these are the bytes of none."""
+    """Format of an image file by its first bytes; None if it is no known one."""
     return next((kind for kind, start in _FORMATS.items() if start.match(data)), None)
 
 
 def read_format(data: bytes, place: str) -> str:
-    """The format of a picture that will be decoded: JPEG, PNG or WEBP.
+    """Format of an image file that can be decoded: JPEG, PNG or WEBP.
 
     Args:
-        data: the file.
-        place: of it in the request, for complaints.
+        data: Content of the file.
+        place: Place of the image in the request, for messages.
 
     Raises:
-        RequestError: it is of another format, or no picture.
+        RequestError: The file is of another format, or no image.
     """
     kind = format_of(data)
     if kind in _DECODED:

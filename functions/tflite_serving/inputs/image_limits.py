@@ -1,4 +1,4 @@
-"""Limits on what a picture becomes on its way to the model, checked before it takes memory."""
+"""Limits on the size of resized images, checked before memory is allocated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resizes pictures as `keras.layers.Resizing` and `keras.layers.CenterCrop` do, without Keras."""
+"""Resizes images as `keras.layers.Resizing` and `keras.layers.CenterCrop` do, without Keras."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ _EXACT = ("nearest", "bilinear", "bicubic", "area", "lanczos3", "lanczos5")
 
 
 def resized(pixels: Array, resize: Resize) -> Array:
-    """One picture in another size.
+    """Resizes an image.
 
     Args:
-        pixels: [height, width, channels] of any kind of number.
-        resize: by "keras".
+        pixels: Pixel values, [height, width, channels], of any numeric dtype.
+        resize: Resize with `by` "keras".
 
     Returns:
-        [height, width, channels], float32; in the kind of `pixels` where no arithmetic was needed.
+        Pixel values, [height, width, channels], float32; in the dtype of `pixels` where no
+        arithmetic was needed.
     """
     height, width = resize.height, resize.width
     if resize.fit == "center":
@@ -56,7 +57,7 @@ def resized(pixels: Array, resize: Resize) -> Array:
 
 
 def padded_size(height: int, width: int, resize: Resize) -> tuple[int, int]:
-    """Height and width of a picture with the borders of fit "pad"."""
+    """Height and width of an image with the borders of fit "pad"."""
     tall, wide = _ratio_box(height, width, resize, max)
     above, left = (tall - height) // 2, (wide - width) // 2
     return height + 2 * above, width + 2 * left

@@ -1,4 +1,4 @@
-"""Which pixels of a row make each pixel of a resized row, and how much of each.
+"""Interpolation weights for image resizing, along one axis.
 
 These are the weights of TensorFlow's kernels, which `tf.image.resize` and Keras's `Resizing` call,
 in float32 as theirs are: another rounding can mean another pixel.
@@ -33,13 +33,13 @@ _LONGEST_KEPT = 16_384
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
-    """Of one method, from one size to another.
+    """Weights of one interpolation method, from one size to another.
 
     Attributes:
-        indices: [out, taps], the pixels that each new pixel is made of.
-        weights: [out, taps], how much of each.
-        blocks: of neighbouring new pixels: the first pixel that they are made of, and
-            [new pixels, pixels] how much of each; so that a matrix product does the work.
+        indices: Indices of the source pixels of each new pixel, [out, taps].
+        weights: Weight of each of these source pixels, [out, taps].
+        blocks: The same for blocks of neighbouring new pixels, as dense matrices for a matrix
+            product: The first source pixel, and the weights, [new pixels, source pixels].
     """
 
     indices: Whole
@@ -48,13 +48,13 @@ class Weights:
 
 
 def weights_of(method: Method, size: int, new_size: int, *, antialias: bool) -> Weights:
-    """The weights of a row.
+    """Computes the weights for one axis.
 
     Args:
-        method: of `contract.image.METHODS["keras"]`.
-        size: of the row, in pixels.
-        new_size: of the resized row.
-        antialias: whether a smaller row averages all pixels.
+        method: Method of `contract.image.METHODS["keras"]`.
+        size: Source size in pixels.
+        new_size: New size in pixels.
+        antialias: Whether all source pixels contribute to a smaller image.
     """
     make = kept_weights if size <= _LONGEST_KEPT else kept_weights.__wrapped__
     return make(method, size, new_size, antialias=antialias)
@@ -62,7 +62,7 @@ def weights_of(method: Method, size: int, new_size: int, *, antialias: bool) -> 
 
 @lru_cache(maxsize=_KEPT)
 def kept_weights(method: Method, size: int, new_size: int, *, antialias: bool) -> Weights:
-    """The weights of a row, kept for the next picture of its size; see `weights_of`."""
+    """Weights for one axis, cached for further images of the same size; see `weights_of`."""
     if method == "nearest":
         indices, weights = _nearest(size, new_size)
     elif method == "area":

@@ -1,4 +1,4 @@
-"""What stands for the values of a record that a client left out, or sent as null."""
+"""Default values for the missing values of a record: omitted, null or NaN."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tflite_serving.contract.tensors import InputSpec
 
 
 def default_of(spec: InputSpec) -> Value | None:
-    """What stands for a missing value of an input that is one value; None if it must be there."""
+    """Default of a record input of one value; None if the value is required."""
     record = spec.preprocess.record
     return None if record is None else record.missing
 
 
 def fill(values: list[object], spec: InputSpec) -> list[object]:
-    """A batch with something in the place of every null that something stands for.
+    """Replaces nulls in a batch with their defaults.
 
     Args:
-        values: of the input, one item an instance, not yet checked.
-        spec: of it.
+        values: Values of the input, one item per instance, unvalidated.
+        spec: Input, as clients see it.
     """
     record = spec.preprocess.record
     if record is None:
@@ -42,11 +42,11 @@ def fill(values: list[object], spec: InputSpec) -> list[object]:
 
 
 def fill_nan(values: npt.NDArray[Any], spec: InputSpec) -> npt.NDArray[Any]:
-    """The same of numbers that came as such, where NaN is what is missing.
+    """Replaces NaN in a batch of numbers with the defaults.
 
     Args:
-        values: [batch] or [batch, columns].
-        spec: of the input.
+        values: Values of the input, [batch] or [batch, columns].
+        spec: Input, as clients see it.
     """
     record = spec.preprocess.record
     if record is None or values.dtype.kind != "f":
@@ -60,11 +60,11 @@ def fill_nan(values: npt.NDArray[Any], spec: InputSpec) -> npt.NDArray[Any]:
 
 
 def missing_value_hint(spec: InputSpec, name: str) -> str:
-    """What to do about a value that is missing, for the end of a message; "" if nothing.
+    """Hint for a missing value, for the end of a message; "" if there is none.
 
     Args:
-        spec: of the input, or of one of its columns.
-        name: of what is missing.
+        spec: Input that lacks the value, or one of its columns.
+        name: Name of the missing value.
     """
     if spec.preprocess.kind != "record":
         return ""

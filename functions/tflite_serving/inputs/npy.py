@@ -1,4 +1,4 @@
-"""NumPy's own file format: a tensor as bytes, which is viewed and never copied."""
+"""Parses ``.npy`` request bodies into tensors, without a copy."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _HEADERS = {
 
 
 def read_npy(body: bytes, spec: InputSpec) -> Numbers:
-    """The tensor in a body as `numpy.save` writes it.
+    """Parses the bytes that `numpy.save` writes into a tensor.
 
     Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
     Args:
-        body: the file.
-        spec: of the input that it is meant for.
+        body: Content of the file.
+        spec: Input for which the tensor is meant.
 
     Returns:
-        [batch, …], a view of the body, which its numbers stay in.
+        Tensor, [batch, …]; a view of the body.
 
     Raises:
-        RequestError: it is no such file, holds anything but numbers, is shorter or longer than it
-            says, or has another shape or kind of number than the input.
+        RequestError: The body is no such file, holds anything but numbers, is shorter or longer
+            than its header says, or has another shape or kind of number than the input.
     """
     # Clients send the same shape again and again, and its literal takes long to parse.
     shape, is_fortran, dtype, start = _header(body[: _header_end(body)])

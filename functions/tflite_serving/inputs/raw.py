@@ -1,4 +1,4 @@
-"""The values of one input as a client sent them, and how to name their places in complaints."""
+"""Unvalidated values of one input, and their places in the request for error messages."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True)
 class RawInput:
-    """One input of a whole batch as JSON's own values, not yet checked.
+    """Values of one input of a whole batch, as parsed from JSON, unvalidated.
 
     Attributes:
-        values: one item per instance, as JSON gave it.
-        place: of an instance in the request, with ``{}`` for its index: ``instances[{}].pixels``;
-            and with ``{column}`` where there are columns.
-        may_hold_others: whether anything but numbers and null may be among the values: a string,
-            true or false. When it is False, numpy can convert the values without a look at each.
-        columns: names of the values of an instance, if they came by name.
+        values: Values as parsed from JSON, one item per instance.
+        place: Place of an instance in the request, with ``{}`` for its index:
+            ``instances[{}].pixels``; and with ``{column}`` where there are columns.
+        may_hold_others: Whether the values may contain anything but numbers and null: strings, true
+            or false. If not, numpy can convert the values without a check of each.
+        columns: Names of the values of an instance, if they were sent by name.
     """
 
     values: list[object]
@@ -27,17 +27,17 @@ class RawInput:
     columns: tuple[str, ...] = ()
 
     def at(self, index: int, *inner: int) -> str:
-        """The place of an instance or of a value in it, such as ``instances[3].pixels[0]``."""
+        """Place of an instance or of a value in it, such as ``instances[3].pixels[0]``."""
         return _at(self.place, index, inner, self.columns)
 
 
 @dataclass(slots=True, eq=False)
 class Numbers:
-    """One input of a whole batch as numbers of the right shape, whose range is not yet checked.
+    """Values of one input of a whole batch, as numbers of the right shape, unchecked range.
 
     Attributes:
-        values: [batch, …]; of any size of float, integer or bool.
-        place, columns: see `RawInput`.
+        values: Numbers, [batch, …], of any float, integer or bool dtype.
+        place, columns: See `RawInput`.
     """
 
     values: npt.NDArray[Any]
@@ -45,7 +45,7 @@ class Numbers:
     columns: tuple[str, ...] = ()
 
     def at(self, index: int, *inner: int) -> str:
-        """The place of an instance or of a value in it, such as ``instances[3].pixels[0]``."""
+        """Place of an instance or of a value in it, such as ``instances[3].pixels[0]``."""
         return _at(self.place, index, inner, self.columns)
 
 

@@ -1,4 +1,4 @@
-"""Numbers in the input's own shape: nested lists become an array, or a precise complaint."""
+"""Converts an input's values, such as nested lists of numbers, to a validated tensor."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _SAFE = float(np.finfo(np.float32).max) ** 2
 
 
 def to_tensor(raw: RawInput | Numbers, spec: InputSpec) -> npt.NDArray[Any]:
-    """Converts and checks one input.
+    """Converts and validates the values of one input.
 
     Args:
-        raw: the values of a batch.
-        spec: what they must be.
+        raw: Values of a batch.
+        spec: Input, as clients see it.
 
     Returns:
-        [batch, …] in the shape and dtype of `spec`, every value finite; a view where it can be.
-        Strings, as objects.
+        Tensor, [batch, …], in the shape and dtype of `spec`, every value finite; a view where
+        possible. Strings are objects.
 
     Raises:
-        RequestError: with the place of the first value or instance that is wrong.
+        RequestError: A value or instance is invalid; with the place of the first one.
     """
     if spec.preprocess.record is not None and isinstance(raw, RawInput):
         raw = replace(raw, values=fill(raw.values, spec))

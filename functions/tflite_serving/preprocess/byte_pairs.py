@@ -1,4 +1,4 @@
-"""Byte pairs: texts become words by a pattern, and the bytes of words are joined by rank."""
+"""Byte-pair encoding (BPE) tokenizer."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ before them, which the pattern splits into a few."""
 
 
 class BytePairs:
-    """Encodes texts.
+    """Byte-pair encoding of texts.
 
     Args:
-        path: of what the `tokenizers` library reads.
-        most: tokens of a text that are wanted.
+        path: Path of the tokenizer file of the `tokenizers` library.
+        most: Largest number of tokens of a text.
 
     Raises:
-        ContractError: the file is damaged.
+        ContractError: The file is damaged.
     """
 
     def __init__(self, path: Path, most: int) -> None:
@@ -43,17 +43,17 @@ class BytePairs:
         self._open = _OPEN + max((len(word.content) for word in special), default=0)
 
     def encode(self, texts: list[str]) -> list[list[int]]:
-        """See `encode.Encode`."""
+        """See `tokenizer_protocol.Encode`."""
         # Where TensorFlow Text stops reading.
         texts = [text.partition("\0")[0] for text in texts]
         is_long = [len(text) > _LONG * self._most for text in texts]
         return some_apart(texts, is_long, self._all_of, self._first_of)
 
     def settled(self, part: str) -> list[int]:
-        """The tokens of the beginning of a text that are the same whatever follows.
+        """Tokens at the beginning of a text that do not depend on what follows.
 
         Args:
-            part: of the text, without its end.
+            part: Beginning of the text.
         """
         found = self._tokenizer.encode(part, add_special_tokens=False)
         words = found.word_ids  # of each token, rising

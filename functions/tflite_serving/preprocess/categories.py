@@ -1,4 +1,4 @@
-"""Bins of numbers, and rows of numbers for indices, as Keras's layers make them."""
+"""Keras's Discretization, CategoryEncoding and Concatenate layers, in NumPy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tflite_serving.preprocess.row_encoding import encode
 
 
 class Discretization:
-    """Puts numbers into bins.
+    """Assigns numbers to bins: `keras.layers.Discretization`.
 
     Args:
-        discretization: what the layer does.
+        discretization: Specification of the layer.
     """
 
     def __init__(self, discretization: categories.Discretization) -> None:
@@ -25,7 +25,7 @@ class Discretization:
         self._edges = np.array(discretization.edges, np.float32)
 
     def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
-        """The bins of a batch, [batch, …] of numbers, as `encoding.encode` makes them."""
+        """Bins of a batch of numbers, [batch, …], encoded by `row_encoding.encode`."""
         (array,) = values
         rows = array.reshape(len(array), -1).astype(np.float32, copy=False)
         bins = np.searchsorted(self._edges, rows, side="right")
@@ -33,27 +33,27 @@ class Discretization:
 
 
 class CategoryEncoding:
-    """Makes rows of numbers of indices.
+    """Encodes indices as vectors: `keras.layers.CategoryEncoding`.
 
     Args:
-        encoding: what the layer does.
+        encoding: Specification of the layer.
     """
 
     def __init__(self, encoding: categories.CategoryEncoding) -> None:
         self._encoding = encoding
 
     def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
-        """The rows of a batch, [batch, …] of indices, as `encoding.encode` makes them."""
+        """Vectors of a batch of indices, [batch, …], encoded by `row_encoding.encode`."""
         (array,) = values
         rows = array.reshape(len(array), -1)
         return StepOutput((encode(rows, self._encoding.encoding, self._encoding.width),))
 
 
 class Concatenation:
-    """Puts the values of several inputs side by side."""
+    """Concatenates several inputs: `keras.layers.Concatenate`."""
 
     def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
-        """[batch, …] of each input become [batch, values]."""
+        """Concatenates arrays, [batch, …] each, to [batch, values]."""
         return StepOutput(
             (np.concatenate([each.reshape(len(each), -1) for each in values], axis=1),)
         )

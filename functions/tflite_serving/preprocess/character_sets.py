@@ -1,4 +1,4 @@
-"""Sets of characters as regular expressions have them, quick in spite of Python."""
+"""Simplifies character classes of regular expressions, for faster matching."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ _GAP = 0x400
 
 
 def coarse(characters: str) -> str:
-    r"""A set with all that is in another one and more, which is asked in a tenth of the time.
+    r"""A superset of a set of characters that regular expressions match ten times as fast.
 
     Python compares every character with each range beyond the first 65,536 characters, one after
     the other; of these there are few here.
 
     Args:
-        characters: as ranges between brackets, each end of which is written like ``\U0001ccd6``.
+        characters: Character ranges as between the brackets of a regular expression, each end of
+            which is written like ``\U0001ccd6``.
     """
     found: list[tuple[int, int]] = []
     for first, last in _RANGE.findall(characters):

@@ -1,4 +1,4 @@
-"""Values that occur together become one bin, as `keras.layers.HashedCrossing` makes it."""
+"""Keras's HashedCrossing layer, without TensorFlow: feature crosses hashed into bins."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MASK = 2**64 - 1
 
 
 class HashedCrossing:
-    """Crosses several inputs.
+    """Hashes combinations of several inputs into bins: `keras.layers.HashedCrossing`.
 
     Args:
-        crossing: what the layer does.
+        crossing: Specification of the layer.
     """
 
     def __init__(self, crossing: categories.HashedCrossing) -> None:
@@ -32,13 +32,14 @@ class HashedCrossing:
         self._fingerprint = fingerprint(None)
 
     def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
-        """Crosses a batch.
+        """Bins of a batch.
 
         Args:
-            values: of each input, one for each instance: whole numbers, or strings as objects.
+            values: One array per input, one value per instance: whole numbers, or strings as
+                objects.
 
         Returns:
-            [batch, 1] int64; [batch, 1, bins] float32 for "one_hot".
+            Bins, [batch, 1] int64; [batch, 1, bins] float32 for "one_hot".
         """
         crossing = self._crossing
         bins = []

@@ -1,4 +1,4 @@
-"""Values become bins by a hash of their text, as `keras.layers.Hashing` makes them."""
+"""Keras's Hashing layer, without TensorFlow: values hashed into bins."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Fingerprint = Callable[[bytes], int]
 
 
 class Hashing:
-    """Hashes values into bins.
+    """Hashes values into bins: `keras.layers.Hashing`.
 
     Args:
-        hashing: what the layer does.
+        hashing: Specification of the layer.
     """
 
     def __init__(self, hashing: categories.HashingSpec) -> None:
@@ -33,13 +33,14 @@ class Hashing:
         self._bins = hashing.bins - (masked is not None)
 
     def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
-        """Hashes a batch.
+        """Bins of a batch.
 
         Args:
-            values: one array, [batch, …] of numbers, or strings as objects; fractions are cut off.
+            values: One array, [batch, …] of numbers, whose fractions are cut off, or strings as
+                objects.
 
         Returns:
-            see `encoding.encode`.
+            Bins, encoded by `row_encoding.encode`.
         """
         (array,) = values
         rows = array.reshape(len(array), -1)
@@ -58,7 +59,7 @@ class Hashing:
 
 
 def fingerprint(salt: Salt | None) -> Fingerprint:
-    """The hash that TensorFlow has for a salt: SipHash-2-4, or FarmHash's Fingerprint64 for none.
+    """TensorFlow's hash function for a salt: SipHash-2-4, or FarmHash's Fingerprint64 without one.
 
     Each comes from a package that only models with such layers import.
     """
@@ -73,10 +74,10 @@ def fingerprint(salt: Salt | None) -> Fingerprint:
 
 
 def keys_of(values: npt.NDArray[Any]) -> list[bytes]:
-    """The texts that TensorFlow hashes, of values in any shape, one after the other.
+    """Texts that TensorFlow hashes for values of any shape, flattened.
 
     Args:
-        values: numbers, or strings as objects.
+        values: Numbers, or strings as objects.
     """
     flat: Iterable[Any] = values.ravel().tolist()
     if values.dtype.kind == "O":

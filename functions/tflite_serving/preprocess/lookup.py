@@ -1,4 +1,4 @@
-"""What values become: indices, or rows of numbers, as Keras's lookup layers make them."""
+"""Keras's lookup layers, without TensorFlow: StringLookup, IntegerLookup, TextVectorization."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _AT_ONCE = 2**18
 
 
 class Lookup:
-    """Words or values become what a vocabulary has for them.
+    """Looks words or values up in a vocabulary, as Keras's lookup layers do.
 
     Args:
-        lookup: what the layer does.
+        lookup: Specification of the layer.
     """
 
     def __init__(self, lookup: preprocessing.LookupSpec) -> None:
@@ -39,17 +39,17 @@ class Lookup:
         self._weights = np.array(lookup.vocabulary.weights, np.float32)
 
     def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
-        """Looks a batch up.
+        """Indices or vectors of a batch.
 
         Args:
-            values: one array, [batch, …] int64, or strings as objects.
+            values: One array, [batch, …] int64, or strings as objects.
 
         Returns:
-            see `contract.preprocessing.Vocabulary.encoding`: [batch, values] int64, or rows of
-            float32.
+            Indices, [batch, values] int64, or vectors, [batch, width] or [batch, values, width]
+            float32; see `contract.preprocessing.Vocabulary.encoding`.
 
         Raises:
-            UnknownValue: a value is not in a vocabulary that allows no others.
+            UnknownValue: A value is not in the vocabulary, which has no index for unknown ones.
         """
         (array,) = values
         if self._words is None:

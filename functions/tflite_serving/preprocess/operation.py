@@ -1,4 +1,4 @@
-"""What one step does, and what comes of it."""
+"""Interface of a preprocessing operation, and its output."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepOutput:
-    """What a step makes of a batch.
+    """Outputs of a preprocessing step for a batch.
 
     Attributes:
-        arrays: one for each of the step's outputs, [batch, …].
-        counts: of a step that makes sequences: how many tokens each instance has; one more than are
-            kept if these are not all.
+        arrays: One array for each of the step's outputs, [batch, …].
+        counts: Number of tokens of each instance, for a step that tokenizes; one more than are kept
+            if the text was cut.
     """
 
     arrays: tuple[npt.NDArray[Any], ...]
@@ -24,14 +24,14 @@ class StepOutput:
 
 
 class Operation(Protocol):
-    """What one step does, ready to run."""
+    """Executable operation of a preprocessing step."""
 
     def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
         """Computes a batch.
 
         Args:
-            values: one array for each of the step's inputs, [batch, …]; strings as objects.
+            values: One array for each of the step's inputs, [batch, …]; strings as objects.
 
         Raises:
-            RefusedValue: a value cannot be taken.
+            RefusedValue: A value is invalid for the step.
         """

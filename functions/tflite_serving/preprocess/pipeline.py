@@ -1,4 +1,4 @@
-"""All steps between what clients send and what the model takes."""
+"""The preprocessing pipeline: runs all steps from a request's inputs to the model's tensors."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _NO_FILES: Assets = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """What the model takes, with sequences of the largest length.
+    """Preprocessed batch, with sequences padded to the largest length.
 
     Attributes:
-        arrays: by tensor name, [batch, …].
-        counts: see `operation.Made`; empty where no step makes sequences.
+        arrays: Arrays by tensor name, [batch, …].
+        counts: Numbers of tokens; see `operation.StepOutput`. Empty where no step tokenizes.
     """
 
     arrays: dict[str, npt.NDArray[Any]]
@@ -39,11 +39,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedBatch:
-    """What the model takes.
+    """Preprocessed batch, split into sub-batches by sequence length.
 
     Attributes:
-        groups: that are run one after the other.
-        cut: places of the instances that have more tokens than the model takes.
+        groups: Sub-batches that are run one after the other.
+        cut: Indices of the instances with more tokens than the model takes.
     """
 
     groups: list[SubBatch]
@@ -51,15 +51,15 @@ class PreparedBatch:
 
 
 class Pipeline:
-    """Runs the steps of a model.
+    """Preprocessing steps of one model.
 
     Args:
-        preprocessing: the steps.
-        shapes: of what the model takes, by name.
-        assets: the files that they need.
+        preprocessing: Steps of the pipeline.
+        shapes: Shapes of the model's tensors, by name.
+        assets: Files of the artifact that the steps need.
 
     Raises:
-        ContractError: a file is not what its step needs.
+        ContractError: A file is invalid for its step.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Pipeline:
         self._sequence = preprocessing.sequence
 
     def prepare(self, inputs: Arrays) -> PreparedBatch:
-        """What the model takes, from what clients sent, with sequences as long as need be.
+        """Preprocesses a batch, with sequences only as long as their buckets.
 
         Args, Raises: see `run`.
         """
@@ -91,13 +91,13 @@ class Pipeline:
         )
 
     def run(self, inputs: Arrays) -> Batch:
-        """What the model takes, from what clients sent.
+        """Preprocesses a batch.
 
         Args:
-            inputs: by input name, [batch, …]; strings as objects.
+            inputs: Arrays by input name, [batch, …]; strings as objects.
 
         Raises:
-            RefusedValue: a value cannot be taken.
+            RefusedValue: A value is invalid for a step.
         """
         found = dict(inputs)
         counts: Sequence[int] = ()
@@ -113,11 +113,11 @@ class Pipeline:
 
 
 def in_shapes(arrays: Arrays, shapes: Mapping[str, Shape]) -> dict[str, npt.NDArray[Any]]:
-    """Those that `shapes` names, where a scalar of an instance may be a vector of one.
+    """Selects the arrays named by `shapes`, with a scalar per instance reshaped to a vector of one.
 
     Args:
-        arrays: by name, [batch, …].
-        shapes: of the same batch.
+        arrays: Arrays by name, [batch, …].
+        shapes: Shapes by name, of the same batch.
     """
     return {name: _in_shape(arrays[name], shape) for name, shape in shapes.items()}
 

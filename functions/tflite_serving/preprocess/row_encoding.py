@@ -1,4 +1,4 @@
-"""Indices become rows of numbers, as Keras makes them."""
+"""Encodes indices as integers, or as one-hot, multi-hot or count vectors, as Keras does."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Indices = npt.NDArray[np.int64]
 
 
 def encode(indices: Indices, encoding: str, width: int) -> npt.NDArray[Any]:
-    """Indices as a layer puts them out.
+    """Encodes indices as a Keras layer does.
 
     Args:
-        indices: [instances, values]; those below 0, or of `width` and more, are in no row.
-        encoding: "int", "one_hot", "multi_hot" or "count".
-        width: of a row.
+        indices: Indices, [instances, values]; those below 0, or of `width` and more, are ignored.
+        encoding: Encoding: "int", "one_hot", "multi_hot" or "count".
+        width: Width of an encoded vector.
 
     Returns:
-        [instances, values] int64 for "int", [instances, values, width] float32 for "one_hot",
-        else [instances, width] float32.
+        Encoded indices, [instances, values] int64 for "int", [instances, values, width] float32 for
+        "one_hot", else [instances, width] float32.
     """
     if encoding == "int":
         return indices
@@ -41,17 +41,17 @@ def count(
     width: int,
     times: Indices | None = None,
 ) -> npt.NDArray[np.float32]:
-    """How often each index is there.
+    """Counts of each index in each instance.
 
     Args:
-        indices: of all instances, one after the other.
-        rows: the instance of each.
-        instances: how many there are.
-        width: of a row.
-        times: that each counts; None for once.
+        indices: Indices of all instances, flattened.
+        rows: Instance of each index.
+        instances: Number of instances.
+        width: Number of different indices.
+        times: Weight of each index; None for 1.
 
     Returns:
-        [instances, width]
+        Counts, [instances, width].
     """
     has_place = (indices >= 0) & (indices < width)
     places = rows[has_place] * width + indices[has_place]

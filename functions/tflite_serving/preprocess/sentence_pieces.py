@@ -1,4 +1,4 @@
-"""SentencePieces: the pieces of a text that are the likeliest together, or are joined by rank."""
+"""SentencePiece tokenizer (unigram or BPE)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LAST_SPACE = re.compile(r".*\s(?=\S)", re.DOTALL)
 
 
 class SentencePieces:
-    """Encodes texts.
+    """SentencePiece encoding of texts.
 
     The pieces of a text up to a place where one ends are those of the text up to there, alone:
     whether the likeliest are wanted or those of the best rank. So of a long text, places are looked
@@ -33,12 +33,12 @@ class SentencePieces:
     longer.
 
     Args:
-        operation: says what becomes of the file's own ids.
-        path: of what `sentencepiece` reads.
-        most: tokens of a text that are wanted.
+        operation: Specification of the tokenizer, with the mapping of the file's own ids.
+        path: Path of the model file of the `sentencepiece` library.
+        most: Largest number of tokens of a text.
 
     Raises:
-        ContractError: the file is damaged.
+        ContractError: The file is damaged.
     """
 
     def __init__(self, operation: TokensSpec, path: Path, most: int) -> None:
@@ -52,7 +52,7 @@ class SentencePieces:
         self._most = most
 
     def encode(self, texts: list[str]) -> list[list[int]]:
-        """See `encode.Encode`."""
+        """See `tokenizer_protocol.Encode`."""
         is_long = [len(text) > _LONG * self._most for text in texts]
         found = some_apart(texts, is_long, self._processor.encode, self._first_of)
         offset, zero = self._offset, self._zero
@@ -61,11 +61,11 @@ class SentencePieces:
         return [[_moved(token, offset, zero) for token in tokens] for tokens in found]
 
     def settled(self, text: str, size: int) -> list[int]:
-        """The first tokens of a text, as the file has them; none if more of it must be read.
+        """First tokens of a long text, with the file's own ids; none if more of it must be read.
 
         Args:
-            text: that is longer.
-            size: how much of it is read, in characters.
+            text: Text, longer than `size`.
+            size: Number of characters to read.
         """
         found: list[int] = []
         for end in self._ends(text, size):

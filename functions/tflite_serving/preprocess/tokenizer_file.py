@@ -1,4 +1,4 @@
-"""What the `tokenizers` library reads."""
+"""Loads and runs a tokenizer file of the `tokenizers` library."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tflite_serving.contract.codec import ContractError
 
 
 def load(path: Path) -> Any:
-    """A `tokenizers.Tokenizer`.
+    """Loads a `tokenizers.Tokenizer`.
 
     Raises:
-        ContractError: the file is damaged.
+        ContractError: The file is damaged.
     """
     from tokenizers import Tokenizer  # which only the models that need it pay for
 
@@ -24,7 +24,7 @@ def load(path: Path) -> Any:
 
 
 def encode_all(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    """The ids of all tokens of texts."""
+    """Token ids of texts."""
     if len(texts) == 1:  # which threads would not make faster
         return [tokenizer.encode(texts[0], add_special_tokens=False).ids]
     return [each.ids for each in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]

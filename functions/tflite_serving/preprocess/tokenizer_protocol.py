@@ -1,4 +1,4 @@
-"""What tokenizers are to the step that lays tokens out."""
+"""Interface of the tokenizers, and encoding of batches with exceptional texts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ raises `errors.TooLongWord` where they cannot be found without reading far on.
 def some_apart(
     texts: list[str], is_odd: list[bool], together: Encode, alone: Callable[[int, str], list[int]]
 ) -> list[list[int]]:
-    """The tokens of texts of which some are encoded in another way.
+    """Encodes texts, of which the exceptional ones need another function.
 
     Args:
-        texts: of a batch.
-        is_odd: whether each is one of these.
-        together: encodes the others.
-        alone: encodes one of these, with its place in the batch.
+        texts: Texts of a batch.
+        is_odd: Whether each text is an exceptional one.
+        together: Function that encodes all ordinary texts at once.
+        alone: Function that encodes one exceptional text, given its index in the batch.
     """
     if not any(is_odd):
         return together(texts)

@@ -1,4 +1,4 @@
-"""Texts become sequences of tokens, padded."""
+"""Tokenizes texts into padded sequences of token ids."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tflite_serving.preprocess.tokenizer_protocol import Encode
 
 
 class Tokens:
-    """A tokenizer with its layout, ready to run.
+    """Tokenizer with the layout of its sequences: start, tokens, end, padding.
 
     Args:
-        operation: what to do.
-        assets: the artifact's files, by path.
+        operation: Specification of the tokenizer and the layout.
+        assets: Files of the artifact, by path.
 
     Raises:
-        ContractError: the tokenizer's file is damaged, or Python's Unicode too old for it.
+        ContractError: The tokenizer's file is damaged, or Python's Unicode too old for it.
     """
 
     def __init__(self, operation: contract.TokensSpec, assets: Mapping[str, Path]) -> None:
@@ -39,13 +39,13 @@ class Tokens:
         self._encode = _encoder(operation, assets[operation.file], self._most)
 
     def run(self, values: Sequence[npt.NDArray[Any]]) -> StepOutput:
-        """All sequences, as long as the longest bucket, and counts with their starts and ends.
+        """Sequences padded to the longest bucket, with their token counts, start and end included.
 
         Args:
-            values: the texts, [batch] objects.
+            values: Texts, [batch] objects.
 
         Raises:
-            TooLongWord: one of them cannot be split without reading far on.
+            TooLongWord: A text has a word that is too long to be split from its beginning alone.
         """
         operation = self._operation
         found = self._encode([operation.prefix + text for text in values[0].reshape(-1).tolist()])

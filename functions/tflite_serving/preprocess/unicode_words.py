@@ -1,4 +1,4 @@
-"""Texts become words as KerasHub's WordPiece tokenizers split them, whatever is in them.
+"""Splits any Unicode text into words, as KerasHub's WordPiece tokenizers do.
 
 Of plain ASCII the `tokenizers` library makes the same words itself, and much faster; but always of
 all of it.
@@ -30,11 +30,11 @@ _BEYOND_PLAIN = re.compile(r"[\0-\x08\x0e-\x1f\x7f]")
 
 
 class OddWords:
-    """Splits texts by rules that know all of Unicode.
+    """Splits texts by rules for all of Unicode.
 
     Args:
-        rules: of the tokenizer.
-        unknown: the word that stands for all that are unknown.
+        rules: Word rules of the tokenizer.
+        unknown: Word that replaces unknown words.
     """
 
     def __init__(self, rules: WordRules, unknown: str) -> None:
@@ -52,11 +52,11 @@ class OddWords:
         return not any(word in text for word in self._special)
 
     def of(self, text: str, most: int) -> list[str]:
-        """The first words of a text, in its order, none of them empty.
+        """First words of a text in their order, none of them empty.
 
         Args:
-            text: of any length; not much more of it is looked at than has these words.
-            most: how many at most.
+            text: Text of any length, of which not much more is read than these words.
+            most: Largest number of words.
         """
         text = text.partition("\0")[0]  # where TensorFlow Text stops reading
         size = _CHARACTERS * most
@@ -68,11 +68,11 @@ class OddWords:
         return list(islice(self._words(text), most))
 
     def settled(self, part: str, most: int) -> list[str]:
-        """The first words of a text that are the same whatever follows.
+        """First words of a text that do not depend on what follows.
 
         Args:
-            part: of the text, without its end.
-            most: how many at most.
+            part: Beginning of the text.
+            most: Largest number of words.
         """
         words = list(islice(self._words(part), most + self._open))
         return words[: max(0, len(words) - self._open)]
@@ -156,11 +156,11 @@ class OddWords:
 
 
 class _Forms(dict[int, str | int]):
-    """What becomes of each character, as `str.translate` takes it.
+    """Translation table of characters for `str.translate`, extended on demand.
 
     Args:
-        known: what is known already.
-        form: works it out when a character is first met.
+        known: Known forms, by character.
+        form: Function that computes the form of a new character.
     """
 
     def __init__(self, known: Mapping[str, str], form: Callable[[str], str]) -> None:

@@ -1,4 +1,4 @@
-"""WordPieces: texts become words, and words pieces of a vocabulary."""
+"""WordPiece tokenizer."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _LONG = 16
 
 
 class WordPieces:
-    """Encodes texts.
+    """WordPiece encoding of texts.
 
     Args:
-        rules: how texts become words, beyond plain ASCII.
-        unknown: the word that stands for all that are unknown.
-        path: of what the `tokenizers` library reads.
-        most: tokens of a text that are wanted.
+        rules: Word rules of the tokenizer, for texts beyond plain ASCII.
+        unknown: Word that replaces unknown words.
+        path: Path of the tokenizer file of the `tokenizers` library.
+        most: Largest number of tokens of a text.
 
     Raises:
-        ContractError: the file is damaged, or Python's Unicode too old for the rules.
+        ContractError: The file is damaged, or Python's Unicode too old for the rules.
     """
 
     def __init__(self, rules: WordRules, unknown: str, path: Path, most: int) -> None:
@@ -44,7 +44,7 @@ class WordPieces:
         self._most = most
 
     def encode(self, texts: list[str]) -> list[list[int]]:
-        """See `encode.Encode`."""
+        """See `tokenizer_protocol.Encode`."""
         is_odd = [len(text) > _LONG * self._most or not self._odd.is_plain(text) for text in texts]
         return some_apart(texts, is_odd, self._all_of, self._first_of)
 

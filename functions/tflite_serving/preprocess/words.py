@@ -1,4 +1,4 @@
-"""How texts become words: what `keras.layers.TextVectorization` does before it looks them up."""
+"""Standardizes and splits texts into words, as `keras.layers.TextVectorization` does."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _AT_ONCE = 2**16
 
 
 def words_of(text: str, words: Words) -> Iterable[bytes]:
-    """The words of a text, in UTF-8, or what is looked up together of them.
+    """Words of a text in UTF-8, or n-grams of them.
 
-    Of a long text each is made when it is wanted: all of them take fifty times its memory.
+    They are generated lazily: all words of a long text take fifty times its memory.
 
     Args:
-        text: any; without half surrogates.
-        words: how it is split.
+        text: Any text without lone surrogates.
+        words: Specification of the split.
     """
     data = text.encode()
     if words.lower:

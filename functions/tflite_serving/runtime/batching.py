@@ -1,4 +1,4 @@
-"""Requests that meet within a window are run as one batch."""
+"""Dynamic batching: requests that arrive within a time window run as one batch."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from tflite_serving.telemetry import Timings
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    """What is run together.
+    """Rows of several requests that are run together.
 
     Attributes:
-        key: of what fits into it.
-        model: that it asks.
-        outcome: the outputs of all rows and the milliseconds that they took, or what went wrong.
-        parts: the inputs of each request.
-        rows: of all of them.
-        timer: ends the window; None once it has.
+        key: Model, input names and shapes, which requests of one batch have in common.
+        model: Pool of interpreters that runs the batch.
+        outcome: Outputs of all rows with the run's duration in milliseconds, or the exception of
+            the run.
+        parts: Inputs of each request.
+        rows: Count of the rows of all requests.
+        timer: Timer that ends the window; None once it has fired.
     """
 
     key: Hashable
@@ -38,16 +39,16 @@ class _Batch:
 
 
 class Batcher:
-    """Puts together what several requests ask one model, and gives each its own rows.
+    """Combines requests to the same model into batches, and splits the outputs by request.
 
     The first request opens a batch. It is run when the window is over, or it has as many rows as
     one invoke takes; while all interpreters are busy it stays open for longer. For one event loop
     alone.
 
     Args:
-        window_seconds: how long the first request of a batch waits for others.
-        threads: run the batches.
-        turns: places in them.
+        window_seconds: Time for which the first request of a batch waits for others.
+        threads: Executor that runs the batches.
+        turns: Semaphore that bounds the batches in the executor.
     """
 
     def __init__(self, window_seconds: float, threads: Executor, turns: asyncio.Semaphore) -> None:
@@ -60,20 +61,21 @@ class Batcher:
     async def run(
         self, model: InterpreterPool, inputs: Arrays, timings: Timings, wait_seconds: float
     ) -> Arrays:
-        """Runs one request's inputs, with those of others.
+        """Runs one request's inputs, possibly in one batch with other requests'.
 
         Args:
-            model: that is asked.
-            inputs: by input name, [batch, …], as for `InterpreterPool.run`.
-            timings: gets the stages "queue", with the window, and "infer", of the whole batch.
-            wait_seconds: how long to wait for the outputs.
+            model: Pool of interpreters of the requested model.
+            inputs: Arrays by input name, [batch, …], as for `InterpreterPool.run`.
+            timings: Timings of the request; get the stages "queue", with the window, and "infer",
+                of the whole batch.
+            wait_seconds: Longest time to wait for the outputs.
 
         Returns:
-            by output name, [batch, …], of these inputs alone.
+            Arrays by output name, [batch, …], of these inputs alone.
 
         Raises:
-            DeadlineExceeded: they took longer.
-            Exception: whatever running the batch raised.
+            DeadlineExceeded: The outputs took longer.
+            Exception: Whatever running the batch raised.
         """
         batch, start = self._join(model, inputs)
         await asyncio.wait((batch.outcome,), timeout=wait_seconds)

@@ -48,14 +48,14 @@ class InterpreterPool:
     One interpreter is made at once, the others when a batch finds none free.
 
     Args:
-        path: of the flatbuffer; it is mapped into memory, not read.
-        tensors: which of its tensors carry the inputs and outputs.
-        outputs: of the manifest, for their activations.
-        interpreters: how many batches it runs at once.
-        threads: of each interpreter.
+        path: Path of the .tflite file; it is mapped into memory, not read.
+        tensors: Binding of the flatbuffer's tensors to inputs and outputs.
+        outputs: Outputs of the manifest, for their activations.
+        interpreters: Largest number of interpreters, each of which runs one batch at a time.
+        threads: Number of threads of each interpreter.
 
     Raises:
-        ArtifactRefused: the flatbuffer cannot be loaded, or is not what `tensors` says.
+        ArtifactRefused: The flatbuffer cannot be loaded, or does not have the tensors of `tensors`.
     """
 
     def __init__(
@@ -85,17 +85,20 @@ class InterpreterPool:
         """Runs one batch.
 
         Args:
-            inputs: by input name, [batch, …], in natural units; all of the same batch size.
-            timings: gets the stages "queue", which begins where the last one ended, and "infer".
-            wait_seconds: how long to wait for a free interpreter; None waits for ever.
+            inputs: Arrays by input name, [batch, …], in natural units; all of the same batch size.
+            timings: Timings of the request; get the stages "queue", which begins where the last one
+                ended, and "infer".
+            wait_seconds: Longest time to wait for a free interpreter; None waits for ever.
 
         Returns:
-            by output name, [batch, …], in natural units with the manifest's activation applied.
+            Arrays by output name, [batch, …], in natural units with the manifest's activation
+            applied.
 
         Raises:
-            DeadlineExceeded: no interpreter became free in time.
-            Stopping: see `give_up`.
-            RequestError: an index is of no row of a table of the model, such as an embedding.
+            DeadlineExceeded: No interpreter became free in time.
+            Stopping: The instance is shutting down; see `give_up`.
+            RequestError: An index is beyond the rows of one of the model's tables, such as an
+                embedding.
         """
         try:
             interpreter = self._take(wait_seconds)

@@ -1,4 +1,4 @@
-"""Instances of one request that are run apart, because their sequences are of different lengths."""
+"""Splits a batch into sub-batches by sequence length, and merges their outputs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from tflite_serving.contract.tensors import Arrays
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SubBatch:
-    """What one run of the model takes.
+    """Instances that are run through the model together.
 
     Attributes:
-        inputs: by tensor name, [instances, …].
-        rows: [instances], their places in the request; None if they are all of it, in its order.
+        inputs: Arrays by tensor name, [instances, …].
+        rows: Indices of the instances in the request, [instances]; None if they are the whole
+            request, in its order.
     """
 
     inputs: Arrays
@@ -29,13 +30,13 @@ class SubBatch:
 def by_length(
     arrays: Arrays, sequences: Collection[str], counts: Sequence[int], buckets: Sequence[int]
 ) -> list[SubBatch]:
-    """Groups of instances whose sequences fit into the same bucket, each cut to its length.
+    """Splits a batch into sub-batches by bucket, each cut to the length of its bucket.
 
     Args:
-        arrays: by tensor name, [batch, …].
-        sequences: names of those that are [batch, tokens], as long as the largest bucket.
-        counts: tokens of each instance; more than the largest bucket were cut off.
-        buckets: lengths, rising.
+        arrays: Arrays by tensor name, [batch, …].
+        sequences: Names of the arrays that are [batch, tokens], as long as the largest bucket.
+        counts: Number of tokens of each instance; tokens beyond the largest bucket were cut off.
+        buckets: Lengths in tokens, in ascending order.
     """
     last = len(buckets) - 1
     places = [min(bisect_left(buckets, count), last) for count in counts]
@@ -52,11 +53,11 @@ def by_length(
 
 
 def merge_outputs(groups: Sequence[SubBatch], answers: Sequence[Arrays]) -> Arrays:
-    """The answers of all groups, in the order of the request.
+    """Concatenates the outputs of all sub-batches, in the order of the request.
 
     Args:
-        groups: of one request.
-        answers: to each of them, by output name, [instances, …].
+        groups: Sub-batches of one request.
+        answers: Outputs of each sub-batch, arrays by output name, [instances, …].
     """
     if len(groups) == 1:
         return answers[0]

@@ -1,4 +1,4 @@
-"""From what a model puts out to the scores of classes."""
+"""Postprocessing of model outputs: activations, class scores, predicted classes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tflite_serving.contract.tensors import Activation, Task
 
 
 def apply_activation(values: npt.NDArray[Any], activation: Activation) -> npt.NDArray[Any]:
-    """What the manifest's activation makes of the model's values.
+    """Applies the manifest's activation to the model's values.
 
     Args:
-        values: [..., classes], logits unless the activation is "none".
-        activation: "softmax" over the last axis, "sigmoid" of each value, or "none".
+        values: Model outputs, [..., classes]; logits unless the activation is "none".
+        activation: Activation: "softmax" over the last axis, "sigmoid" of each value, or "none".
 
     Returns:
-        the same shape and dtype.
+        Values of the same shape and dtype.
     """
     if activation == "softmax":
         # Infinity makes NaN here: the caller's to notice, and no reason to warn on stderr.
@@ -42,10 +42,10 @@ def class_scores(output: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The score of every class.
 
     Args:
-        output: [batch, classes], or [batch, 1] with the score of the positive class alone.
+        output: Scores, [batch, classes], or [batch, 1] with the score of the positive class alone.
 
     Returns:
-        [batch, classes]; a single sigmoid score becomes those of its two classes.
+        Scores, [batch, classes]; a single sigmoid score is expanded to those of its two classes.
     """
     if output.shape[-1] == 1:
         return np.concatenate([1 - output, output], axis=-1)
@@ -55,12 +55,12 @@ def class_scores(output: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def answered_classes(
     scores: npt.NDArray[Any], threshold: float | npt.NDArray[Any] | None
 ) -> npt.NDArray[Any]:
-    """The class that each row answers, [batch].
+    """Index of the predicted class of each row, [batch].
 
     Args:
-        scores: [batch, classes].
-        threshold: of two classes, the least score with which the second one is the answer; for
-            each row, if it is an array. None where the best score decides; the first of equal ones.
+        scores: Scores, [batch, classes].
+        threshold: Least score of the second of two classes with which it is predicted; an array has
+            one for each row. None predicts the class of the best score, the first of equal ones.
     """
     if threshold is None:
         return np.asarray(scores.argmax(axis=-1))
@@ -69,21 +69,21 @@ def answered_classes(
 
 
 def answered_labels(scores: npt.NDArray[Any], thresholds: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Which labels each row answers, [batch, labels].
+    """Mask of the predicted labels of each row, [batch, labels].
 
     Args:
-        scores: [batch, labels].
-        thresholds: [labels], the least scores with which each is.
+        scores: Scores, [batch, labels].
+        thresholds: Least scores with which each label is predicted, [labels].
     """
     return np.asarray(scores >= np.asarray(thresholds, scores.dtype))
 
 
 def confidence(output: npt.NDArray[Any], task: Task = "classification") -> float:
-    """The mean over a batch of the best class's score, to four places.
+    """Mean over a batch of the best class's score, rounded to four places.
 
     Args:
-        output: as for `class_scores`; of "multi_label", a score for each label.
-        task: of the output. Of "multi_label", each label has two classes: yes and no.
+        output: Scores as for `class_scores`; for "multi_label", a score for each label.
+        task: Task of the output. For "multi_label", each label has two classes: yes and no.
     """
     if task == "multi_label":
         return round(float(np.maximum(output, 1 - output).mean()), 4)

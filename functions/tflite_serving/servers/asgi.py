@@ -1,4 +1,4 @@
-"""The ASGI shell: between the server and the service.
+"""The ASGI application, which passes requests from the server to the service.
 
 It is an ASGI application of its own, and knows no framework: on the way of every request a router,
 middlewares and request objects would cost more than a small model's whole prediction.
@@ -86,15 +86,18 @@ class AsgiShell:
                 body = b""
                 if exchange.wants_body:
                     body = await upload.read(exchange)
-                if self._batcher is not None and exchange.is_for_a_batch(len(body)):
-                    return await exchange.answer_in_batch(body, self._batcher)
-                if not exchange.is_quick(len(body)):
-                    return await self._answer_in_turn(exchange, upload, body)
+                if self._batcher is not None:
+                    read = exchange.for_a_batch(len(body))
+                    if read is not None:
+                        return await exchange.answer_in_batch(read, body, self._batcher)
+                response = exchange.answer_at_once(body)
+                if response is None:
+                    response = await self._answer_in_turn(exchange, upload, body)
+                return response
         except ServingError as error:
             return exchange.refuse(error)
         except asyncio.CancelledError:
             return exchange.refuse(Stopping())
-        return exchange.answer(body)
 
     async def _discard(self, upload: _Upload) -> None:
         """Lets a body that nobody wants come before the response, if there is room for it.

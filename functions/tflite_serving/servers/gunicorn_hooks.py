@@ -1,4 +1,4 @@
-"""What gunicorn's workers do at their start and before each request, where Flask answers."""
+"""Gunicorn hooks for serving with Flask: graceful shutdown, and no protocol upgrades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time between SIGTERM and the platform's kill, which comes ten seconds later.
+"""Graceful shutdown between SIGTERM and the platform's SIGKILL ten seconds later.
 
 A request that still waits five seconds after the signal is refused, so that its client gets an
 answer. Whatever keeps the process for longer is left behind: a thread that computes cannot be

@@ -1,4 +1,4 @@
-"""The server in front of the function: uvicorn, as functions-framework starts it, set on purpose.
+"""Configuration of uvicorn, and its HTTP protocol with a fast path for short requests.
 
 docs/6-serving-performance.md says why each option is what it is.
 """
@@ -38,12 +38,12 @@ def set_up() -> None:
     UvicornWorker.CONFIG_KWARGS = {**UvicornWorker.CONFIG_KWARGS, **_OPTIONS}
 
 
-def answer_with(service: Service, shell: Any) -> None:
-    """Gives the workers of this process what answers, in place of the application they started.
+def answer_with(service: Service | None, shell: Any) -> None:
+    """Replaces the application that the workers of this process started.
 
     Args:
-        service: is asked first.
-        shell: the ASGI application that gets what the service cannot answer at once.
+        service: Answers what needs no waiting; None to leave all to the shell (``FAST_PATH=0``).
+        shell: ASGI application that gets everything else.
     """
     Protocol.service, Protocol.shell = service, shell
 

@@ -1,4 +1,4 @@
-"""The WSGI shell: between Flask and the service."""
+"""The WSGI shell, which passes requests from Flask to the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much the function takes on at once."""
+"""Admission control: bounds the requests in flight and the memory for their bodies."""
 
 from __future__ import annotations
 

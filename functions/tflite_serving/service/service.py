@@ -1,32 +1,33 @@
-"""Request in, response out. Knows no web framework: the shells bring the bytes."""
+"""The service: handles HTTP requests, independent of any web framework."""
 
 from __future__ import annotations
 
 import random
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, wait
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import orjson
-
 from tflite_serving.catalog.catalog import Catalog
-from tflite_serving.dialects.dialect import Dialect
+from tflite_serving.dialects.refusal import refusal
 from tflite_serving.errors import (
+    DeadlineExceeded,
     InternalError,
     PayloadTooLarge,
     ServingError,
     UnsupportedMediaType,
 )
-from tflite_serving.http.messages import RequestHead, Response
-from tflite_serving.http.routing import Action, Match, match
+from tflite_serving.http.messages import Reply, RequestHead, Response
+from tflite_serving.http.routing import Match
 from tflite_serving.inputs.diagnose import shortened
-from tflite_serving.runtime.postprocess import confidence
 from tflite_serving.service.admission import Admission
-from tflite_serving.service.handlers import DIALECTS, act, is_quick, is_quickly_read, loads, read
+from tflite_serving.service.handlers.handler import Handler, Respond
+from tflite_serving.service.prediction import Prediction
 from tflite_serving.service.request_context import RequestContext
+from tflite_serving.service.routes import INDEX, ROUTER
 from tflite_serving.settings import Settings
 from tflite_serving.telemetry import Log, Timings, Trace, request_id, timings_json
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from tflite_serving.runtime.batching import Batcher
 
 _LONGEST_TEXT = 1000  # of what a client chose, in a log line
-_UNMATCHED = Match(Action.INDEX)
+_UNMATCHED: Match[Handler] = Match(INDEX)
 _SMALL_BODY = 2**16
 _BODIES_HELD = 4  # of the largest size; smaller ones in proportion
 
@@ -52,6 +53,7 @@ class Service:
         self.settings = settings
         self.catalog = catalog
         self.log = log
+        self.has_batches = settings.batch_window_ms > 0
         self.admission = Admission(
             settings.max_in_flight, _BODIES_HELD * settings.max_request_bytes
         )
@@ -69,14 +71,12 @@ class Service:
         """The response to a whole request, if it takes no waiting; else None, and nothing is done.
 
         Args:
-            head: the request.
-            body: all of it.
+            head: The request before its body.
+            body: All of its body.
         """
-        with self.open(head) as exchange:
-            if exchange.refusal is not None:
-                return None
+        with Exchange(self, head) as exchange:
             # It needs no place among those in work: it is done before anyone could take another.
-            return exchange.answer(body) if exchange.is_quick(len(body)) else None
+            return None if exchange.refusal is not None else exchange.answer_at_once(body)
 
     def load(self) -> None:
         """Loads every model, all at once; those that fail are tried again when they are asked."""
@@ -106,35 +106,42 @@ class Exchange:
 
     __slots__ = (
         "_body_bytes",
+        "_context",
+        "_handler",
         "_held_bytes",
         "_is_admitted",
         "_request_id",
         "_service",
-        "_task",
         "_trace",
         "refusal",
     )
 
     def __init__(self, service: Service, head: RequestHead) -> None:
         self._service = service
-        deadline = time.monotonic() + service.settings.request_timeout_seconds
+        settings = service.settings
+        deadline = time.monotonic() + settings.request_timeout_seconds
         self._trace = Trace.from_headers(head.headers)
         self._request_id = request_id(head.headers, self._trace)
-        self._task = task = RequestContext(head, _UNMATCHED, None, Timings(), deadline)
         self._is_admitted = False
         self._held_bytes = 0
         self._body_bytes = 0
         self.refusal: ServingError | None = None
+        match = _UNMATCHED
         try:
-            task.match = match(head.method, head.path)
-            task.dialect = DIALECTS.get(task.match.action)
-            if task.dialect is not None:
-                _check_head(head, task.dialect, service.settings.max_request_bytes)
+            match = ROUTER.match(head.method, head.path)
+            dialect = match.handler.dialect
+            if dialect is not None:
+                _check_head(head, settings.max_request_bytes)
+                dialect.check(head)
                 if service.admission.is_full:
-                    # Better told before the body is sent than after.
+                    # Better reported before the body is sent than after.
                     raise service.admission.refusal()
         except Exception as error:
             self.refusal = self._as_serving_error(error)
+        self._handler = match.handler
+        self._context = RequestContext(
+            head, match, service.catalog, settings.max_batch, Timings(), deadline
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -152,12 +159,12 @@ class Exchange:
     @property
     def wants_body(self) -> bool:
         """Whether the body must be read before `answer`."""
-        return self.refusal is None and self._task.dialect is not None
+        return self.refusal is None and self._handler.dialect is not None
 
     @property
     def is_followed_by_much(self) -> bool:
         """Whether a body that was not read is too much to keep the connection for."""
-        head = self._task.head
+        head = self._context.head
         if head.content_length is None:
             return "transfer-encoding" in head.headers
         # Who waits to be told to go on may, or may not, send it after another answer.
@@ -166,7 +173,7 @@ class Exchange:
     @property
     def seconds_left(self) -> float:
         """Until the deadline; never negative."""
-        return self._task.seconds_left
+        return self._context.seconds_left
 
     @property
     def max_body_bytes(self) -> int:
@@ -200,56 +207,66 @@ class Exchange:
         self._held_bytes = held
         self._is_admitted = True
 
-    def is_quick(self, size: int) -> bool:
-        """Whether `answer` for a body of `size` bytes may run on an event loop."""
-        if self._waits_for_others:
-            return False
-        return is_quick(self._task, size, self._service.catalog)
+    def answer_at_once(self, body: bytes) -> Response | None:
+        """The response, if it takes no waiting; else None, and nothing is done."""
+        if self._service.has_batches and self._handler.dialect is not None:
+            return None
+        respond = self._handler.at_once(self._context, len(body))
+        return None if respond is None else self._answer(respond, body)
 
-    def is_for_a_batch(self, size: int) -> bool:
-        """Whether a body of `size` bytes is one for `answer_in_batch`."""
-        return self._waits_for_others and is_quickly_read(self._task, size, self._service.catalog)
-
-    @property
-    def _waits_for_others(self) -> bool:
-        return self._task.dialect is not None and self._service.settings.batch_window_ms > 0
+    def for_a_batch(self, size: int) -> Callable[[bytes], Prediction] | None:
+        """Reads a body of `size` bytes for `answer_in_batch`; None if it is not one for a batch."""
+        return self._handler.for_a_batch(self._context, size)
 
     def loads(self) -> list[Future[Any]]:
         """The loads that `answer` would wait for, under way; they never raise.
 
         An event loop waits for them before it gives `answer` to a thread.
         """
-        return loads(self._task, self._service.catalog)
+        return self._handler.loads(self._context)
 
     def answer(self, body: bytes) -> Response:
         """Computes the response. May wait for a load or an interpreter, until the deadline."""
-        service, self._body_bytes = self._service, len(body)
-        try:
-            content = act(self._task, body, service.catalog, service.settings.max_batch)
-        except Exception as error:
-            return self.refuse(error)
-        return self._respond(200, content, self._task.headers or {})
+        return self._answer(partial(self._handler.respond, self._context), body)
 
-    async def answer_in_batch(self, body: bytes, batcher: Batcher) -> Response:
-        """Computes the response together with those of other requests."""
-        service, task, self._body_bytes = self._service, self._task, len(body)
+    async def answer_in_batch(
+        self, read: Callable[[bytes], Prediction], body: bytes, batcher: Batcher
+    ) -> Response:
+        """Computes the response together with those of other requests.
+
+        Args:
+            read: See `for_a_batch`.
+            body: All of the body.
+            batcher: Runs predictions of several requests as one batch.
+        """
+        context, self._body_bytes = self._context, len(body)
         try:
-            prediction = read(task, body, service.catalog, service.settings.max_batch)
+            prediction = read(body)
             outputs = await batcher.run_groups(
-                prediction.model, prediction.groups, task.timings, task.seconds_left
+                prediction.pool, prediction.sub_batches, context.timings, context.seconds_left
             )
-            content = prediction.write(outputs)
+            reply = prediction.render(outputs)
         except Exception as error:
             return self.refuse(error)
-        return self._respond(200, content, task.headers or {})
+        return self._respond(reply)
+
+    def _answer(self, respond: Respond, body: bytes) -> Response:
+        self._body_bytes = len(body)
+        try:
+            if time.monotonic() >= self._context.deadline:
+                raise DeadlineExceeded(
+                    "deadline_exceeded", "the request waited too long; try again"
+                )
+            reply = respond(body)
+        except Exception as error:
+            return self.refuse(error)
+        return self._respond(reply)
 
     def refuse(self, raised: Exception) -> Response:
-        """The response that tells of an error; of one that nobody foresaw, only its id."""
+        """The response that reports an error; of one that nobody foresaw, only its id."""
         error = self._as_serving_error(raised)
-        content = orjson.dumps(
-            {"error": error.message, "code": error.code, "request_id": self._request_id}
-        )
-        return self._respond(error.status, content, error.headers, error)
+        refuse = refusal if self._handler.dialect is None else self._handler.dialect.refuse
+        return self._respond(refuse(error, self._request_id), error)
 
     def _held_with(self, size: int) -> int:
         held, limit = self._held_bytes + size, self._service.settings.max_request_bytes
@@ -265,35 +282,27 @@ class Exchange:
         stack = "".join(traceback.format_exception(error))
         return InternalError("internal", message, stack)
 
-    def _respond(
-        self,
-        status: int,
-        content: bytes,
-        headers: Mapping[str, str],
-        error: ServingError | None = None,
-    ) -> Response:
-        task = self._task
-        if task.head.method == "HEAD":
-            content = b""
-        server_timing = task.timings.server_timing()
+    def _respond(self, reply: Reply, error: ServingError | None = None) -> Response:
+        context, status = self._context, reply.status
+        content = b"" if context.head.method == "HEAD" else reply.content
+        server_timing = context.timings.server_timing()
         if self._service.is_logged(status):
             self._log(status, len(content), server_timing, error)
-        return Response(
-            status,
-            {
-                "Content-Type": "application/json",
-                "X-Request-Id": self._request_id,
-                "Server-Timing": server_timing,
-                **headers,
-            },
-            content,
-        )
+        headers = {
+            "Content-Type": reply.media_type,
+            "X-Request-Id": self._request_id,
+            "Server-Timing": server_timing,
+        }
+        if reply.headers is not None:
+            headers.update(reply.headers)
+        return Response(status, headers, content)
 
     def _log(self, status: int, size: int, server_timing: str, error: ServingError | None) -> None:
-        task, head, log = self._task, self._task.head, self._service.log
+        context, log = self._context, self._service.log
         severity = "INFO" if error is None else "ERROR" if status >= 500 else "WARNING"
         if not log.writes(severity):
             return
+        head = context.head
         done = f"{head.method} {head.path[:_LONGEST_TEXT]} {status}"
         entry: dict[str, Any] = {
             "severity": severity,
@@ -304,7 +313,7 @@ class Exchange:
                 "status": status,
                 "requestSize": str(self._body_bytes or head.content_length or 0),
                 "responseSize": str(size),
-                "latency": f"{task.timings.total_ms / 1000:.6f}s",
+                "latency": f"{context.timings.total_ms / 1000:.6f}s",
                 "userAgent": head.headers.get("user-agent", "")[:_LONGEST_TEXT],
                 "remoteIp": head.remote_ip,
                 "protocol": head.protocol,
@@ -312,12 +321,8 @@ class Exchange:
             "request_id": self._request_id,
             "timings_ms": timings_json(server_timing),
         }
-        if task.served is not None:
-            entry["logging.googleapis.com/labels"] = task.served.labels
-            entry["instances"] = task.instances
-            if task.scores is not None and task.served.judged is not None:
-                # How sure the model is: when its inputs drift, this does, too.
-                entry["confidence"] = confidence(task.scores, task.served.judged.task)
+        if context.log is not None:
+            context.log.add_to(entry)
         if self._trace is not None:
             entry.update(self._trace.log_fields(self._service.settings.project))
         if error is not None:
@@ -331,7 +336,7 @@ def _limit_message(limit: int) -> str:
     return f"body: expected at most {limit} bytes; send fewer instances at a time"
 
 
-def _check_head(head: RequestHead, dialect: Dialect, limit: int) -> None:
+def _check_head(head: RequestHead, limit: int) -> None:
     encoding = head.headers.get("content-encoding")
     if encoding and encoding.lower() != "identity":
         raise UnsupportedMediaType(
@@ -339,7 +344,6 @@ def _check_head(head: RequestHead, dialect: Dialect, limit: int) -> None:
             f"Content-Encoding: expected none, got {shortened(encoding)!r}; "
             "send the body uncompressed",
         )
-    dialect.check_type(head.content_type)
     length = head.content_length
     if length is not None and length > limit:
         raise PayloadTooLarge("payload_too_large", _limit_message(limit))

@@ -83,6 +83,16 @@ variable "approvers" {
   description = "Who may approve builds of the trigger: IAM members by a name of your choice."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for member in values(var.approvers) : can(regex("^((user|group|serviceAccount):[^\\s:@]+@[^\\s:@]+|serviceAccount:\\S+\\.svc\\.id\\.goog\\[\\S+\\]|domain:[^\\s:@/]+|principal(Set)?://\\S+)$", member))])
+    error_message = "approvers: expected IAM members such as user:me@example.com, group:team@example.com, serviceAccount:NAME@PROJECT.iam.gserviceaccount.com, domain:example.com, principal://… or principalSet://…, because Google refuses others only when they are applied."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.approvers) : can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]*$", name))])
+    error_message = "approvers: expected names of letters, digits, dots, dashes, underscores and @, because they are part of what Terraform calls each right."
+  }
 }
 
 variable "rollbackers" {
@@ -93,6 +103,16 @@ variable "rollbackers" {
   validation {
     condition     = length(var.rollbackers) == 0 || var.trigger == null ? true : var.trigger.approval_required
     error_message = "rollbackers: expected trigger.approval_required = true beside them, because whoever may start the rollback may start any trigger of the project, and the delivery must then wait for an approval."
+  }
+
+  validation {
+    condition     = alltrue([for member in values(var.rollbackers) : can(regex("^((user|group|serviceAccount):[^\\s:@]+@[^\\s:@]+|serviceAccount:\\S+\\.svc\\.id\\.goog\\[\\S+\\]|domain:[^\\s:@/]+|principal(Set)?://\\S+)$", member))])
+    error_message = "rollbackers: expected IAM members such as user:me@example.com, group:team@example.com, serviceAccount:NAME@PROJECT.iam.gserviceaccount.com, domain:example.com, principal://… or principalSet://…, because Google refuses others only when they are applied."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.rollbackers) : can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]*$", name))])
+    error_message = "rollbackers: expected names of letters, digits, dots, dashes, underscores and @, because they are part of what Terraform calls each right."
   }
 }
 
@@ -122,6 +142,11 @@ variable "trigger" {
   validation {
     condition     = var.trigger == null ? true : alltrue([for image in values(var.trigger.images) : can(regex("@sha256:[0-9a-f]{64}$", image))])
     error_message = "trigger: expected images as NAME@sha256:DIGEST, because what a tag means can change between staging and prod (docker buildx imagetools inspect NAME:TAG tells the digest)."
+  }
+
+  validation {
+    condition     = var.trigger == null ? true : length(setintersection(keys(var.trigger.substitutions), ["_ENVIRONMENT", "_SIGNING_KEY"])) == 0
+    error_message = "trigger: expected neither _ENVIRONMENT nor _SIGNING_KEY among substitutions, because approvals and signatures depend on them; environment and signing set them."
   }
 
   validation {

@@ -100,12 +100,32 @@ variable "readers" {
   description = "Who may read models: IAM members by a name of your choice, such as { function = \"serviceAccount:…\" }."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for member in values(var.readers) : can(regex("^((user|group|serviceAccount):[^\\s:@]+@[^\\s:@]+|serviceAccount:\\S+\\.svc\\.id\\.goog\\[\\S+\\]|domain:[^\\s:@/]+|principal(Set)?://\\S+)$", member))])
+    error_message = "readers: expected IAM members such as user:me@example.com, group:team@example.com, serviceAccount:NAME@PROJECT.iam.gserviceaccount.com, domain:example.com, principal://… or principalSet://…, because Google refuses others only when they are applied."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.readers) : can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]*$", name))])
+    error_message = "readers: expected names of letters, digits, dots, dashes, underscores and @, because they are part of what Terraform calls each right."
+  }
 }
 
 variable "writers" {
   description = "Who may publish versions and move aliases: IAM members by a name of your choice."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for member in values(var.writers) : can(regex("^((user|group|serviceAccount):[^\\s:@]+@[^\\s:@]+|serviceAccount:\\S+\\.svc\\.id\\.goog\\[\\S+\\]|domain:[^\\s:@/]+|principal(Set)?://\\S+)$", member))])
+    error_message = "writers: expected IAM members such as user:me@example.com, group:team@example.com, serviceAccount:NAME@PROJECT.iam.gserviceaccount.com, domain:example.com, principal://… or principalSet://…, because Google refuses others only when they are applied."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.writers) : can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]*$", name))])
+    error_message = "writers: expected names of letters, digits, dots, dashes, underscores and @, because they are part of what Terraform calls each right."
+  }
 }
 
 variable "force_destroy" {

@@ -228,6 +228,16 @@ variable "invokers" {
     condition     = alltrue([for member in values(var.invokers) : !contains(["allUsers", "allAuthenticatedUsers"], member)])
     error_message = "invokers: expected no allUsers and no allAuthenticatedUsers (which is everybody with a Google account); say public = true if everybody may call it."
   }
+
+  validation {
+    condition     = alltrue([for member in values(var.invokers) : can(regex("^((user|group|serviceAccount):[^\\s:@]+@[^\\s:@]+|serviceAccount:\\S+\\.svc\\.id\\.goog\\[\\S+\\]|domain:[^\\s:@/]+|principal(Set)?://\\S+|allUsers|allAuthenticatedUsers)$", member))])
+    error_message = "invokers: expected IAM members such as user:me@example.com, group:team@example.com, serviceAccount:NAME@PROJECT.iam.gserviceaccount.com, domain:example.com, principal://… or principalSet://…, because Google refuses others only when they are applied."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.invokers) : can(regex("^[A-Za-z0-9][A-Za-z0-9._@-]*$", name))])
+    error_message = "invokers: expected names of letters, digits, dots, dashes, underscores and @, because they are part of what Terraform calls each right."
+  }
 }
 
 variable "public" {

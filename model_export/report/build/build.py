@@ -1,4 +1,4 @@
-"""Puts the report together from what the steps of an export found."""
+"""Builds the report document from the findings of an export."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which test examples the published model answers otherwise, and how they are shown."""
+"""Selects test examples whose prediction was changed by compression."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Changes:
 
     Attributes:
         output: of the model.
-        reference, published: what they answer, as `Interface.scores` gives it.
+        reference, published: what they answer, as `ModelSignature.scores` gives it.
         targets: the right answers.
         inputs: of the examples, shown.
         reference_thresholds: of the reference; None where they are the output's.

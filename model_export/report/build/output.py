@@ -1,4 +1,4 @@
-"""Puts together what the report tells of one output."""
+"""Builds the report of one output."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def build_output(
         criterion: what it is judged by.
         comparison: of the published candidate with the reference.
         scores: what the reference and the published model answer to the test split, and the right
-            answers; as `Interface.scores` and `Interface.targets` give them.
+            answers; as `ModelSignature.scores` and `targets_of` give them.
         inputs: of the test split.
         most_changed: examples that are shown.
     """

@@ -1,4 +1,4 @@
-"""The inputs of test examples, as people see them: pictures, texts, and values by name."""
+"""Formats the inputs of test examples for the report: images, texts, named values."""
 
 from __future__ import annotations
 

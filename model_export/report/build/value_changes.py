@@ -1,4 +1,4 @@
-"""What compression did to the values of a regression."""
+"""Changes of a regression's predicted values by compression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How figures look in the report."""
+"""Formats numbers, sizes and texts for the report."""
 
 from __future__ import annotations
 

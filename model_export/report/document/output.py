@@ -1,4 +1,4 @@
-"""What the report tells of one output of the model, as data."""
+"""The report of one output, as dataclasses."""
 
 from __future__ import annotations
 

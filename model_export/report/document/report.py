@@ -1,4 +1,4 @@
-"""What the report tells, as data: ``report.json`` is this document, ``report.html`` shows it."""
+"""The report as dataclasses: ``report.json`` is this document, ``report.html`` shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What compression did to single classes, and to the pairs that are taken for one another."""
+"""Selects the classes and confusions that the page shows, most changed first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an example whose answer changed is shown."""
+"""Display of the test examples whose prediction changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renders the report as one HTML file that needs no network."""
+"""Renders the report as one self-contained HTML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page shows of each output: plots, and of long lists what tells most."""
+"""View of each output for the page's template: its plots, and excerpts of long lists."""
 
 from __future__ import annotations
 

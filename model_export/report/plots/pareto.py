@@ -1,4 +1,4 @@
-"""What the candidates trade: quality against latency, and size."""
+"""Pareto plot of the candidates: quality against latency, mark size by file size."""
 
 from __future__ import annotations
 

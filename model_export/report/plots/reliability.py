@@ -1,4 +1,4 @@
-"""Whether scores mean what they say: the reliability diagram of both models."""
+"""Reliability diagram of the Keras model and the published model."""
 
 from __future__ import annotations
 

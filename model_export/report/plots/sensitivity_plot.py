@@ -1,4 +1,4 @@
-"""Draws which layers bear pruning and int8, into a file of its own."""
+"""Bar chart of the layers' sensitivity to pruning and int8, as a separate file."""
 
 from __future__ import annotations
 

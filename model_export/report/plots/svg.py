@@ -1,4 +1,4 @@
-"""Turns a plot into SVG that belongs to the page: its colours, its font, its width.
+"""Renders a plot as inline SVG, with the page's colours, font and width.
 
 matplotlib knows nothing of dark mode. Plots are drawn with stand-in colours, and each is replaced
 with the page's CSS variable.

@@ -1,4 +1,4 @@
-"""What other thresholds of a single score would come to."""
+"""Plot of the metric, precision and recall against the decision threshold."""
 
 from __future__ import annotations
 

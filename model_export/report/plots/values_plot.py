@@ -1,4 +1,4 @@
-"""The answers of a regression against the truth, and how far compression moved them."""
+"""Plot of a regression's predictions against their targets, before and after compression."""
 
 from __future__ import annotations
 

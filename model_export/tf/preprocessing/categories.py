@@ -1,4 +1,4 @@
-"""Hashes, crossings, bins and rows of numbers as steps of the function."""
+"""Converts Keras's Hashing, HashedCrossing, Discretization, … to preprocessing steps."""
 
 from __future__ import annotations
 

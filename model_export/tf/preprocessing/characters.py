@@ -1,4 +1,4 @@
-"""What TensorFlow and TensorFlow Text take characters for, asked one by one.
+"""Character classes and Unicode tables of TensorFlow, found by probing every character.
 
 Each has tables of a version of Unicode that is neither the other's nor Python's.
 """

@@ -1,4 +1,4 @@
-"""What is left of a model behind a cut."""
+"""Builds the core model, which begins at the tensors behind a cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TextVectorization, StringLookup and IntegerLookup as steps of the function."""
+"""Converts TextVectorization, StringLookup and IntegerLookup to preprocessing steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that are used as layers of another model are replaced by their own layers."""
+"""Inlines models that are used as layers of another model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layers that the function can compute, and what each becomes."""
+"""Table of the layers that the function can compute, with their converters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""KerasHub's tokenizers as files that their own libraries read, and as rules around these."""
+"""Converts KerasHub's tokenizers to tokenizer files and specifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples in an order that a seed and the epoch decide, so that training repeats itself."""
+"""Batches of examples for training and prediction, in a reproducible order."""
 
 from __future__ import annotations
 

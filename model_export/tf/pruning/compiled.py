@@ -1,4 +1,4 @@
-"""What a model was compiled with: not loaded with it, but read where fine-tuning wants it."""
+"""Restores the loss and optimizer with which a saved model was compiled."""
 
 from __future__ import annotations
 

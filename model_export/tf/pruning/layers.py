@@ -1,4 +1,4 @@
-"""Which layers are pruned: those with large kernels that the globs name, but for a few."""
+"""Selects the layers to prune: those with large kernels that the globs match, but for a few."""
 
 from __future__ import annotations
 

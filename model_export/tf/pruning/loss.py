@@ -1,4 +1,4 @@
-"""What fine-tuning learns from: the model's own loss, and the answers of the unpruned model."""
+"""Losses of fine-tuning: the model's own loss, and knowledge distillation."""
 
 from __future__ import annotations
 

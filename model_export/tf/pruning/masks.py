@@ -1,4 +1,4 @@
-"""Masks: which weights are zero, how they became so, and how they stay so."""
+"""Pruning masks: choose the weights that are zero, and hold them at zero in training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a model is while it is tuned: by the gate's metric, and by its own loss."""
+"""Validates a model during fine-tuning, by the gate's metric and the model's own loss."""
 
 from __future__ import annotations
 

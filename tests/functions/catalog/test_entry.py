@@ -157,7 +157,7 @@ def test_an_alias_is_looked_up_beside_a_request_which_never_waits(world: World) 
     assert served.manifest == new
     assert world.store.looks() == 2
     rows = examples(5).inputs["features"]
-    answers = served.model.run({"features": rows}, Timings())["species"]
+    answers = served.pool.run({"features": rows}, Timings())["species"]
     assert answers == pytest.approx(scores(rows, -WEIGHTS), abs=1e-6)
 
 

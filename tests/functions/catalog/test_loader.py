@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from tests.support.models.image_model import publish_picture_model
 from tests.support.models.tiny import FEATURES, WEIGHTS
-from tests.support.server.held_registry import REFRESH, World, get, refusal, settle
+from tests.support.server.held_registry import REFRESH, WAIT, World, get, refusal, settle
 from tflite_serving.artifacts.folder import FolderStore
 from tflite_serving.catalog.entry import RETRY_AFTER_SECONDS
 from tflite_serving.catalog.loader import Loader
@@ -23,7 +24,8 @@ from tflite_serving.contract.golden import GoldenExamples, write_golden
 from tflite_serving.contract.image import Image, Resize
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import OutputSpec
-from tflite_serving.settings import Settings
+from tflite_serving.errors import ArtifactRefused
+from tflite_serving.settings import ModelRef, Settings
 from tflite_serving.telemetry import Log
 
 
@@ -78,6 +80,37 @@ def test_golden_pictures_may_be_larger_than_those_of_clients(tmp_path: Path) -> 
     runtime.set_result(0.0)
     served = loader.load(settings.models[0], model.manifest.version, runtime)
     assert served.manifest == model.manifest
+
+
+def loader_of(world: World) -> tuple[Loader, ModelRef, Future[float]]:
+    settings = world.settings("iris")
+    runtime: Future[float] = Future()
+    runtime.set_result(0.0)
+    return Loader(world.store, settings, world.log), settings.models[0], runtime
+
+
+def test_nothing_is_kept_of_a_version_that_nobody_serves(world: World) -> None:
+    """Or a process that follows an alias for years would grow with each release."""
+    loader, ref, runtime = loader_of(world)
+    for _ in range(3):
+        loader.load(ref, world.publish().version, runtime)
+    with pytest.raises(ArtifactRefused):
+        loader.load(ref, world.publish(golden_weights=-WEIGHTS).version, runtime)
+    gc.collect()
+    assert len(loader._loading) == len(loader._loaded) == 0
+
+
+def test_a_version_that_two_want_at_once_is_loaded_once(world: World) -> None:
+    version = world.publish().version
+    loader, ref, runtime = loader_of(world)
+    world.store.open.clear()
+    with ThreadPoolExecutor() as threads:
+        loads = [threads.submit(loader.load, ref, version, runtime) for _ in range(8)]
+        assert world.store.asked.wait(WAIT)
+        world.store.open.set()
+        first, *others = [load.result(WAIT) for load in loads]
+    assert all(other is first for other in others)
+    assert world.store.loads() == 1
 
 
 def test_a_damaged_file_is_refused(world: World) -> None:

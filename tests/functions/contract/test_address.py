@@ -19,7 +19,7 @@ from tflite_serving.contract.codec import ContractError
     ],
 )
 def test_a_gs_uri_names_a_bucket_and_a_prefix(text: str, bucket: str, prefix: str) -> None:
-    assert RegistryUri.parse(text) == RegistryUri(bucket=bucket, prefix=prefix)
+    assert RegistryUri.parse(text) == RegistryUri("gs", bucket=bucket, prefix=prefix)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.functions.dialects.test_records import CSV, JSON, PERSON, ROW, with_inputs
+from tests.support.server.heads import head
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.dialects.json_body import parse_object
 from tflite_serving.dialects.simple import SimpleDialect
@@ -60,7 +61,7 @@ def test_a_string_is_seen_where_the_client_left_out_columns(
     data = json.dumps(body).encode()
 
     def read() -> None:
-        raw = dialect.codec(model).parse(data, JSON).inputs["features"]
+        raw = dialect.codec(model).parse(data, head(JSON)).inputs["features"]
         assert isinstance(raw, RawInput)
         assert raw.may_hold_others
         to_tensor(raw, ROW)
@@ -80,7 +81,7 @@ def test_numbers_alone_are_known_by_the_names_that_are_there(
     manifest: Manifest, body: object
 ) -> None:
     codec = SERVING.codec(with_inputs(manifest, ROW))
-    raw = codec.parse(json.dumps(body).encode(), JSON).inputs["features"]
+    raw = codec.parse(json.dumps(body).encode(), head(JSON)).inputs["features"]
     assert isinstance(raw, RawInput)
     assert not raw.may_hold_others
 
@@ -116,7 +117,7 @@ def test_no_text_is_made_of_a_signatures_name_that_is_none(
 ) -> None:
     body = json.dumps({"signature_name": value, "instances": []}, ensure_ascii=False).encode()
     with pytest.raises(RequestError, match=r"expected 'serving_default', got (a list|an object)$"):
-        SERVING.codec(manifest).parse(body, JSON)
+        SERVING.codec(manifest).parse(body, head(JSON))
 
 
 def npy(rows: int) -> bytes:
@@ -155,10 +156,10 @@ def test_a_batch_is_counted_in_every_form(
         return made if isinstance(made, bytes) else json.dumps(made).encode()
 
     with pytest.raises(RequestError, match=too_large(17)) as caught:
-        codec.parse(data(17), kind, MOST)
+        codec.parse(data(17), head(kind), MOST)
     assert caught.value.code == "batch_too_large"
     try:
-        assert codec.parse(data(16), kind, MOST).batch == 16
+        assert codec.parse(data(16), head(kind), MOST).batch == 16
     except RequestError as error:
         assert error.code != "batch_too_large"  # noqa: PT017
 
@@ -167,13 +168,13 @@ def test_a_batch_of_columns_is_counted(manifest: Manifest) -> None:
     codec = SERVING.codec(with_inputs(manifest, *PERSON))
     body = json.dumps({"inputs": {"city": ["Ulm"] * 17, "age": [1] * 17}}).encode()
     with pytest.raises(RequestError, match=too_large(17)):
-        codec.parse(body, JSON, MOST)
+        codec.parse(body, head(JSON), MOST)
 
 
 def test_numbers_of_a_batch_that_is_too_large_are_not_made(manifest: Manifest) -> None:
     body = b'{"instances":[%b]}' % b",".join([b"[1,1,1,1]"] * 200_000)
     codec = SIMPLE.codec(manifest)
-    assert peak_mib(lambda: codec.parse(body, JSON, MOST)) < 2.5 * len(body) / MIB
+    assert peak_mib(lambda: codec.parse(body, head(JSON), MOST)) < 2.5 * len(body) / MIB
 
 
 @pytest.mark.parametrize(
@@ -190,16 +191,16 @@ def test_the_rows_of_a_table_that_is_too_large_are_counted_and_not_kept(
     manifest: Manifest, table: bytes, count: int
 ) -> None:
     codec = SIMPLE.codec(with_inputs(manifest, ROW))
-    assert peak_mib(lambda: codec.parse(table, CSV, MOST)) < 4
+    assert peak_mib(lambda: codec.parse(table, head(CSV), MOST)) < 4
     with pytest.raises(RequestError, match=too_large(count)):
-        codec.parse(table, CSV, MOST)
+        codec.parse(table, head(CSV), MOST)
 
 
 def test_a_cell_has_an_end(manifest: Manifest) -> None:
     codec = SIMPLE.codec(with_inputs(manifest, ROW))
     for quote in (b"", b'"'):
         with pytest.raises(RequestError, match=r"^line 2: field larger than field limit") as caught:
-            codec.parse(b"age\n" + quote + b"9" * (2**23 + 1) + b"\n", CSV)
+            codec.parse(b"age\n" + quote + b"9" * (2**23 + 1) + b"\n", head(CSV))
         assert caught.value.code == "malformed_csv"
 
 

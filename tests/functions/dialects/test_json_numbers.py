@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.server.heads import head
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import ClientDType, InputSpec, TensorBinding
 from tflite_serving.dialects.dialect import Dialect
@@ -54,7 +55,7 @@ def read(
     spec = InputSpec("x", dtype, (None, 2))
     codec = dialect.codec(with_input(manifest, spec))
     try:
-        request = codec.parse((form % number).encode(), "application/json")
+        request = codec.parse((form % number).encode(), head("application/json"))
         tensor = to_tensor(request.inputs["x"], spec)
     except RequestError as error:
         return error.code
@@ -108,7 +109,7 @@ def check(dialect: Dialect, form: str, number: str, dtype: ClientDType, manifest
 def test_the_place_of_a_number_beyond_64_bits_is_told(manifest: Manifest) -> None:
     spec = InputSpec("x", "int64", (None, 2))
     codec = SIMPLE.codec(with_input(manifest, spec))
-    request = codec.parse(b'{"instances": [[1, 2], [3, 99999999999999999999]]}', "")
+    request = codec.parse(b'{"instances": [[1, 2], [3, 99999999999999999999]]}', head())
     with pytest.raises(
         RequestError, match=r"^instances\[1\]\[1\]: expected .* \(int64\), got 1e\+20$"
     ):

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from tests.support.server.heads import head
 from tflite_serving.contract.image import Image
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import InputSpec, Preprocess, TensorBinding, Tensors
@@ -32,7 +33,7 @@ def told(manifest: Manifest, body: bytes, *inputs: InputSpec) -> str:
     found = set()
     for dialect in (SimpleDialect(), TensorFlowServingDialect()):
         with pytest.raises(RequestError) as caught:
-            dialect.codec(model).parse(body, "")
+            dialect.codec(model).parse(body, head())
         assert caught.value.code == "malformed_json"
         found.add(str(caught.value))
     (message,) = found
@@ -90,7 +91,7 @@ def test_what_was_meant_as_json_is_told_no_more_than_where_it_is_wrong(
 def test_a_record_without_its_list_is_shown_it(manifest: Manifest) -> None:
     model = with_inputs(manifest, AGE, TEXT)
     with pytest.raises(RequestError) as caught:
-        SimpleDialect().codec(model).parse(b'{"text": "a", "age": 1}', "application/json")
+        SimpleDialect().codec(model).parse(b'{"text": "a", "age": 1}', head("application/json"))
     assert str(caught.value) == (
         'text: no such field; put the record into a list: {"instances": [{"text": …}]}'
     )

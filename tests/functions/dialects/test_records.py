@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.server.heads import head
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.record import Column, Record
 from tflite_serving.contract.tensors import InputSpec, Preprocess, TensorBinding, Tensors
@@ -70,7 +71,7 @@ def mixed(manifest: Manifest) -> Manifest:
 def asked(manifest: Manifest, body: object, kind: str = JSON, dialect: Any = SIMPLE) -> Any:
     """What the model would get, by input, as lists."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = dialect.codec(manifest).parse(data, kind)
+    request = dialect.codec(manifest).parse(data, head(kind))
     return {
         spec.name: to_tensor(request.inputs[spec.name], spec).tolist() for spec in manifest.inputs
     }

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.examples.strategies import json_values
+from tests.support.server.heads import head
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.tensors import OutputSpec
 from tflite_serving.dialects.dialect import PredictionRequest
@@ -26,7 +27,7 @@ DIALECT = SimpleDialect()
 
 
 def parse(document: object, manifest: Manifest) -> PredictionRequest:
-    return DIALECT.codec(manifest).parse(json.dumps(document).encode(), "application/json")
+    return DIALECT.codec(manifest).parse(json.dumps(document).encode(), head("application/json"))
 
 
 def as_json(request: PredictionRequest, name: str) -> RawInput:
@@ -46,7 +47,7 @@ def render(scores: Any, manifest: Manifest, **query: str) -> Any:
     request = PredictionRequest({}, len(values))
     outputs = {manifest.outputs[0].name: values}
     given = {name: [value] for name, value in query.items()}
-    return json.loads(DIALECT.codec(manifest).render(outputs, request, given))
+    return json.loads(DIALECT.codec(manifest).render(outputs, request, head(query=given)).content)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +58,13 @@ def render(scores: Any, manifest: Manifest, **query: str) -> Any:
     ],
 )
 def test_these_are_accepted(content_type: str) -> None:
-    DIALECT.check_type(content_type)
-    DIALECT.check_type(f"{content_type.upper()} ; charset=utf-8")
+    DIALECT.check(head(content_type))
+    DIALECT.check(head(f"{content_type.upper()} ; charset=utf-8"))
 
 
 def refused_type(content_type: str) -> str:
     with pytest.raises(UnsupportedMediaType) as caught:
-        DIALECT.check_type(content_type)
+        DIALECT.check(head(content_type))
     assert caught.value.code == "unsupported_content_type"
     return str(caught.value)
 
@@ -90,7 +91,7 @@ def test_other_types_are_refused_with_what_to_say_instead(content_type: str, tol
 )
 def test_texts_and_tables_in_utf_8_are_accepted(parameters: str) -> None:
     for kind in ("text/plain", "text/csv"):
-        DIALECT.check_type(f"{kind}; {parameters}")
+        DIALECT.check(head(f"{kind}; {parameters}"))
 
 
 def test_a_text_that_would_be_read_as_another_is_refused() -> None:
@@ -103,7 +104,7 @@ def test_a_text_that_would_be_read_as_another_is_refused() -> None:
 
 
 def test_a_type_with_parameters_is_read_as_one_without(manifest: Manifest) -> None:
-    request = DIALECT.codec(manifest).parse(npy(), "Application/X-NPY; v=1")
+    request = DIALECT.codec(manifest).parse(npy(), head("Application/X-NPY; v=1"))
     assert request.batch == 1
 
 
@@ -221,7 +222,7 @@ def test_no_list_is_missed_around_a_value_that_has_a_name(two: Manifest) -> None
 @pytest.mark.parametrize("content_type", ["text/plain", "image/png"])
 def test_one_value_alone_is_not_for_several_inputs(two: Manifest, content_type: str) -> None:
     with pytest.raises(RequestError) as caught:
-        DIALECT.codec(two).parse(b"a", content_type)
+        DIALECT.codec(two).parse(b"a", head(content_type))
     assert caught.value.code == "unsupported_content_type"
     assert "because the model takes several inputs, got" in str(caught.value)
 
@@ -368,7 +369,7 @@ def test_two_values_of_one_option_are_refused(topics: Manifest, name: str) -> No
     query = {name: ["1", "0"], "trace": ["a", "b"]}
     outputs = {"species": np.zeros((1, 3), np.float32)}
     with pytest.raises(RequestError) as caught:
-        DIALECT.codec(topics).render(outputs, PredictionRequest({}, 1), query)
+        DIALECT.codec(topics).render(outputs, PredictionRequest({}, 1), head(query=query))
     assert (caught.value.code, str(caught.value)) == (
         "invalid_query",
         f"{name}: expected it once, got it 2 times",
@@ -422,8 +423,8 @@ def render_several(manifest: Manifest, **query: str) -> list[dict[str, Any]]:
         "species": np.array([[0.5, 0.125, 0.375], [0, 1, 0]], np.float32),
     }
     given = {name: [value] for name, value in query.items()}
-    body = DIALECT.codec(manifest).render(outputs, PredictionRequest({}, 2), given)
-    predictions: list[dict[str, Any]] = json.loads(body)["predictions"]
+    reply = DIALECT.codec(manifest).render(outputs, PredictionRequest({}, 2), head(query=given))
+    predictions: list[dict[str, Any]] = json.loads(reply.content)["predictions"]
     return predictions
 
 
@@ -549,7 +550,7 @@ def test_any_body_is_a_request_or_refused_in_words_that_can_be_sent(
 ) -> None:
     for of in (manifest, two):
         try:
-            request = DIALECT.codec(of).parse(body, "application/json")
+            request = DIALECT.codec(of).parse(body, head("application/json"))
         except RequestError as error:
             assert orjson.dumps(error.message)  # noqa: PT017  # anything else fails the test
         else:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.examples.strategies import json_values
+from tests.support.server.heads import head
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.contract.record import Column, Record
 from tflite_serving.contract.tensors import InputSpec, OutputSpec, Preprocess, TensorBinding
@@ -30,19 +31,19 @@ DIALECT = TensorFlowServingDialect()
 
 
 def parse(document: object, manifest: Manifest) -> PredictionRequest:
-    return DIALECT.codec(manifest).parse(json.dumps(document).encode(), "")
+    return DIALECT.codec(manifest).parse(json.dumps(document).encode(), head())
 
 
 def render(outputs: dict[str, Any], manifest: Manifest, *, column: bool) -> str:
     arrays = {name: np.array(values, np.float32) for name, values in outputs.items()}
     batch = len(next(iter(arrays.values())))
     request = PredictionRequest({}, batch, column)
-    return DIALECT.codec(manifest).render(arrays, request, {}).decode()
+    return DIALECT.codec(manifest).render(arrays, request, head()).content.decode()
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
 def test_any_content_type_is_accepted(content_type: str) -> None:
-    DIALECT.check_type(content_type)
+    DIALECT.check(head(content_type))
 
 
 def test_rows_are_read(manifest: Manifest) -> None:
@@ -147,7 +148,7 @@ def test_columns_are_of_one_length(two: Manifest) -> None:
 
 def test_nan_is_named_by_its_place_in_a_column(manifest: Manifest) -> None:
     with pytest.raises(RequestError, match=r"^inputs\.features\[0\]\[1\]: expected a finite"):
-        DIALECT.codec(manifest).parse(b'{"inputs": {"features": [[1, NaN]]}}', "")
+        DIALECT.codec(manifest).parse(b'{"inputs": {"features": [[1, NaN]]}}', head())
 
 
 def test_an_endless_signature_is_not_repeated_whole(manifest: Manifest) -> None:
@@ -173,13 +174,13 @@ def test_several_outputs_are_answered_by_name(two: Manifest) -> None:
     assert json.loads(render(outputs, two, column=True)) == {"outputs": outputs}
 
 
-def test_the_status_is_of_a_loaded_version() -> None:
+def test_the_status_is_of_a_loaded_version(manifest: Manifest) -> None:
     status = {
-        "version": "v",
+        "version": manifest.version,
         "state": "AVAILABLE",
         "status": {"error_code": "OK", "error_message": ""},
     }
-    assert status_document("v") == {"model_version_status": [status]}
+    assert status_document(manifest) == {"model_version_status": [status]}
 
 
 def test_the_metadata_is_the_signature_as_clients_see_it(two: Manifest) -> None:
@@ -268,7 +269,7 @@ def test_any_body_is_a_request_or_refused_in_words_that_can_be_sent(
 ) -> None:
     for of in (manifest, two):
         try:
-            request = DIALECT.codec(of).parse(body, "")
+            request = DIALECT.codec(of).parse(body, head())
         except RequestError as error:
             assert orjson.dumps(error.message)  # noqa: PT017  # anything else fails the test
         else:

@@ -12,10 +12,10 @@ import pytest
 
 from tests.support.models.tiny import examples
 from tests.support.server.held_registry import World
+from tflite_serving.http.messages import Response
 from tflite_serving.runtime.interpreter_pool import InterpreterPool
 from tflite_serving.servers.asgi import AsgiShell
-from tflite_serving.service.handlers import act
-from tflite_serving.service.service import Service
+from tflite_serving.service.service import Exchange, Service
 from tflite_serving.settings import Settings
 
 BODY = json.dumps({"instances": examples(2).inputs["features"].tolist()}).encode()
@@ -196,11 +196,13 @@ def test_what_may_wait_runs_beside_the_event_loop(
     made = shell(world)
     threads: list[bool] = []
 
-    def watched(*args: Any) -> bytes:
-        threads.append(threading.current_thread() is threading.main_thread())
-        return act(*args)
+    answer = Exchange._answer
 
-    monkeypatch.setattr("tflite_serving.service.service.act", watched)
+    def watched(exchange: Exchange, *arguments: Any) -> Response:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return answer(exchange, *arguments)
+
+    monkeypatch.setattr(Exchange, "_answer", watched)
     assert send(made, pieces(BODY), path=path, method=method)[0] == 200
     send(made, pieces(BODY))
     assert send(made, pieces(BODY), path=path, method=method)[0] == 200

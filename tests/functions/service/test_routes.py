@@ -27,6 +27,7 @@ from tflite_serving.contract.manifest import Manifest
 pytestmark = pytest.mark.usefixtures("measured")
 
 TARGETS = ("predict", "predict_wsgi")
+NO_FAST_PATH = "predict without the fast path"
 ROWS = examples(3).inputs["features"]
 LIMIT = 100_000
 FAULTY_MAIN = ROOT / "tests" / "support" / "server" / "faulty_main.py"
@@ -39,7 +40,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
     return folder / "registry", publish_tiny(store, folder / "artifact", variant="full_int8")
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=(*TARGETS, NO_FAST_PATH))
 def function(
     request: pytest.FixtureRequest,
     registry: tuple[Path, Manifest],
@@ -52,7 +53,10 @@ def function(
         "MAX_BATCH": "16",
         "GOOGLE_CLOUD_PROJECT": "a-project",
     }
-    with running(request.param, environment, tmp_path_factory.mktemp("function")) as started:
+    target = request.param
+    if target == NO_FAST_PATH:
+        target, environment["FAST_PATH"] = "predict", "0"
+    with running(target, environment, tmp_path_factory.mktemp("function")) as started:
         yield started
 
 

@@ -131,7 +131,7 @@ def test_a_deadline_that_is_over_is_a_504(
 ) -> None:
     assert harness.ask().status == 200
     with harness.open() as exchange:
-        monkeypatch.setattr(exchange._task, "deadline", 0.0)
+        monkeypatch.setattr(exchange._context, "deadline", 0.0)
         response = exchange.answer(BODY)
     assert response.status == 504
     assert code(response) == "deadline_exceeded"
@@ -175,7 +175,7 @@ def test_a_bug_before_the_body_is_a_500_too(
     def fail(*_: object) -> None:
         raise KeyError("a secret")
 
-    monkeypatch.setattr("tflite_serving.service.service.match", fail)
+    monkeypatch.setattr("tflite_serving.service.routes.ROUTER.match", fail)
     response = harness.ask()
     assert response.status == 500
     assert b"secret" not in response.body

@@ -22,6 +22,7 @@ from model_export.console.preprocessing import image_in_words, operation_in_word
 from model_export.registry.open import open_writable
 from model_export.verification.client import in_process
 from tests.support.models.tiny import publish_tiny
+from tests.support.server.heads import head
 from tflite_serving.contract.categories import (
     CategoryEncoding,
     Concatenation,
@@ -320,7 +321,7 @@ def test_the_forms_that_are_shown_are_those_that_are_read(
     codec = SimpleDialect().codec(model)
     for kind in ("text/plain", "text/csv", "image/jpeg", "application/x-npy"):
         try:
-            codec.parse(b"", kind)
+            codec.parse(b"", head(kind))
             refused = False
         except RequestError as error:
             refused = isinstance(error, UnsupportedMediaType)

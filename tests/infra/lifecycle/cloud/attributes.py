@@ -26,7 +26,8 @@ def completed(kind: Kind, path: str, resource: Mapping[str, Any], base: str) -> 
     """
     api, version, *rest = path.split("/")
     name = rest[-1] if kind.is_named_by_id else "/".join(rest)
-    whole = {**resource, "name": name.replace("%2F", "/")}
+    name = resource["name"] if kind.has_own_name else name.replace("%2F", "/")
+    whole = {**resource, "name": name}
     url = f"{base}/{api}/{version}/{'/'.join(rest)}"
     add = _ATTRIBUTES.get(f"{api}/{kind.collection}") or _ATTRIBUTES.get(api)
     if add is None:

@@ -49,20 +49,21 @@ class FakeCloud:
         self._operations = Operations()
         self._lock = Lock()
         self._made = 0
-        self._seed()
+        self.add_project(project)
 
-    def _seed(self) -> None:
+    def add_project(self, project: str) -> None:
+        """Makes a project; that its APIs must be enabled holds for `project` alone."""
         self.put(
-            f"cloudresourcemanager/v1/projects/{self.project}",
-            projectId=self.project,
+            f"cloudresourcemanager/v1/projects/{project}",
+            projectId=project,
             projectNumber=NUMBER,
             lifecycleState="ACTIVE",
         )
-        self.put(f"cloudbilling/v1/projects/{self.project}/billingInfo", billingEnabled=True)
+        self.put(f"cloudbilling/v1/projects/{project}/billingInfo", billingEnabled=True)
         account = f"service-{NUMBER}@gs-project-accounts.iam.gserviceaccount.com"
-        self.put(f"storage/v1/projects/{self.project}/serviceAccount", email_address=account)
+        self.put(f"storage/v1/projects/{project}/serviceAccount", email_address=account)
         for api in _ENABLED:
-            self.put(f"serviceusage/v1/projects/{self.project}/services/{api}.googleapis.com")
+            self.put(f"serviceusage/v1/projects/{project}/services/{api}.googleapis.com")
 
     def put(self, path: str, **fields: Any) -> None:
         """Makes a resource as somebody else would, such as a secret."""
@@ -147,7 +148,9 @@ class FakeCloud:
             raise CloudError(403, message, "accessNotConfigured")
 
     def _rest(self, request: Request, fault: Fault | None) -> dict[str, Any]:
-        """The five methods that all kinds have."""
+        """The five methods that all kinds have, and the list of a pool's rules, which has none."""
+        if request.verb == "listAttestationRules":
+            return {}
         kind = _known(request.path, request)
         if kind.lists(request.path):
             return (

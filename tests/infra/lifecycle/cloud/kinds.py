@@ -28,6 +28,7 @@ class Kind:
             empty where the API makes up a number.
         wrapped: the field of a new one's body that the resource itself is in; empty for none.
         is_named_by_id: whether its `name` is the id, and not the path.
+        has_own_name: whether its `name` is what people call it, and neither of these.
         merges: whether a PATCH changes the fields that its body has; otherwise it changes those of
             `updateMask`, and without a mask it replaces all.
         answer: what a change is answered with.
@@ -37,6 +38,7 @@ class Kind:
     id_from: str = ""
     wrapped: str = ""
     is_named_by_id: bool = False
+    has_own_name: bool = False
     merges: bool = False
     answer: Answer = Answer.RESOURCE
 
@@ -131,7 +133,8 @@ KINDS = (
     _compute("networkEndpointGroups", "regions/*"),
     Kind("secretmanager/v1/projects/*/secrets/*", "secretId"),
     Kind(f"artifactregistry/{_PLACE}/repositories/*", "repository_id", answer=Answer.OPERATION),
+    Kind(f"cloudkms/{_PLACE}/keyRings/*", "keyRingId"),
     Kind(f"cloudkms/{_PLACE}/keyRings/*/cryptoKeys/*", "cryptoKeyId"),
-    Kind(f"cloudbuild/{_PLACE}/triggers/*"),
+    Kind(f"cloudbuild/{_PLACE}/triggers/*", has_own_name=True),
     Kind("billingbudgets/v1/billingAccounts/*/budgets/*"),
 )

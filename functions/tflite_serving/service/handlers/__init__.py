@@ -1,0 +1,1 @@
+"""Handlers of the routes, a module for each kind."""
