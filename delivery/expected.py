@@ -8,10 +8,14 @@ import numpy as np
 
 from delivery.deployed import SmokeError
 from delivery.publish import Published
-from model_export.registry.operations import open_registry, read_version
-from model_export.verification.comparison import differences
-from model_export.verification.examples import golden_examples
-from model_export.verification.predictions import Answers, answers_of
+from model_export import (
+    Answers,
+    answers_of,
+    differences,
+    golden_examples,
+    open_registry,
+    read_version,
+)
 from tflite_serving.contract.golden import GoldenExamples
 from tflite_serving.contract.manifest import Manifest
 

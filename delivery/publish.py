@@ -19,16 +19,18 @@ from pathlib import Path
 import click
 
 from delivery.documents import read_fields
-from model_export.errors import ExportError, RegistryError, UsageError
-from model_export.recipe.recipe import read_recipe
-from model_export.registry.operations import (
+from model_export import (
+    ExportError,
+    RegistryError,
+    UsageError,
+    WritableStore,
     open_registry,
     publish,
     read_named_alias,
+    read_recipe,
     read_version,
     registry_errors,
 )
-from model_export.registry.store import WritableStore
 from tflite_serving.contract import layout
 from tflite_serving.contract.manifest import MANIFEST_FILE, Manifest
 

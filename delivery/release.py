@@ -19,10 +19,16 @@ import click
 
 from delivery.documents import read_fields
 from delivery.publish import Published
-from model_export.errors import ExportError, RegistryError, UsageError
-from model_export.registry.operations import change_alias, open_registry, read_named_alias
-from model_export.registry.release import promote
-from model_export.registry.store import WritableStore
+from model_export import (
+    ExportError,
+    RegistryError,
+    UsageError,
+    WritableStore,
+    change_alias,
+    open_registry,
+    promote,
+    read_named_alias,
+)
 from tflite_serving.contract.alias import AliasDocument
 
 

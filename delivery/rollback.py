@@ -16,11 +16,16 @@ from pathlib import Path
 
 import click
 
-from model_export.errors import ExportError, UsageError
-from model_export.recipe.recipe import read_recipe
-from model_export.registry.operations import change_alias, open_registry
-from model_export.registry.release import roll_back, standing_versions
-from model_export.registry.store import WritableStore
+from model_export import (
+    ExportError,
+    UsageError,
+    WritableStore,
+    change_alias,
+    open_registry,
+    read_recipe,
+    rollback,
+    standing_versions,
+)
 from tflite_serving.contract.alias import AliasDocument
 
 
@@ -93,7 +98,7 @@ def main(
         if version:
             now = go_back(store, model, alias, version, even_if_taken_back=even_if_taken_back)
         else:
-            now = roll_back(store, model, alias).alias
+            now = rollback(store, model, alias).alias
     except ExportError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -22,8 +22,7 @@ from delivery.expected import Expected
 from delivery.identity import IAM_CREDENTIALS, audience, check_url, identity_token, public_names
 from delivery.publish import Published
 from delivery.target import Target, eventually
-from model_export.errors import ExportError
-from model_export.registry.operations import alias_names, open_registry
+from model_export import ExportError, alias_names, open_registry
 
 
 def smoke(

@@ -10,10 +10,7 @@ import requests
 
 from delivery.deployed import TIMEOUT_SECONDS, SmokeError, told
 from delivery.expected import Expected
-from model_export.errors import ParityError
-from model_export.verification.client import ask
-from model_export.verification.examples import golden_questions
-from model_export.verification.predictions import OtherVersionError
+from model_export import OtherVersionError, ParityError, ask, golden_questions
 from tflite_serving.contract.manifest import Manifest
 
 _FIRST_PAUSE_SECONDS = 0.5

@@ -9,10 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_export.verification.client import ask, over_http
-from model_export.verification.comparison import Parity, compare
-from model_export.verification.examples import Questions
-from model_export.verification.predictions import Answers, answers_of
+from model_export import Answers, Parity, Questions, answers_of, ask, compare, over_http
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.dialects.answers import label_names
 

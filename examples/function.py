@@ -13,7 +13,7 @@ import click
 import requests
 from rich.console import Console
 
-from model_export.verification.local_server import local_function
+from model_export import local_function
 
 
 @contextmanager

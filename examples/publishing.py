@@ -7,18 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from model_export.artifact import provenance
-from model_export.cli.native_logs import native_logs_held_back
-from model_export.dataset.casting import cast_inputs
-from model_export.dataset.records import arrange, fill
-from model_export.dataset.source import load_splits
-from model_export.dataset.splits import Splits
-from model_export.errors import RegistryError, UsageError
-from model_export.progress import Progress
-from model_export.recipe.recipe import Recipe, read_recipe
-from model_export.registry.open import open_writable
-from model_export.registry.operations import read_named_alias, read_version
-from model_export.signature.signature import ModelSignature
+from model_export import Progress, export, find_unchanged, native_logs_held_back, read_recipe
 from tflite_serving.contract.manifest import Manifest
 
 
@@ -36,7 +25,7 @@ def export_once(path: Path, model: Path, settings: Sequence[str], console: Conso
     """
     recipe = read_recipe(path, [f'model.source="{model}"', *settings])
     folder, registry = path.parent, str(model.parent / "registry")
-    published = _published(recipe, folder, registry)
+    published = find_unchanged(recipe, folder, registry)
     if published is not None:
         console.print(
             f"reused {published.version}: same model, recipe, data and packages "
@@ -44,45 +33,11 @@ def export_once(path: Path, model: Path, settings: Sequence[str], console: Conso
         )
         return published
     with native_logs_held_back():
-        from model_export.pipeline import Request, export
-
-        request = Request(
-            recipe=recipe,
+        return export(
+            recipe,
             folder=folder,
             registry=registry,
             work=model.parent,
             command=f"python -m model_export export examples/{folder.name}/{path.name}",
-        )
-        return export(request, Progress(console)).manifest
-
-
-def _published(recipe: Recipe, folder: Path, registry: str) -> Manifest | None:
-    """What the alias names, if this recipe would make the same again."""
-    assert recipe.publish.alias is not None
-    try:
-        store = open_writable(registry)
-        alias = read_named_alias(store, recipe.model.name, recipe.publish.alias)
-        manifest = read_version(store, recipe.model.name, alias.version)
-        asked = _asked(recipe, folder, manifest)
-    except (RegistryError, UsageError):  # or it took other inputs
-        return None
-    source_sha256 = provenance.source_sha256(Path(recipe.model.source))
-    now = provenance.collect_provenance(folder, source_sha256, recipe.sha256, asked.sha256)
-    before = manifest.provenance
-    same = (
-        now.source_sha256 == before.source_sha256
-        and now.recipe_sha256 == before.recipe_sha256
-        and now.data_sha256 == before.data_sha256
-        and now.packages == before.packages
-    )
-    return manifest if same else None
-
-
-def _asked(recipe: Recipe, folder: Path, manifest: Manifest) -> Splits:
-    """The examples as clients of this version send them."""
-    splits = arrange(load_splits(recipe.data.source, folder), manifest.inputs)
-    return cast_inputs(
-        fill(splits, manifest.inputs),
-        ModelSignature("classification", manifest.inputs, manifest.outputs),
-        folder,
-    )
+            progress=Progress(console),
+        ).manifest

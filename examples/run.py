@@ -26,13 +26,17 @@ from examples.function import serving
 from examples.headings import heading
 from examples.publishing import export_once
 from examples.training import train_once
-from model_export.cli.native_logs import native_logs_held_back
-from model_export.console.candidates import print_candidates
-from model_export.console.console import open_console
-from model_export.errors import ExportError
-from model_export.recipe.model import DataSection, ModelSection
-from model_export.verification.client import body_of, instances_of
-from model_export.verification.examples import model_questions
+from model_export import (
+    DataSection,
+    ExportError,
+    ModelSection,
+    body_of,
+    instances_of,
+    model_questions,
+    native_logs_held_back,
+    open_console,
+    print_candidates,
+)
 from tflite_serving.contract.manifest import MODEL_FILE, Manifest
 
 COMPARISON = "comparison.json"

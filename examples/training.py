@@ -10,7 +10,7 @@ from types import ModuleType
 
 from rich.console import Console
 
-from model_export.cli.native_logs import native_logs_held_back
+from model_export import native_logs_held_back
 
 
 def train_once(

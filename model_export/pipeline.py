@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from model_export.artifact import provenance
 from model_export.artifact.compression import describe_compression
@@ -46,6 +47,9 @@ class Request:
         resume: whether to go on with what an earlier export of the same things finished.
         work: folder to keep unfinished work in; None is the recipe's.
         command: that asked for it, for the report.
+        model_file: Absolute path of the model, if it is not the recipe's ``model.source``.
+        examples: Splits in memory, as a recipe's function returns them; None reads the recipe's
+            ``data.source``.
     """
 
     recipe: Recipe
@@ -54,6 +58,8 @@ class Request:
     resume: bool = False
     work: Path | None = None
     command: str = ""
+    model_file: Path | None = None
+    examples: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +91,14 @@ def export(request: Request, progress: Progress) -> Export:
     # First of all: a wrong address should not cost the minutes that an export takes.
     store = None if request.registry is None else open_registry(request.registry)
     # Before it is loaded: somebody may train it again meanwhile.
-    source_sha256 = provenance.source_sha256(folder / recipe.model.source)
-    source, prepared = prepare(load(recipe, folder, progress), recipe, folder, progress)
+    source_sha256 = provenance.source_sha256(request.model_file or folder / recipe.model.source)
+    source, prepared = prepare(
+        load(recipe, folder, progress, request.model_file),
+        recipe,
+        folder,
+        progress,
+        request.examples,
+    )
     made_from = provenance.collect_provenance(
         folder, source_sha256, recipe.sha256, prepared.client_splits.sha256
     )

@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +17,13 @@ from model_export.recipe.inputs import ResizeSection
 from model_export.recipe.prune import DistillSection
 from model_export.recipe.variants import VARIANTS
 from tests.support.places import ROOT
+from tests.support.programs.commands import modules_after
 from tests.support.programs.slow_files import LONG
 from tflite_serving.service.routes import ROUTER
 from tflite_serving.settings import Settings, has_default
 from tools.lock import LOCKS, stale_locks
 
 SOURCES = ("functions", "model_export")
-SETTINGS = {"MODEL_REGISTRY": "/nowhere", "MODELS": "iris"}
-
-
-def modules_after(statement: str) -> set[str]:
-    program = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    process = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, **SETTINGS, "PYTHONPATH": str(ROOT / "functions")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return set(json.loads(process.stdout.splitlines()[-1]))
 
 
 def table(document: str, heading: str = "") -> dict[str, list[str]]:

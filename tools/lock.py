@@ -34,6 +34,7 @@ LOCKS = {
 PEERS = "benchmarks/serving/peers"
 TOOL_LOCKS = (
     "tests/delivery/readers/requirements.txt",
+    "tests/examples/notebook/requirements.txt",
     "tests/infra/checkov/requirements.txt",
     "tests/infra/hadolint/requirements.txt",
     "tests/load/clients/requirements.txt",

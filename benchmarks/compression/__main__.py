@@ -22,10 +22,7 @@ from rich.console import Console
 
 from benchmarks.compression.data import DataMissing
 from benchmarks.compression.document import Block, show, write
-from model_export.artifact.provenance import host_cpu
-from model_export.cli.native_logs import native_logs_held_back
-from model_export.console.console import open_console
-from model_export.progress import Progress
+from model_export import Progress, host_cpu, native_logs_held_back, open_console
 
 _PARTS = {
     "comparison": "comparison",

@@ -12,12 +12,11 @@ from typing import Any, Literal, cast, get_args
 from benchmarks.compression.document import Block, Table
 from benchmarks.compression.measured import Measured, measure
 from benchmarks.compression.recipes import Opened, open_recipe, write_recipe
+from model_export import Progress, Recipe, read_recipe
 from model_export.measure.process import Servable
 from model_export.pipeline import Request, export
-from model_export.progress import Progress
 from model_export.quality import gate
 from model_export.recipe.measure import MeasureSection
-from model_export.recipe.recipe import Recipe, read_recipe
 from model_export.recipe.variants import DENSE
 from tflite_serving.contract import layout
 from tflite_serving.contract.tensors import TensorBinding, TensorDType, Tensors

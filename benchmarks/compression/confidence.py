@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from benchmarks.compression.document import Block, Table
-from model_export.progress import Progress
+from model_export import Progress
 from model_export.quality.intervals import matched_pairs_interval
 
 _MAX_DROPS = (0.02, 0.01, 0.005)

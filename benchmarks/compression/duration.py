@@ -14,7 +14,7 @@ from benchmarks.compression.document import Block, Table
 from benchmarks.compression.forms import convert
 from benchmarks.compression.measured import measure
 from benchmarks.compression.recipes import Opened, open_recipe, write_recipe
-from model_export.progress import Progress
+from model_export import Progress
 from model_export.quantization.candidate_factory import CandidateFactory
 from model_export.quantization.float32_model import Float32Model
 from model_export.quantization.quantize import calibrate, choose_calibration

@@ -6,9 +6,9 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from model_export import Progress
 from model_export.measure.process import Process, Servable
 from model_export.measure.timing import Timing, time_all
-from model_export.progress import Progress
 from model_export.quality.comparison import Comparison
 from model_export.recipe.measure import MeasureSection
 from model_export.steps.prepare import PreparedExport

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.compression.data import DataMissing
 from benchmarks.compression.document import Block, Table
 from benchmarks.compression.recipes import export_command, write_recipe
-from model_export.progress import Progress
+from model_export import Progress
 
 _MODEL, _SMALL_MODEL = "large", "breast_cancer"
 _VARIANTS = ["float32", "static_int8", "dynamic_int8"]

@@ -12,8 +12,8 @@ from benchmarks.compression.document import Block, Picture, Table, drawing, pict
 from benchmarks.compression.forms import make, make_factory
 from benchmarks.compression.measured import Measured, measure
 from benchmarks.compression.recipes import Opened, open_recipe, write_recipe
+from model_export import Progress
 from model_export.measure.process import Servable
-from model_export.progress import Progress
 from model_export.recipe.measure import MeasureSection
 from model_export.recipe.prune import DistillSection, PruneSection
 from model_export.recipe.variants import VariantName

@@ -11,8 +11,7 @@ from typing import Any
 import tomli_w
 
 from benchmarks.compression.models import SUBJECTS, train_once
-from model_export.progress import Progress
-from model_export.recipe.recipe import Recipe, read_recipe
+from model_export import Progress, Recipe, read_recipe
 from model_export.steps.prepare import PreparedExport, load, prepare
 
 Section = Mapping[str, Any]

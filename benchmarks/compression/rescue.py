@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.compression.document import Block, Table
 from benchmarks.compression.recipes import export_command, write_recipe
-from model_export.progress import Progress
+from model_export import Progress
 from tflite_serving.contract.manifest import read_manifest
 
 _MAX_DROP = 0.01

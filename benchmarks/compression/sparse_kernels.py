@@ -17,11 +17,11 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from benchmarks.compression.document import Block, Table
 from benchmarks.compression.measured import gzip_size
+from model_export import Progress
 from model_export.flatbuffer.block_sparse import BLOCK, encode_blocks
 from model_export.flatbuffer.inspect import bindings
 from model_export.measure.process import Process, Servable
 from model_export.measure.timing import Timing, time_all
-from model_export.progress import Progress
 from model_export.recipe.measure import MeasureSection
 from tflite_serving.contract.tensors import OutputSpec, Tensors
 

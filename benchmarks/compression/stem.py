@@ -8,10 +8,10 @@ import numpy as np
 
 from benchmarks.compression.document import Block, Table
 from benchmarks.compression.forms import convert
+from model_export import Progress
 from model_export.dataset.splits import Split
 from model_export.measure.process import Servable
 from model_export.measure.timing import time_all
-from model_export.progress import Progress
 from model_export.quantization.candidate_factory import CandidateFactory
 from model_export.quantization.float32_model import Float32Model
 from model_export.quantization.quantize import calibrate, quantize

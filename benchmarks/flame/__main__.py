@@ -30,7 +30,7 @@ from benchmarks.serving.questions import ask
 from benchmarks.serving.server import running
 from benchmarks.serving.subjects import function_settings, functions_framework
 from benchmarks.soak.memory import worker
-from model_export.progress import Progress
+from model_export import Progress
 
 _RATE = "500"  # samples per second; more would slow what is measured
 _CONNECTIONS, _WARM_UP_SECONDS = 8, 1.0

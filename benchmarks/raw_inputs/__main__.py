@@ -16,9 +16,7 @@ from rich.console import Console
 from benchmarks.compression.document import Block, show, write
 from benchmarks.raw_inputs import parity, refusals
 from benchmarks.serving.server import SubjectFailed
-from model_export.artifact.provenance import host_cpu
-from model_export.console.console import open_console
-from model_export.progress import Progress
+from model_export import Progress, host_cpu, open_console
 
 _PARTS: dict[str, Callable[[Progress], list[Block]]] = {
     "parity": parity.run,

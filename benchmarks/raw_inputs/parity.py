@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.compression.document import Block, Table
 from benchmarks.serving.environments import ROOT
 from examples.run import COMPARISON, NAMES
-from model_export.progress import Progress
+from model_export import Progress
 
 EXAMPLES = ROOT / "build" / "examples"
 # As it was trained, so that nothing but the way to the model and back can make a difference.

@@ -21,7 +21,7 @@ from benchmarks.serving.questions import Question
 from benchmarks.serving.server import Server, serving
 from benchmarks.serving.subjects import function_from_here
 from benchmarks.soak.memory import sample, worker
-from model_export.progress import Progress
+from model_export import Progress
 
 _REGISTRY = ROOT / "build" / "raw_inputs" / "registry"
 _RECORDS = "wide_deep"

@@ -36,9 +36,7 @@ from benchmarks.serving.goals import summary
 from benchmarks.serving.measurements import Measurements, load
 from benchmarks.serving.run import Run
 from benchmarks.serving.subjects import SUBJECTS, chosen
-from model_export.artifact.provenance import host_cpu
-from model_export.console.console import open_console
-from model_export.progress import Progress
+from model_export import Progress, host_cpu, open_console
 
 _PARTS: dict[str, Callable[[Run], None]] = {
     "throughput": throughput.run,

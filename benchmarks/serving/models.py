@@ -21,9 +21,7 @@ import tomli_w
 from benchmarks.serving import environments
 from benchmarks.serving.environments import HERE, ROOT, WORK
 from benchmarks.serving.networks import NETWORKS
-from model_export.progress import Progress
-from model_export.registry.open import open_writable
-from model_export.registry.operations import read_named_alias
+from model_export import Progress, open_registry, read_named_alias
 from tflite_serving.contract import layout
 
 REGISTRY = WORK / "registry"
@@ -152,7 +150,7 @@ def _make(name: str, folder: Path, progress: Progress) -> dict[str, str]:
         command_output([sys.executable, "-m", "benchmarks.serving.networks", name, str(folder)])
     with progress.step(f"export {name}") as step:
         command_output([sys.executable, "-m", "model_export", "export", str(_recipe(name, folder))])
-        version = read_named_alias(open_writable(REGISTRY.as_uri()), name, _ALIAS).version
+        version = read_named_alias(open_registry(REGISTRY.as_uri()), name, _ALIAS).version
         step.result = version
     with progress.step(f"ONNX {name}") as step:
         python = environments.program("onnx_export", "python")

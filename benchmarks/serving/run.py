@@ -13,7 +13,7 @@ from benchmarks.serving.models import Model, model
 from benchmarks.serving.questions import Encoding, Question, ask
 from benchmarks.serving.server import Server, SubjectFailed, new_port, serving
 from benchmarks.serving.subjects import Subject
-from model_export.progress import Progress
+from model_export import Progress
 
 _WARM_UP_CONNECTIONS = 8
 _WARM_UP_SECONDS = 1

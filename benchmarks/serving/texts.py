@@ -20,9 +20,7 @@ from benchmarks.serving.server import new_port, serving
 from benchmarks.serving.subjects import ASGI, FASTAPI, Start, functions_framework, uvicorn
 from benchmarks.serving.throughput import steady
 from benchmarks.serving.transformer import BATCHES, LENGTHS
-from model_export.progress import Progress
-from model_export.registry.open import open_writable
-from model_export.registry.operations import read_named_alias, read_version
+from model_export import Progress, open_registry, read_named_alias, read_version
 
 PART = "texts"
 PADDED = "padded"
@@ -138,7 +136,7 @@ def _made(progress: Progress) -> Bert:
 
 
 def _form() -> str:
-    store = open_writable(REGISTRY.as_uri())
+    store = open_registry(REGISTRY.as_uri())
     version = read_named_alias(store, "bert", _ALIAS).version
     return read_version(store, "bert", version).compression.quantization
 

@@ -29,8 +29,7 @@ from benchmarks.soak.memory import Course, Sample, course, sample, worker
 from benchmarks.soak.plot import memory_plot
 from benchmarks.soak.questions import Share, mix
 from benchmarks.soak.reference import right_answers
-from model_export.console.console import open_console
-from model_export.progress import Progress
+from model_export import Progress, open_console
 
 _SAMPLES = 200
 

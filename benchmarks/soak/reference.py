@@ -13,8 +13,7 @@ import numpy.typing as npt
 from benchmarks.serving.models import REGISTRY, Model
 from benchmarks.soak.client import Connection
 from benchmarks.soak.questions import Question, Share
-from model_export.registry.open import open_writable
-from model_export.registry.operations import read_version
+from model_export import open_registry, read_version
 from tflite_serving.contract.manifest import Manifest
 from tflite_serving.runtime.interpreter_pool import InterpreterPool as Loaded
 from tflite_serving.telemetry import Timings
@@ -53,7 +52,7 @@ async def right_answers(
 
 
 def _load(name: str, path: Path) -> tuple[Manifest, Loaded]:
-    manifest = read_version(open_writable(REGISTRY.as_uri()), name, path.parent.name)
+    manifest = read_version(open_registry(REGISTRY.as_uri()), name, path.parent.name)
     return manifest, Loaded(path, manifest.tensors, manifest.outputs)
 
 

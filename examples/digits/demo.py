@@ -25,9 +25,7 @@ from examples.function import predict, serving
 from examples.headings import heading
 from examples.publishing import export_once
 from examples.training import train_once
-from model_export.console.candidates import print_candidates
-from model_export.console.console import open_console
-from model_export.errors import ExportError
+from model_export import ExportError, open_console, print_candidates
 from tflite_serving.contract import layout
 from tflite_serving.contract.manifest import Manifest
 

@@ -1,10 +1,18 @@
-"""The command-line interface; a module per group of commands."""
+"""The command-line interface; a module per command."""
 
 from __future__ import annotations
 
 import click
 
-from model_export.cli import bundle, export, release, show, verify
+from model_export.cli.bundle import bundle
+from model_export.cli.export import export
+from model_export.cli.init import init
+from model_export.cli.list import list_command
+from model_export.cli.promote import promote
+from model_export.cli.rollback import rollback
+from model_export.cli.sensitivity import sensitivity
+from model_export.cli.show import show
+from model_export.cli.verify import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,13 +25,14 @@ def main() -> None:
 
 
 for command in (
-    export.export,
-    export.sensitivity,
-    show.show,
-    show.list_command,
-    verify.verify,
-    release.promote,
-    release.rollback,
-    bundle.bundle,
+    init,
+    export,
+    sensitivity,
+    show,
+    list_command,
+    verify,
+    promote,
+    rollback,
+    bundle,
 ):
     main.add_command(command)

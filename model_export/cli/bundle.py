@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
-from model_export.bundle.baked_models import find_models, read_models
-from model_export.bundle.zip import ANY_SIZE, PLATFORM, Limits
-from model_export.bundle.zip import bundle as write_bundle
+import model_export
 from model_export.cli.exit_codes import reports_errors
 from model_export.errors import UsageError
-
-_FUNCTIONS = Path(__file__).resolve().parent.parent.parent / "functions"
 
 
 @click.command()
@@ -39,24 +35,8 @@ def bundle(output: Path, models: tuple[str, ...], registry: str | None, any_size
     With --bake, the function serves the baked models as they are now, and needs neither a
     registry nor settings.
     """
-    limits = ANY_SIZE if any_size else PLATFORM
-    files = _bake(models, registry, limits)
-    path = write_bundle(_FUNCTIONS, output, files, limits)
-    click.echo(f"{path}  {path.stat().st_size:,} bytes")
-
-
-def _bake(models: Sequence[str], registry: str | None, limits: Limits) -> dict[str, bytes]:
     if bool(models) != (registry is not None):
         raise UsageError("expected --bake MODEL and --registry URI together, got one of them")
-    if registry is None:
-        return {}
-    store, found = find_models(models, registry)
-    limits.check_unpacked(sum(model.bytes for model in found))  # before anything large is read
-    files = read_models(store, found)
-    for model in found:
-        version = model.manifest.version
-        click.echo(f"baked {model.ref}: {version}, {model.bytes:,} bytes", err=True)
-        if model.left_behind:
-            others = " and ".join(model.left_behind)
-            click.echo(f"{model.ref}: {others} left out: a bundle serves one version", err=True)
-    return files
+    log = partial(click.echo, err=True)
+    path = model_export.write_bundle(output, models, registry, any_size=any_size, log=log)
+    click.echo(f"{path}  {path.stat().st_size:,} bytes")

@@ -1,4 +1,4 @@
-"""The commands ``export`` and ``sensitivity``, which run a recipe."""
+"""The command ``export``, which runs a recipe."""
 
 from __future__ import annotations
 
@@ -11,17 +11,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+import model_export
 from model_export.cli.exit_codes import reports_errors
-from model_export.cli.native_logs import native_logs_held_back
 from model_export.console.candidates import candidates_table, outcome, print_candidates
 from model_export.console.console import open_console
-from model_export.console.findings import sensitivity_table
-from model_export.errors import GateError, Interrupted, UsageError
-from model_export.progress import Progress
-from model_export.recipe.recipe import Recipe, read_recipe
+from model_export.errors import GateError, Interrupted
 from tflite_serving.contract.codec import encode
-
-_PLOTS = (".svg", ".png", ".pdf")
 
 
 @click.command()
@@ -47,25 +42,25 @@ def export(
     as_json: bool,
 ) -> None:
     """Prune, convert, quantize, measure, judge and publish one model."""
-    parsed = read_recipe(recipe, overrides)
-    folder = recipe.resolve().parent
-    target = None if dry_run else registry or _registry_of(parsed, folder)
+    parsed = model_export.read_recipe(recipe, overrides)
+    if not dry_run and registry is None and parsed.publish.registry is None:
+        raise click.UsageError(
+            "no registry: give --registry URI, set publish.registry in the recipe, or --dry-run"
+        )
     # Progress goes to stderr, and so does what the user's own code prints: stdout is for what the
     # command is asked for.
-    with native_logs_held_back() as stderr, redirect_stdout(stderr):
-        from model_export.pipeline import Request
-        from model_export.pipeline import export as run
-
-        request = Request(
-            recipe=parsed,
-            folder=folder,
-            registry=target,
-            resume=resume,
-            work=work,
-            command=_command(recipe, overrides),
-        )
+    with model_export.native_logs_held_back() as stderr, redirect_stdout(stderr):
         try:
-            done = run(request, Progress(Console(file=stderr)))
+            done = model_export.export(
+                parsed,
+                folder=recipe.resolve().parent,
+                registry=registry,
+                dry_run=dry_run,
+                resume=resume,
+                work=work,
+                command=_command(recipe, overrides),
+                progress=model_export.Progress(Console(file=stderr)),
+            )
         except GateError as error:
             console = open_console(stderr)
             console.print(candidates_table(error.candidates, console.width, error.failed))
@@ -80,49 +75,6 @@ def export(
     console.print(outcome(done), highlight=False, soft_wrap=True)
 
 
-@click.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="prune.sparsity=0.8")
-@click.option(
-    "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw the ranking into this file: .svg, .png or .pdf.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the ranking as JSON on stdout.")
-@reports_errors
-def sensitivity(recipe: Path, overrides: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
-    """Rank the layers by what pruning and int8 cost in quality, each layer alone.
-
-    Nothing is trained and nothing is published; the validation split is asked.
-    """
-    parsed = read_recipe(recipe, overrides)
-    if plot is not None and plot.suffix not in _PLOTS:
-        raise UsageError(f"--plot {plot}: expected one of {', '.join(_PLOTS)}")
-    with native_logs_held_back() as stderr, redirect_stdout(stderr):
-        from model_export.steps.sensitivity import measure_sensitivity
-
-        found = measure_sensitivity(parsed, recipe.resolve().parent, Progress(Console(file=stderr)))
-        if plot is not None:
-            from model_export.report.plots.sensitivity_plot import draw_sensitivity
-
-            draw_sensitivity(found, plot)
-    if as_json:
-        click.echo(json.dumps(encode(found)))
-        return
-    open_console().print(sensitivity_table(found))
-    if plot is not None:
-        click.echo(f"drawn to {plot}", err=True)
-
-
 def _command(recipe: Path, overrides: Sequence[str]) -> str:
     settings = [part for override in overrides for part in ("--set", override)]
     return shlex.join(["python", "-m", "model_export", "export", str(recipe), *settings])
-
-
-def _registry_of(recipe: Recipe, folder: Path) -> str:
-    registry = recipe.publish.registry
-    if registry is None:
-        raise click.UsageError(
-            "no registry: give --registry URI, set publish.registry in the recipe, or --dry-run"
-        )
-    return registry if "://" in registry else str((folder / registry).resolve())

@@ -9,15 +9,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+import model_export
 from model_export.cli.exit_codes import reports_errors
-from model_export.cli.native_logs import native_logs_held_back
 from model_export.console.console import open_console
 from model_export.console.findings import print_parity
 from model_export.errors import UsageError
-from model_export.progress import Progress
-from model_export.recipe.model import DataSection, ModelSection
-from model_export.recipe.recipe import read_recipe
-from model_export.registry.address import find_artifact
 from tflite_serving.contract.codec import encode
 
 
@@ -90,25 +86,25 @@ def verify(
         raise UsageError(f"--url: expected http://… or https://…, got {url!r}")
     if token is not None and url is None:
         raise UsageError("--token: expected --url, whose function it is shown to")
-    registry, manifest = find_artifact(uri)
-    # Not at the top: what else people call should not wait for it.
-    from model_export.verification.verify import Reference, Target, Tolerance, verify_published
-
-    tolerance = Tolerance(min_agreement=min_agreement, max_difference=max_difference)
+    registry, manifest = model_export.find_artifact(uri)
+    tolerance = model_export.Tolerance(min_agreement=min_agreement, max_difference=max_difference)
     tolerance.check_model(manifest)
     reference = None
     if recipe is not None:
-        parsed = read_recipe(recipe, overrides)
+        parsed = model_export.read_recipe(recipe, overrides)
         folder = recipe.resolve().parent
-        reference = Reference(model=parsed.model, data=parsed.data, folder=folder)
+        reference = model_export.Reference(model=parsed.model, data=parsed.data, folder=folder)
     elif against is not None and data is not None:
-        model = ModelSection(name=manifest.name, source=str(against))
-        reference = Reference(model=model, data=DataSection(source=data), folder=Path.cwd())
-    served = Target(url=url, token=token, starts=http)
-    with native_logs_held_back() as stderr, redirect_stdout(stderr):
-        progress = Progress(Console(file=stderr))
-        found = verify_published(
-            registry, manifest, served, progress, reference=reference, limit=limit
+        reference = model_export.Reference(
+            model=model_export.ModelSection(name=manifest.name, source=str(against)),
+            data=model_export.DataSection(source=data),
+            folder=Path.cwd(),
+        )
+    target = model_export.Target(url=url, token=token, starts=http)
+    with model_export.native_logs_held_back() as stderr, redirect_stdout(stderr):
+        progress = model_export.Progress(Console(file=stderr))
+        found = model_export.verify(
+            registry, manifest, target, progress, reference=reference, limit=limit
         )
     if as_json:
         click.echo(json.dumps(encode(found)))

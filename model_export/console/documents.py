@@ -11,6 +11,7 @@ from rich.table import Table
 
 from model_export.console.candidates import print_candidates
 from model_export.registry.operations import ListedVersion
+from model_export.registry.release import Release
 from tflite_serving.contract.alias import AliasDocument
 from tflite_serving.contract.manifest import Manifest
 
@@ -159,3 +160,18 @@ def _alias_table(document: AliasDocument) -> Table:
     for change in reversed(document.history):
         table.add_row(change.at, change.version, change.by, change.action)
     return table
+
+
+def release_in_words(release: Release) -> str:
+    """What a release changed, in one line.
+
+    Args:
+        release: The alias as it is now, and the version that it named before.
+    """
+    alias = release.alias
+    before = "new" if release.before is None else f"before: {release.before}"
+    return (
+        f"{alias.model}@{alias.alias}: {alias.version}, "
+        + (before if release.is_change else "as before")
+        + (f"; ended: {release.ended}" if release.ended else "")
+    )

@@ -31,17 +31,24 @@ from tflite_serving.contract.tensors import Task
 _SPLITS = ("train", "validation", "test")
 
 
-def load_given(source: str, folder: Path) -> RawSplits:
+def load_given(source: str, folder: Path, examples: Any = None) -> RawSplits:
     """Loads what a source gives.
 
     Args:
         source: Data source; see the module.
         folder: of the recipe.
+        examples: Splits in memory, as a source's function returns them; `source` is then what
+            messages call them. None loads them.
 
     Raises:
         UsageError: the source is not there, or gives something else.
     """
-    found = _from_file(folder / source) if source.endswith(".npz") else _call(source, folder)
+    if examples is not None:
+        found = _splits(examples, source)
+    elif source.endswith(".npz"):
+        found = _from_file(folder / source)
+    else:
+        found = _call(source, folder)
     for name in _SPLITS:
         if name not in found:
             others = [other for other in found if other not in _SPLITS]
@@ -82,6 +89,10 @@ def _call(source: str, folder: Path) -> Mapping[str, Any]:
     except Exception as error:
         # It is the user's own code, which may raise anything.
         raise UsageError(f"{source}: it raised {describe_error(error)}") from error
+    return _splits(found, source)
+
+
+def _splits(found: Any, source: str) -> Mapping[str, Any]:
     if not isinstance(found, Mapping):
         expected = by_name(_SPLITS, "(x, y)")
         raise UsageError(

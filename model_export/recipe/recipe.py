@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,28 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         return decode(Recipe, document, "recipe", unknown="refuse")
     except ContractError as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def recipe_document(recipe: Recipe) -> dict[str, Any]:
+    """The keys of a recipe that are not the defaults, as its TOML file has them."""
+    document = _unusual(recipe)
+    assert isinstance(document, dict)
+    return document
+
+
+def _unusual(value: Any) -> Any:
+    """A value as TOML has it, without what is empty or the default."""
+    if isinstance(value, Mapping):
+        return {name: _unusual(each) for name, each in value.items()}
+    if not is_dataclass(value):
+        return encode(value)
+    kept = {}
+    for each in fields(value):
+        own = getattr(value, each.name)
+        usual = each.default if each.default_factory is MISSING else each.default_factory()
+        if own != usual:
+            kept[each.name] = _unusual(own)
+    return kept
 
 
 def _apply(document: dict[str, Any], override: str) -> None:

@@ -59,7 +59,7 @@ def promote(store: WritableStore, name: str, source: str, alias: str) -> Release
     return _release(change_alias(store, name, alias, choose, "promote"))
 
 
-def roll_back(store: WritableStore, name: str, alias: str) -> Release:
+def rollback(store: WritableStore, name: str, alias: str) -> Release:
     """Points an alias to the version that it named before; again, to the one before that.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from model_export.dataset.casting import cast_inputs
 from model_export.dataset.image_reading import check_brightness
@@ -70,21 +71,32 @@ class PreparedExport:
         return replace(self, signature=signature, preprocessing=preprocessing)
 
 
-def load(recipe: Recipe, folder: Path, progress: Progress) -> SourceModel:
+def load(recipe: Recipe, folder: Path, progress: Progress, path: Path | None = None) -> SourceModel:
     """Loads the model of a recipe.
+
+    Args:
+        recipe: what to do.
+        folder: of the recipe.
+        progress: told of the step.
+        path: Absolute path of the model; the recipe's by default.
 
     Raises:
         ExportError: its class says which exit code.
     """
     trains = recipe.prune.method != "none" and recipe.prune.epochs > 0
     with progress.step("load") as step:
-        source = load_model(recipe.model, recipe.data, folder, trains=trains, log=progress.log)
+        model = recipe.model if path is None else replace(recipe.model, source=str(path))
+        source = load_model(model, recipe.data, folder, trains=trains, log=progress.log)
         step.result = recipe.model.source
     return source
 
 
 def prepare(
-    source: SourceModel, recipe: Recipe, folder: Path, progress: Progress
+    source: SourceModel,
+    recipe: Recipe,
+    folder: Path,
+    progress: Progress,
+    examples: Any = None,
 ) -> tuple[SourceModel, PreparedExport]:
     """Splits the model, loads the examples, checks that they fit it, and asks it.
 
@@ -93,6 +105,7 @@ def prepare(
         recipe: what to do.
         folder: of the recipe.
         progress: told of every step.
+        examples: Splits in memory; see `load_given`.
 
     Returns:
         what is pruned and converted: the model without the layers that the function computes in
@@ -103,7 +116,9 @@ def prepare(
     """
     sized, fronts = cut_off_pictures(source, recipe, progress)
     core, preprocessing, assets = cut_off_preprocessing(sized, recipe, progress)
-    signature, client_splits = _read_data(source, preprocessing, fronts, recipe, folder, progress)
+    signature, client_splits = _read_data(
+        source, preprocessing, fronts, recipe, folder, examples, progress
+    )
     shapes = {info.name: len(info.shape) for info in source.inputs}
     if preprocessing is None and any(len(s.shape) != shapes[s.name] for s in signature.inputs):
         # Nothing was cut off, but what clients send as single values are rows of one to the model.
@@ -129,10 +144,11 @@ def _read_data(
     fronts: Mapping[str, Front],
     recipe: Recipe,
     folder: Path,
+    examples: Any,
     progress: Progress,
 ) -> tuple[ModelSignature, Splits]:
     with progress.step("data") as step:
-        given = load_given(recipe.data.source, folder)
+        given = load_given(recipe.data.source, folder, examples)
         answers = given.answers(tuple(info.name for info in source.outputs))
         signature = describe_signature(
             source, recipe, folder, preprocessing, answers, given.names, fronts

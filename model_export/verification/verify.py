@@ -93,7 +93,7 @@ class Tolerance:
             )
 
 
-def verify_published(
+def verify(
     registry: str,
     manifest: Manifest,
     served: Target,

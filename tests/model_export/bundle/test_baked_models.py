@@ -324,7 +324,7 @@ def test_a_model_that_is_too_large_is_refused_before_it_is_read(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("model_export.cli.bundle.PLATFORM", Limits(10**9, 1000))
+    monkeypatch.setattr("model_export.bundle.build.PLATFORM", Limits(10**9, 1000))
     filled.delete(f"{artifact.prefix}/model.tflite")
     arguments = ["--output", tmp_path / "out", "--registry", filled.uri, "--bake", "iris"]
     result = cli("bundle", *arguments)

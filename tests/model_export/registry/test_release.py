@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from model_export.errors import ConflictError, RegistryError, UsageError
 from model_export.registry.open import open_writable
 from model_export.registry.operations import publish, read_named_alias
-from model_export.registry.release import promote, roll_back
+from model_export.registry.release import promote, rollback
 from model_export.registry.store import WritableStore
 from tests.support.models.tiny import write_tiny_artifact
 from tests.support.storage.stores import Artifact, Registry
@@ -82,7 +82,7 @@ def test_taking_a_release_back_names_the_shadow_that_it_ends(
     document = json.loads(registry.read(ALIAS))
     document["shadow"] = {"version": versions[0], "percent": 2.5}
     registry.write(ALIAS, json.dumps(document).encode())
-    release = roll_back(store, "iris", "production")
+    release = rollback(store, "iris", "production")
     assert (release.alias.version, release.alias.shadow) == (versions[0], None)
     assert release.ended == f"shadow {versions[0]} at 2.5 %"
 
@@ -90,7 +90,7 @@ def test_taking_a_release_back_names_the_shadow_that_it_ends(
 def test_a_release_is_taken_back(store: WritableStore, versions: tuple[str, str]) -> None:
     for version in versions:
         promote(store, "iris", version, "production")
-    release = roll_back(store, "iris", "production")
+    release = rollback(store, "iris", "production")
     assert (release.before, release.alias.version) == versions[::-1]
     assert release.alias.history[-1].action == "rollback"
     assert now(store) == versions[0]
@@ -101,14 +101,14 @@ def test_the_first_release_cannot_be_taken_back(
 ) -> None:
     promote(store, "iris", versions[0], "production")
     with pytest.raises(UsageError, match=f"expected a version before {versions[0]}"):
-        roll_back(store, "iris", "production")
+        rollback(store, "iris", "production")
     assert now(store) == versions[0]
 
 
 @pytest.mark.usefixtures("versions")
 def test_without_an_alias_there_is_nothing_to_take_back(store: WritableStore) -> None:
     with pytest.raises(RegistryError, match="production"):
-        roll_back(store, "iris", "production")
+        rollback(store, "iris", "production")
 
 
 @pytest.mark.parametrize("source", ["staging", "20200101T000000Z-00000000"])
@@ -127,7 +127,7 @@ def test_a_name_that_none_can_have_is_refused(
     store: WritableStore, versions: tuple[str, str], name: str
 ) -> None:
     with pytest.raises(UsageError):
-        roll_back(store, name, "production")
+        rollback(store, name, "production")
     with pytest.raises(UsageError):
         promote(store, "iris", versions[0], name)
 
@@ -147,7 +147,7 @@ def test_a_release_that_somebody_else_made_meanwhile_is_not_taken_back(
 
     monkeypatch.setattr(store, "replace", slower)
     with pytest.raises(ConflictError):
-        roll_back(store, "iris", "production")
+        rollback(store, "iris", "production")
     history = read_named_alias(store, "iris", "production").history
     assert [change.action for change in history] == ["promote"] * 3
 
@@ -168,7 +168,7 @@ def test_taking_back_is_the_undo_of_releasing(
                 standing.append(published[step])
         elif len(standing) > 1:
             standing.pop()
-            assert roll_back(store, "iris", alias).alias.version == standing[-1]
+            assert rollback(store, "iris", alias).alias.version == standing[-1]
 
 
 @pytest.fixture(scope="module")

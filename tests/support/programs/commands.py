@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,9 @@ import click
 from click.testing import CliRunner, Result
 
 from tests.support.places import ROOT
+
+SETTINGS = {"MODEL_REGISTRY": "/nowhere", "MODELS": "iris"}
+"""Enough of the environment for `main` to be imported."""
 
 
 def here(command: click.Command, *arguments: object) -> Result:
@@ -29,3 +33,16 @@ def apart(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def modules_after(statement: str) -> set[str]:
+    """Names of the modules that a fresh process has imported after a statement."""
+    program = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **SETTINGS, "PYTHONPATH": str(ROOT / "functions")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(process.stdout.splitlines()[-1]))

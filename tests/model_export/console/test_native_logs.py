@@ -8,7 +8,7 @@ import sys
 PROGRAM = """
 import os, sys
 from model_export.errors import GateError
-from model_export.cli.native_logs import native_logs_held_back
+from model_export.console.native_logs import native_logs_held_back
 with native_logs_held_back() as stderr:
     os.write(2, b"chatter of C++\\n")
     print("chatter of Python", file=sys.stderr)
