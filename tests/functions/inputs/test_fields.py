@@ -54,7 +54,7 @@ def test_a_value_with_a_default_may_be_missing() -> None:
 
 def test_columns_become_inputs_and_missing_ones_are_null() -> None:
     layout = FIELDS.layout(["height", "job"])
-    columns = {"height": [1.8, 1.7], "job": ["cook", "clerk"]}
+    columns: dict[str, list[object]] = {"height": [1.8, 1.7], "job": ["cook", "clerk"]}
     found = layout.of_columns(columns, "rows[{}].{column}", may_hold_others=True)
     assert found["person"].values == [[None, 1.8], [None, 1.7]]
     assert found["person"].at(1, 1) == "rows[1].height"
