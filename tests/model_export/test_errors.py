@@ -29,6 +29,6 @@ def test_a_conflict_is_an_error_of_the_registry() -> None:
 
 def test_a_budget_that_is_missed_is_told_with_the_candidates_and_what_to_do() -> None:
     candidates = (candidate("float32"), candidate("static_int8"))
-    error = GateError(candidates, "rmse")
-    assert (error.candidates, error.metric, error.failed) == (candidates, "rmse", ())
+    error = GateError(candidates)
+    assert (error.candidates, error.failed) == (candidates, ())
     assert "nothing was published. Prune less, add variants to quantize.variants" in str(error)

@@ -20,7 +20,7 @@ CANDIDATES = (candidate("float32", why_not="passes, but larger"), candidate("int
 
 
 def header(width: int) -> list[str]:
-    table = candidates_table(CANDIDATES, "accuracy", width)
+    table = candidates_table(CANDIDATES, width)
     return [str(column.header) for column in table.columns]
 
 
@@ -42,7 +42,7 @@ def test_a_narrow_console_gets_the_columns_that_matter_most() -> None:
 
 def test_what_failed_has_a_row_with_its_reason() -> None:
     failed = FailedCandidate(name="int4", variant="weight_int4", why_not="it cannot be run")
-    table = candidates_table(CANDIDATES, "accuracy", 80, (failed,))
+    table = candidates_table(CANDIDATES, 80, (failed,))
     file = io.StringIO()
     Console(file=file, width=200).print(table)
     lines = [line.split() for line in file.getvalue().splitlines()]
@@ -75,9 +75,9 @@ def test_the_outcome_says_where_it_is_and_how_it_is_served(manifest: Manifest) -
         return outcome(Export(manifest=manifest, registry=registry, alias=alias))
 
     place = f"gs://shop/models/iris/versions/{manifest.version}"
-    assert told(None, None) == "dry run: float32 would be published; accuracy 1.0000 → 1.0000"
+    assert told(None, None) == "dry run: float32 would be published; accuracy 0.9000 → 0.9000"
     assert told("gs://shop", "staging") == (
-        f"published float32, alias staging; accuracy 1.0000 → 1.0000\n{place}"
+        f"published float32, alias staging; accuracy 0.9000 → 0.9000\n{place}"
     )
     assert told("gs://shop", None).endswith(
         f"{place}\nno alias names it: serve it as MODELS=iris@{manifest.version}, or release it "
