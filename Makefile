@@ -27,10 +27,9 @@ SUITE := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadsc
 test: check ## Run all tests, linters and types
 	$(SUITE)
 
-# What may differ between versions of Python: the function, the contract, the locks, and texts, which
-# the export splits with tables of Unicode that each Python has its own of.
-FAST := tests/functions tests/tools tests/test_house.py tests/infra/test_bundle.py \
-  tests/model_export/tf/preprocessing/test_long_texts.py
+# What may differ between versions of Python: the function, with the texts that it splits by tables of
+# Unicode that each Python has its own of, the contract, and the locks.
+FAST := tests/functions tests/tools tests/test_house.py tests/infra/test_bundle.py
 
 .PHONY: test-fast
 test-fast: check ## Run linters, types and the tests of what is deployed, for another PYTHON and VENV

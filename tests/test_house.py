@@ -239,3 +239,85 @@ def test_links_in_the_documentation_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+# Their rooms have tests, in files of other names.
+_TO_BE_SPLIT = "to be split from the tests of its room"
+
+# Modules without a test file of their name, and why.
+UNTESTED_BY_NAME: dict[str, str] = {
+    "functions/tflite_serving/dialects/answers.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/dialects/dialect.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/dialects/media_type.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/dialects/options.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/dialects/refusal.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/http/messages.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/service/handlers/handler.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/service/handlers/health.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/service/handlers/index.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/service/handlers/model_document.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/service/handlers/models.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/service/handlers/predict.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/service/model_log.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/service/prediction.py": _TO_BE_SPLIT,
+    "functions/tflite_serving/service/request_context.py": _TO_BE_SPLIT,
+    "model_export/quality/bootstrap.py": _TO_BE_SPLIT,
+    "model_export/quality/classes.py": _TO_BE_SPLIT,
+    "model_export/quality/decisions.py": _TO_BE_SPLIT,
+    "model_export/quality/evaluated_candidate.py": _TO_BE_SPLIT,
+    "model_export/quality/intervals.py": _TO_BE_SPLIT,
+    "model_export/quality/metric.py": _TO_BE_SPLIT,
+    "model_export/quality/sample_size.py": _TO_BE_SPLIT,
+    "model_export/quality/score_calibration.py": _TO_BE_SPLIT,
+    "model_export/quality/significance.py": _TO_BE_SPLIT,
+    "model_export/quantization/candidate.py": _TO_BE_SPLIT,
+    "model_export/quantization/candidate_factory.py": _TO_BE_SPLIT,
+    "model_export/quantization/float32_model.py": _TO_BE_SPLIT,
+    "model_export/quantization/float_operators.py": _TO_BE_SPLIT,
+    "model_export/report/build/output.py": "it puts parts together; test_build.py tests the whole",
+    "model_export/report/document/output.py": "fields, and the name of one of them",
+    "model_export/steps/convert.py": _TO_BE_SPLIT,
+    "model_export/steps/describe.py": _TO_BE_SPLIT,
+    "model_export/steps/evaluate.py": _TO_BE_SPLIT,
+    "model_export/steps/extract_preprocessing.py": _TO_BE_SPLIT,
+    "model_export/steps/prepare.py": _TO_BE_SPLIT,
+    "model_export/steps/step_cache.py": _TO_BE_SPLIT,
+}
+
+
+def only_declares(tree: ast.Module) -> bool:
+    """Whether a module has no behaviour: constants, types, protocols and classes of fields alone.
+
+    What `__post_init__` refuses belongs to the fields, as their types do.
+    """
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return False
+        if isinstance(node, ast.ClassDef):
+            is_protocol = any("Protocol" in ast.unparse(base) for base in node.bases)
+            methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+            if not is_protocol and methods - {"__post_init__"}:
+                return False
+    return True
+
+
+def place_of_tests(module: str) -> str:
+    """The test file of a module, such as ``tests/functions/http/test_routing.py``."""
+    folder, _, name = module.replace("/tflite_serving/", "/").rpartition("/")
+    return f"tests/{folder}/test_{name}"
+
+
+def test_every_module_has_a_test_file_of_its_name() -> None:
+    modules = [
+        path.relative_to(ROOT).as_posix()
+        for source in SOURCES
+        for path in (ROOT / source).rglob("*.py")
+        if path.stem not in {"__init__", "__main__"}
+    ]
+    missing = [
+        module
+        for module in modules
+        if not (ROOT / place_of_tests(module)).is_file()
+        and not only_declares(ast.parse((ROOT / module).read_text()))
+    ]
+    assert sorted(missing) == sorted(UNTESTED_BY_NAME)

@@ -31,8 +31,11 @@ from tflite_serving.contract.preprocessing import (
 )
 
 COLORS = Vocabulary(strings=("red", "grün"), first=1, unknown=0)
+
 LEVELS = Vocabulary(integers=(0, 2), first=1, unknown=0, encoding="one_hot", width=3)
+
 SAID = Words(lower=True, strip=True, split="whitespace", length=4)
+
 DOCUMENT = Preprocessing(
     steps=(
         Step(
@@ -171,36 +174,3 @@ def test_what_cannot_be_is_named(spoil: Callable[[dict[str, Any]], None], proble
     with pytest.raises(ContractError) as caught:
         read_preprocessing(json.dumps(document).encode())
     assert str(caught.value).startswith(f"preprocessing.steps[0].{problem}")
-
-
-TOKENS = {
-    "file": "tokenizer.json",
-    "start": 1,
-    "end": 2,
-    "padding": 0,
-    "roles": ["token_ids", "padding_mask"],
-    "buckets": [8, 16],
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ({"buckets": []}, "tokens.buckets: expected lengths from 3 on, rising, got []"),
-        ({"buckets": [16, 8]}, "tokens.buckets: expected lengths from 3 on, rising, got [16, 8]"),
-        ({"roles": ["padding_mask", "segment_ids"]}, "tokens.roles: expected token_ids among"),
-        ({"roles": ["token_ids"]}, "outputs: expected one for each of tokens.roles"),
-    ],
-)
-def test_a_complaint_about_tokens_names_the_field(
-    change: dict[str, object], complaint: str
-) -> None:
-    step = {
-        "layer": "words",
-        "inputs": ["text"],
-        "outputs": ["ids", "mask"],
-        "tokens": {**TOKENS, **change},
-    }
-    with pytest.raises(ContractError) as caught:
-        read_preprocessing(json.dumps({"steps": [step]}).encode())
-    assert f"preprocessing.steps[0].{complaint}" in str(caught.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
@@ -17,11 +16,13 @@ from hypothesis import strategies as st
 from tests.support.examples.strategies import resizes
 from tflite_serving.contract.image import METHODS, Fit, Method, Resize
 from tflite_serving.inputs.image_resize import resized
-from tflite_serving.inputs.image_weights import kept_weights
 
 Array = npt.NDArray[Any]
+
 KERAS: tuple[Method, ...] = ("nearest", "bilinear", "bicubic", "area", "lanczos3", "lanczos5")
+
 CLOSE = 0.005  # of 255; what is looked up, not computed, is equal
+
 sides = st.integers(1, 60)
 
 
@@ -131,28 +132,6 @@ def test_a_picture_of_one_color_stays_so(resize: Resize, height: int, width: int
 def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
     pixels = picture(8, 9)
     assert resized(pixels, Resize(height=8, width=9, method="lanczos3", antialias=True)) is pixels
-
-
-def test_a_client_that_sends_many_sizes_does_not_fill_the_memory() -> None:
-    for size in range(1, 200):
-        resized(picture(size, 3), Resize(height=8, width=8, antialias=True))
-    assert kept_weights.cache_info().currsize <= 16
-
-
-def test_several_threads_share_the_weights() -> None:
-    pixels, resize = picture(200, 300), Resize(height=24, width=24, antialias=True)
-    expected = resized(pixels, resize)
-    found: list[Array] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(resized(pixels, resize))) for _ in range(8)
-    ]
-    kept_weights.cache_clear()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert all(np.array_equal(each, expected) for each in found)
-    assert len(found) == 8
 
 
 def test_a_photo_is_resized_in_milliseconds() -> None:

@@ -43,7 +43,7 @@ def test_no_other_choice_of_lengths_has_less_padding(
 def test_a_recipe_may_fix_them() -> None:
     section = SequenceSection(buckets=(16, 32, 500))
     assert choose_buckets([5], 128, section) == (16, 32, 128)
-    with pytest.raises(ContractError, match="expected lengths from 3 on, rising"):
+    with pytest.raises(ContractError, match=r"expected lengths from 3 on, rising"):
         SequenceSection(buckets=(32, 16))
 
 

@@ -288,7 +288,7 @@ def test_a_file_that_is_no_toml_is_refused_with_the_line(tmp_path: Path) -> None
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(UsageError, match="expected TOML"):
+    with pytest.raises(UsageError, match=r"expected TOML"):
         read_recipe(tmp_path / "recipe.toml")
 
 

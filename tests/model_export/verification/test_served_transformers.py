@@ -7,9 +7,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,20 +29,19 @@ from tests.support.places import ROOT
 from tests.support.server.serving import Function, running
 from tflite_serving.artifacts.opening import open_store
 from tflite_serving.catalog.catalog import Catalog
-from tflite_serving.catalog.loaded_model import LoadedModel
-from tflite_serving.contract.evidence import Latency, LengthLatency
 from tflite_serving.contract.golden import read_golden
 from tflite_serving.contract.manifest import Manifest, read_manifest
 from tflite_serving.contract.preprocessing import read_preprocessing
 from tflite_serving.contract.tokens import TokensSpec
 from tflite_serving.http.messages import RequestHead
-from tflite_serving.runtime.interpreter_pool import InterpreterPool
 from tflite_serving.service.service import Service
 from tflite_serving.settings import Settings
 from tflite_serving.telemetry import Log
 
 Cli = Callable[..., Result]
+
 TOLERANCE = 1e-5
+
 WORDS = " ".join(LINES).split()
 
 
@@ -147,6 +146,7 @@ def function(
 
 
 LONG = " ".join(["the lock is free"] * 20)
+
 ASKED = [LINES[0], "", "Lock", LONG, "Öffne die Datei\u0301", *LINES[1:], "日本", LONG + "!"]
 
 
@@ -289,21 +289,3 @@ def test_tokenizers_are_imported_for_a_model_that_needs_them(
     modules = set(json.loads(output))
     assert ("tokenizers" in modules) == (name == "bert")
     assert not {"sentencepiece", "huggingface_hub", "tensorflow"} & modules
-
-
-def test_a_long_text_is_not_answered_on_the_event_loop(bert: Exported) -> None:
-    def served(*milliseconds: float) -> LoadedModel:
-        each = (
-            LengthLatency(n, Latency(ms, ms))
-            for n, ms in zip((8, 16, 24), milliseconds, strict=True)
-        )
-        resources = replace(bert.manifest.resources, by_length=tuple(each))
-        manifest = replace(bert.manifest, resources=resources)
-        return LoadedModel(manifest, cast("InterpreterPool", None), {})
-
-    assert served(0.1, 0.5, 5.0).quick_bytes == 32
-    assert served(3.0, 5.0, 9.0).quick_bytes == 0
-    # To find the tokens of a long one takes longer than to read it.
-    assert served(0.1, 0.5, 5.0).quickly_read_bytes == 1000
-    # Many short ones take their time, too.
-    assert 8 < served(1.9, 1.95, 1.99).quick_bytes < 24

@@ -37,6 +37,7 @@ from tflite_serving.contract.record import Column, Record
 from tflite_serving.contract.tensors import InputSpec, Preprocess
 
 Cli = Callable[..., Result]
+
 FEATURES_SPEC = InputSpec("features", "float32", (None, FEATURES))
 
 
@@ -106,8 +107,11 @@ def test_what_differs_is_shown_with_what_was_sent(
 
 
 TEXT = InputSpec("text", "string", (None,), Preprocess("text"))
+
 AGE = InputSpec("age", "float32", (None,), Preprocess("record"))
+
 JOB = InputSpec("job", "string", (None,), Preprocess("record"))
+
 SIZES = Preprocess("record", record=Record((Column("length"), Column("width"))))
 
 
@@ -224,28 +228,3 @@ def test_values_have_no_labels_that_could_agree_but_may_differ_too_much(
     assert too_far.exit_code == 4
     assert "expected differences of 0.009 at most, got one of 0.01" in too_far.stderr
     assert json.loads(too_far.stdout)["label_agreement"] is None
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        (("--data", "data.npz"), "--against and --data together"),
-        (("--http", "--url", "http://127.0.0.1:9"), "expected --http or --url, got both"),
-        (("--token", "x"), "--token: expected --url"),
-        (("--set", "model.source=x"), "--set: expected --recipe, whose keys it overrides"),
-        (
-            ("--url", "localhost:8080"),
-            "--url: expected http://… or https://…, got 'localhost:8080'",
-        ),
-        (
-            ("--recipe", "recipe.toml", "--against", ".", "--data", "data.npz"),
-            "expected --recipe, or --against and --data, got both",
-        ),
-    ],
-)
-def test_what_belongs_together_is_asked_for(
-    cli: Cli, published: tuple[Path, Manifest], options: tuple[str, ...], told: str
-) -> None:
-    result = cli("verify", f"{published[0]}/models/iris", *options)
-    assert result.exit_code == 2
-    assert told in result.stderr

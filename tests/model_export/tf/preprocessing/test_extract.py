@@ -3,164 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model_export.errors import ConversionError
 from model_export.tf.preprocessing.extract import split
 from tests.support.models.parity import Compared, parts, seen, source, strings
-from tflite_serving.errors import UnknownValue
-from tflite_serving.preprocess.pipeline import Pipeline
 
 TextVectorization, StringLookup = keras.layers.TextVectorization, keras.layers.StringLookup
+
 IntegerLookup = keras.layers.IntegerLookup
+
 WORDS = ["the", "cat", "sat", "on", "mat", "don't", "dont", "é", "日", "日本", "a b"]
-COLORS = ["red", "green", "Blue", "", "日本"]
 
 # JSON has no half surrogates.
 text = st.text(st.characters(codec="utf-8"), max_size=60)
+
 spoken = st.lists(st.sampled_from([*WORDS, "THE", "Cat!", "\x0b", "\u00a0", "!?"]), max_size=9).map(
     " ".join
 )
+
 texts = st.lists(st.one_of(text, spoken), min_size=1, max_size=4)
-
-
-VECTORIZATIONS: dict[str, Callable[[], Any]] = {
-    "indices": lambda: TextVectorization(output_sequence_length=5, vocabulary=WORDS),
-    "characters": lambda: TextVectorization(
-        output_sequence_length=7, split="character", vocabulary=["t", "é", "日", " "]
-    ),
-    "as they are": lambda: TextVectorization(
-        output_sequence_length=5, standardize=None, vocabulary=WORDS
-    ),
-    "small": lambda: TextVectorization(
-        output_sequence_length=5, standardize="lower", vocabulary=WORDS
-    ),
-    "without signs": lambda: TextVectorization(
-        output_sequence_length=5, standardize="strip_punctuation", vocabulary=WORDS
-    ),
-    "several, or none": lambda: TextVectorization(output_mode="multi_hot", vocabulary=WORDS),
-    "counts": lambda: TextVectorization(
-        output_mode="count", max_tokens=20, pad_to_max_tokens=True, vocabulary=WORDS
-    ),
-    "weights": lambda: TextVectorization(
-        output_mode="tf_idf", vocabulary=WORDS, idf_weights=np.linspace(0.5, 2, len(WORDS))
-    ),
-    "pairs": lambda: TextVectorization(
-        output_sequence_length=8, ngrams=2, vocabulary=[*WORDS, "the cat", "on mat"]
-    ),
-    "pairs and triples of characters": lambda: TextVectorization(
-        output_sequence_length=9, ngrams=(3, 2), split="character", vocabulary=["t h", "c a t"]
-    ),
-    "pairs, counted": lambda: TextVectorization(
-        output_mode="count", ngrams=2, vocabulary=[*WORDS, "the cat", "on mat"]
-    ),
-    "pairs, or none": lambda: TextVectorization(
-        output_mode="multi_hot", ngrams=(2,), vocabulary=["the cat", "on mat"]
-    ),
-    "pairs, weighed": lambda: TextVectorization(
-        output_mode="tf_idf", ngrams=3, vocabulary=["the cat", "mat"], idf_weights=[1.5, 0.25]
-    ),
-    "whole texts": lambda: TextVectorization(
-        output_mode="multi_hot", split=None, vocabulary=["the cat", "mat"]
-    ),
-}
-
-
-@cache
-def vectorization(name: str, shape: tuple[int, ...]) -> Compared:
-    return Compared(seen(VECTORIZATIONS[name](), shape))
-
-
-INDICES = [
-    "indices",
-    "characters",
-    "as they are",
-    "small",
-    "without signs",
-    "pairs",
-    "pairs and triples of characters",
-]
-COUNTED = [
-    "several, or none",
-    "counts",
-    "weights",
-    "pairs, counted",
-    "pairs, or none",
-    "pairs, weighed",
-]
-
-
-@pytest.mark.parametrize(
-    ("name", "shape"),
-    [(name, ()) for name in INDICES + COUNTED]
-    + [(name, (1,)) for name in [*INDICES, "whole texts"]],
-)
-@given(asked=texts)
-@example(asked=["", "The CAT, sat!", "İstanbul ÀÉ straße", "a\x00b\u2028c\x85d\x1ce", "\x0b\x0c"])
-def test_texts_become_what_keras_makes_of_them(
-    name: str, shape: tuple[int, ...], asked: list[str]
-) -> None:
-    vectorization(name, shape).assert_same(entry=strings(*asked))
-
-
-LOOKUPS: dict[str, Callable[[], Any]] = {
-    "index": lambda: StringLookup(vocabulary=COLORS),
-    "index with a mask": lambda: StringLookup(vocabulary=COLORS[:3], mask_token=""),
-    "one of": lambda: StringLookup(vocabulary=COLORS, output_mode="one_hot"),
-    "one of, with a mask": lambda: StringLookup(
-        vocabulary=COLORS[:3], mask_token="", output_mode="multi_hot"
-    ),
-    "padded": lambda: StringLookup(
-        vocabulary=COLORS, output_mode="one_hot", max_tokens=9, pad_to_max_tokens=True
-    ),
-    "count": lambda: StringLookup(vocabulary=COLORS, output_mode="count"),
-}
-
-
-@cache
-def lookup(name: str, shape: tuple[int, ...]) -> Compared:
-    return Compared(seen(LOOKUPS[name](), shape))
-
-
-@pytest.mark.parametrize(
-    ("name", "shape"),
-    [(name, (1,)) for name in LOOKUPS]
-    + [(name, ()) for name in LOOKUPS if name not in ("one of, with a mask", "count")],
-)
-@given(asked=st.lists(st.one_of(st.sampled_from(COLORS), text), min_size=1, max_size=5))
-@example(asked=["", "red", "RED", "Blue", "[UNK]"])
-def test_categories_become_what_keras_makes_of_them(
-    name: str, shape: tuple[int, ...], asked: list[str]
-) -> None:
-    lookup(name, shape).assert_same(entry=strings(*asked))
-
-
-@pytest.mark.parametrize("mode", ["int", "one_hot"])
-@given(asked=st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 9), min_size=1))
-def test_integers_become_what_keras_makes_of_them(mode: str, asked: list[int]) -> None:
-    integers(mode).assert_same(entry=np.array(asked, np.int64))
-
-
-@cache
-def integers(mode: str) -> Compared:
-    layer = IntegerLookup(vocabulary=[7, -3, 2**40], output_mode=mode)
-    return Compared(seen(layer, (1,), "int64"))
-
-
-def test_a_value_that_no_index_stands_for_is_named() -> None:
-    found = parts(seen(StringLookup(vocabulary=COLORS, num_oov_indices=0)))
-    pipeline = Pipeline(found.preprocessing, {info.name: info.shape for info in found.core.inputs})
-    with pytest.raises(UnknownValue) as caught:
-        pipeline.run({"entry": strings("red", "violet")})
-    assert (caught.value.input, caught.value.index, caught.value.value) == ("entry", 1, "violet")
 
 
 def record() -> Any:
@@ -248,11 +116,20 @@ def without_tags(texts: Any) -> Any:
             "standardize: expected one of .*, got without_tags; the function does no others: train",
         ),
         (
-            lambda: seen(VECTORIZATIONS["counts"](), (1,)),
+            lambda: seen(
+                TextVectorization(
+                    output_mode="count", max_tokens=20, pad_to_max_tokens=True, vocabulary=WORDS
+                ),
+                (1,),
+            ),
             "for two instances it puts out .* let the model's input have the shape \\(\\)",
         ),
         (
-            lambda: seen(VECTORIZATIONS["whole texts"]()),
+            lambda: seen(
+                TextVectorization(
+                    output_mode="multi_hot", split=None, vocabulary=["the cat", "mat"]
+                )
+            ),
             "let the model's input have the shape \\(1,\\)",
         ),
     ],

@@ -11,13 +11,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
-import tensorflow as tf
 from tensorflow.python.framework import config
 
 from model_export.dataset.splits import Split
 from model_export.errors import UsageError
 from model_export.recipe.prune import DistillSection
-from model_export.tf.pruning.batches import ShuffledBatches
 from model_export.tf.pruning.prune import prune
 from tests.support.models import keras_models
 from tests.support.models.pruning import (
@@ -31,6 +29,7 @@ from tests.support.models.pruning import (
 )
 
 layers = keras.layers
+
 TRAIN, FEW = keras_models.flowers(96, 1), keras_models.flowers(30, 2)
 
 
@@ -63,6 +62,7 @@ def noisy(optimizer: Any = "adam") -> keras.Model:
 
 
 BARS, FEW_BARS = keras_models.bars(60, 1), keras_models.bars(30, 2)
+
 THREE = recipe(epochs=3, schedule="polynomial", learning_rate=0.01, batch_size=16)
 
 
@@ -140,24 +140,6 @@ def test_other_code_is_left_as_fast_as_it_was() -> None:
     assert not config.is_op_determinism_enabled()
     prune(network(), recipe(), TRAIN, FEW, Accuracy())
     assert not config.is_op_determinism_enabled()
-
-
-def test_examples_come_in_another_order_each_epoch_and_in_the_same_in_each_run() -> None:
-    def order(epoch: int, seed: int = 0) -> list[int]:
-        batches = ShuffledBatches({"x": np.arange(10)}, (np.arange(10) * 2,), size=4, seed=seed)
-        batches.epoch = epoch
-        found = list(batches.dataset)
-        assert [len(y) for _, (y,) in found] == [4, 4, 2]
-        np.testing.assert_array_equal(
-            tf.concat([2 * x["x"] for x, _ in found], 0),
-            [value for _, (y,) in found for value in y.numpy()],
-        )
-        return [int(value) for _, (y,) in found for value in y]
-
-    assert sorted(order(0)) == list(range(0, 20, 2))
-    assert order(0) == order(0)
-    assert len({tuple(order(epoch)) for epoch in range(4)}) == 4
-    assert order(0, seed=1) != order(0)
 
 
 def test_each_epoch_is_trained_in_its_own_order() -> None:
@@ -310,53 +292,6 @@ def test_a_regression_cannot_be_distilled() -> None:
     model, train, few = line()
     with pytest.raises(UsageError, match=r"recipe\.prune\.distill: a regression has no classes"):
         prune(model, recipe(distill=DistillSection()), train, few, Error())
-
-
-@pytest.fixture
-def used(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The optimizers that models are trained with."""
-    seen: list[Any] = []
-    fit = keras.Model.fit
-
-    def watched(model: Any, *args: Any, **options: Any) -> Any:
-        seen.append(model.optimizer)
-        return fit(model, *args, **options)
-
-    monkeypatch.setattr(keras.Model, "fit", watched)
-    return seen
-
-
-@pytest.mark.parametrize(
-    ("own", "keys", "wanted", "rate"),
-    [
-        (lambda: keras.optimizers.SGD(0.5), {}, keras.optimizers.SGD, 0.5),
-        (lambda: keras.optimizers.SGD(0.5), {"learning_rate": 0.25}, keras.optimizers.SGD, 0.25),
-        (lambda: keras.optimizers.SGD(0.5), {"optimizer": "AdamW"}, keras.optimizers.AdamW, 0.001),
-        (lambda: None, {}, keras.optimizers.Adam, 0.001),
-        (
-            lambda: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.5, 10)),
-            {"learning_rate": 0.25, "optimizer": "lion"},
-            keras.optimizers.Lion,
-            0.25,
-        ),
-        (
-            lambda: keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.5, 10)),
-            {"learning_rate": 0.25},
-            keras.optimizers.Adam,
-            0.25,
-        ),
-    ],
-)
-def test_the_optimizer_is_the_recipes_or_else_like_the_models_own(
-    used: list[Any], own: Callable[[], Any], keys: dict[str, Any], wanted: Any, rate: float
-) -> None:
-    optimizer = own()
-    model = network(optimizer=optimizer) if optimizer else keras.models.clone_model(network())
-    prune(model, recipe(**keys), TRAIN, FEW, Accuracy())
-    (found,) = used
-    assert type(found) is wanted
-    assert float(found.learning_rate) == pytest.approx(rate)
-    assert found is not optimizer
 
 
 def test_the_model_is_usable_as_it_was_compiled() -> None:
