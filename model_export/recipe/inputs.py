@@ -102,7 +102,9 @@ class InputSection:
 
 
 def _number(value: float | str) -> float:
-    over, _, under = str(value).partition("/")
+    over, slash, under = str(value).partition("/")
+    if "/" in under or (slash and not under):
+        raise ValueError(f"expected one number over another, got {value}")
     return float(Fraction(over) / Fraction(under or 1))
 
 
