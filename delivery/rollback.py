@@ -58,7 +58,8 @@ def go_back(
     def choose(document: AliasDocument | None) -> str | None:
         history = () if document is None else document.history
         former = list(dict.fromkeys(change.version for change in reversed(history)))
-        standing = [each for each in former if each in standing_versions(history)]
+        kept = set(standing_versions(history))
+        standing = [each for each in former if each in kept]
         if version not in former:
             raise UsageError(
                 f"{model}@{alias}: expected a version that it named before, got {version}; these "
