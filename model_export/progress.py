@@ -26,6 +26,17 @@ class Step:
         self.advance = show
 
 
+def finished(title: str, seconds: float, step: Step) -> str:
+    """The line of a step that is done.
+
+    Args:
+        title: Title of the step.
+        seconds: Time that it took.
+        step: The step, with its result.
+    """
+    return f"  {title:<12} {seconds:6.1f} s  {step.result}"
+
+
 class Progress:
     """Tells of steps.
 
@@ -50,7 +61,7 @@ class Progress:
             step = Step()
             yield step
         seconds = time.perf_counter() - began
-        self._print(f"  {title:<12} {seconds:6.1f} s  {step.result}")
+        self._print(finished(title, seconds, step))
 
     def log(self, text: str) -> None:
         """One line about the step under way."""

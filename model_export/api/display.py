@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 
 from model_export.console.candidates import candidates_table
 from model_export.errors import GateError
-from model_export.progress import Progress, Step
+from model_export.progress import Progress, Step, finished
 
 WIDTH = 120
 """Characters of a line: the cells of most notebooks have room for as many."""
@@ -30,18 +30,20 @@ _SECONDS_BETWEEN = 0.2  # a notebook redraws the whole display each time
 
 def as_text(*parts: RenderableType) -> str:
     """Tables and texts as lines for a terminal."""
-    console = _recorder()
-    for part in parts:
-        console.print(part, soft_wrap=isinstance(part, str))
+    console = _recorded(*parts)
     return "\n".join(line.rstrip() for line in console.export_text().splitlines()).strip("\n")
 
 
 def as_html(*parts: RenderableType) -> str:
     """Tables and texts as HTML for a notebook's cell."""
+    return _recorded(*parts).export_html(inline_styles=True, code_format=_TABLE)
+
+
+def _recorded(*parts: RenderableType) -> Console:
     console = _recorder()
     for part in parts:
         console.print(part, soft_wrap=isinstance(part, str))
-    return console.export_html(inline_styles=True, code_format=_TABLE)
+    return console
 
 
 def _recorder() -> Console:
@@ -120,7 +122,7 @@ class NotebookProgress(Progress):
             self._draw(f"  {title} failed")
             raise
         seconds = time.perf_counter() - began
-        self._lines.append(f"  {title:<12} {seconds:6.1f} s  {step.result}")
+        self._lines.append(finished(title, seconds, step))
         self._draw()
 
     def log(self, text: str) -> None:
