@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.infra.terraform import INFRA, assert_done, terraform
+from tests.support.infra.terraform import assert_done, terraform
+from tests.support.places import INFRA
 
 BOOTSTRAP = INFRA / "bootstrap"
 MOCKED = """

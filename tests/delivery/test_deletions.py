@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from delivery.deletions import GUARDED, DeletionError, check_released, deletions
-from tests.support.infra.terraform import INFRA, assert_done, terraform
+from tests.support.infra.terraform import assert_done, terraform
+from tests.support.places import INFRA
 
 ROOT_MODULE = """
 variable "functions" { type = set(string) }

@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from tests.support.infra.terraform import INFRA
-from tests.support.places import ROOT
+from tests.support.places import INFRA, ROOT
 
 ROLES_FILE = INFRA / "modules" / "delivery" / "roles.tf"
 DOCUMENT = (ROOT / "docs" / "9-delivery.md").read_text(encoding="utf-8")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.infra.terraform import INFRA, ask_variables_alone, assert_done, terraform
+from tests.support.infra.terraform import ask_variables_alone, assert_done, terraform
+from tests.support.places import INFRA
 
 
 @pytest.fixture(scope="session")

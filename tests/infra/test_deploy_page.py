@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.infra.terraform import INFRA, applied
-from tests.support.places import ROOT
+from tests.support.infra.terraform import applied
+from tests.support.places import INFRA, ROOT
 from tools import cost
 
 PAGE = (ROOT / "docs" / "7-deploy.md").read_text(encoding="utf-8")

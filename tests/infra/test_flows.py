@@ -11,7 +11,8 @@ import pytest
 
 from tests.support.infra.flows import computed_flows
 from tests.support.infra.references import mocked_attributes
-from tests.support.infra.terraform import INFRA, assert_done, terraform
+from tests.support.infra.terraform import assert_done, terraform
+from tests.support.places import INFRA
 
 MOCKS = INFRA / "tests" / "mocks" / "google.tfmock.hcl"
 ACCOUNT = "resource google_service_account"

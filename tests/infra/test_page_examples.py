@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.infra.terraform import INFRA, assert_done, planned
-from tests.support.places import ROOT
+from tests.support.infra.terraform import assert_done, planned
+from tests.support.places import INFRA, ROOT
 
 HOSTS = 'hosts = { "api.example.com" = { function = "digits" } }'
 

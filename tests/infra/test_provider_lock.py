@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.infra.terraform import INFRA, assert_done, terraform
-from tests.support.places import ROOT
+from tests.support.infra.terraform import assert_done, terraform
+from tests.support.places import INFRA, ROOT
 from tests.support.programs.installed import find_program
 
 LOCKS = [INFRA / ".terraform.lock.hcl", INFRA / "bootstrap" / ".terraform.lock.hcl"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.infra.terraform import INFRA, applied
-from tests.support.places import ROOT
+from tests.support.infra.terraform import applied
+from tests.support.places import INFRA, ROOT
 from tflite_serving.service.routes import ROUTER
 from tflite_serving.settings import Settings
 

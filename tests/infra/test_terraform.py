@@ -12,7 +12,8 @@ import pytest
 
 from tests.support.infra.graph import created_before_destroyed
 from tests.support.infra.references import computed_references, mocked_attributes
-from tests.support.infra.terraform import INFRA, assert_done, terraform
+from tests.support.infra.terraform import assert_done, terraform
+from tests.support.places import INFRA
 
 MODULES = sorted((INFRA / "modules").iterdir())
 

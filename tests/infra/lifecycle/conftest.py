@@ -14,7 +14,8 @@ from tests.infra.lifecycle.cloud.fake import FakeCloud, Snapshot
 from tests.infra.lifecycle.cloud.server import served
 from tests.infra.lifecycle.deployment import BACKEND, BEHIND_EDGE, EDGE, Deployment
 from tests.infra.lifecycle.provider import asks_google
-from tests.support.infra.terraform import INFRA, assert_done
+from tests.support.infra.terraform import assert_done
+from tests.support.places import INFRA
 
 PROJECT = "example-project"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.infra.lifecycle.cloud.fake import FakeCloud
 from tests.infra.lifecycle.deployment import BACKEND, Deployment
-from tests.support.infra.terraform import INFRA
+from tests.support.places import INFRA
 
 _QUESTION = 'data "google_project" "question" {\n  project_id = "example-project"\n}\n'
 

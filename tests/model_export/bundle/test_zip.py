@@ -15,9 +15,7 @@ import pytest
 
 from model_export.bundle.zip import bundle
 from model_export.errors import UsageError
-from tests.support.places import ROOT
-
-FUNCTIONS = ROOT / "functions"
+from tests.support.places import FUNCTIONS
 
 
 def names(path: Path) -> list[str]:

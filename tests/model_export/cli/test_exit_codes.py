@@ -11,29 +11,12 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from model_export.registry.open import open_writable
-from tests.support.models.tiny import publish_tiny
+from tests.support.storage.files import contents
 from tflite_serving.contract.manifest import Manifest
 
 Cli = Callable[..., Result]
 
 Recipes = Callable[..., Path]
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> tuple[Path, Manifest]:
-    """A registry that has a version and an alias."""
-    folder = tmp_path / "registry"
-    manifest = publish_tiny(open_writable(str(folder)), tmp_path / "tiny", name="dense")
-    return folder, manifest
 
 
 def test_a_budget_that_is_missed_leaves_the_registry_as_it_was(

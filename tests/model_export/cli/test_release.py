@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from click.testing import Result
 
 from model_export.registry.open import open_writable
@@ -16,14 +15,6 @@ from tflite_serving.contract import layout
 from tflite_serving.contract.manifest import Manifest
 
 Cli = Callable[..., Result]
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> tuple[Path, Manifest]:
-    """A registry that has a version and an alias."""
-    folder = tmp_path / "registry"
-    manifest = publish_tiny(open_writable(str(folder)), tmp_path / "tiny", name="dense")
-    return folder, manifest
 
 
 def test_a_release_and_its_undoing_say_what_answered_before(

@@ -17,14 +17,6 @@ from tflite_serving.contract.manifest import Manifest, read_manifest
 Cli = Callable[..., Result]
 
 
-@pytest.fixture
-def registry(tmp_path: Path) -> tuple[Path, Manifest]:
-    """A registry that has a version and an alias."""
-    folder = tmp_path / "registry"
-    manifest = publish_tiny(open_writable(str(folder)), tmp_path / "tiny", name="dense")
-    return folder, manifest
-
-
 def test_an_artifact_is_shown_to_people_and_to_programs(
     cli: Cli, registry: tuple[Path, Manifest]
 ) -> None:

@@ -19,6 +19,7 @@ from model_export.quantization.float32_model import Float32Model
 from model_export.quantization.mixed_precision import distance, rank_by_sensitivity, search
 from model_export.quantization.quantize import calibrate
 from model_export.signature.signature import ModelSignature
+from tests.support.storage.files import contents
 from tflite_serving.contract.evidence import FloatOperator
 from tflite_serving.contract.manifest import read_manifest
 from tflite_serving.contract.tensors import InputSpec, OutputSpec
@@ -152,10 +153,6 @@ def test_no_more_is_asked_than_allowed_and_what_is_found_keeps_the_budget(
 @pytest.mark.parametrize("count", [0, 1])
 def test_where_there_is_no_mixture_none_is_tried(count: int) -> None:
     assert searched(count, 1, 8) == (None, 0, [])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def test_an_export_rescues_a_model_that_int8_alone_would_ruin(

@@ -11,10 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support.places import ROOT
+from tests.support.places import INFRA
 from tests.support.programs.installed import find_program
-
-INFRA = ROOT / "infra"
 
 _A_RUN = re.compile(r'^run "\w+" \{.*?^\}', re.DOTALL | re.MULTILINE)
 _REFUSED = re.compile(r"expect_failures\s*=\s*\[var\.\w+\]")
